@@ -1,0 +1,81 @@
+"""What this machine can do: cores, fast bf16, memory. Nothing here imports torch."""
+
+import os
+import platform
+import resource
+import sys
+from functools import cache
+from pathlib import Path
+
+# A batch of 128 small images does not feed more threads than this.
+MAX_THREADS = 16
+
+# OpenMP threads that wait by spinning slow a shared machine down, up to ten times. Read when torch is loaded.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+
+def num_cores() -> int:
+    """Return the physical cores this process may use: by affinity, hardware threads and container quota."""
+    logical = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)
+    siblings = {_read(f"/sys/devices/system/cpu/cpu{n}/topology/thread_siblings_list") or str(n) for n in logical}
+    return max(1, min(len(siblings), _quota_cores() or len(siblings)))
+
+
+def default_threads() -> int:
+    """Return how many threads to compute with when nobody asks for a number."""
+    return min(num_cores(), MAX_THREADS)
+
+
+def has_fast_bf16() -> bool:
+    """Tell whether the processor multiplies bf16 faster than float32 (AMX or AVX512-BF16).
+
+    Without those instructions bf16 is emulated, and several times slower than float32.
+    """
+    return bool(cpu_flags() & {"amx_bf16", "avx512_bf16"})
+
+
+@cache
+def cpu_flags() -> frozenset[str]:
+    """Return the processor's instruction sets as Linux names them; empty on other systems."""
+    for line in _read("/proc/cpuinfo").splitlines():
+        if line.startswith("flags"):
+            return frozenset(line.split(":", 1)[1].split())
+    return frozenset()
+
+
+@cache
+def cpu_name() -> str:
+    """Return the processor's name."""
+    for line in _read("/proc/cpuinfo").splitlines():
+        if line.startswith("model name"):
+            return line.split(":", 1)[1].strip()
+    return platform.processor() or platform.machine()
+
+
+def memory_bytes() -> int:
+    """Return the memory of this machine in bytes, or 0 where the system does not tell."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (ValueError, OSError, AttributeError):
+        return 0
+
+
+def peak_memory_bytes() -> int:
+    """Return the most memory this process has held so far, in bytes."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+def _quota_cores() -> int | None:
+    """Return the whole cores that a container's quota grants, if there is one."""
+    quota, _, period = _read("/sys/fs/cgroup/cpu.max").partition(" ")
+    if not quota.isdigit() or not period.strip().isdigit():
+        return None
+    return max(1, int(quota) // int(period))
+
+
+def _read(path: str) -> str:
+    try:
+        return Path(path).read_text()
+    except OSError:
+        return ""

@@ -1,0 +1,63 @@
+"""Files that are whole or not there: written under another name, flushed to the disk, then renamed."""
+
+import errno
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from cnnlab.errors import MissingResourceError
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Replace a file as one step: whoever reads it sees the old content or the new, never a part.
+
+    Raises:
+        MissingResourceError: the disk is full; the old file is untouched.
+    """
+    with disk_full_explained(path, needed=len(content)):
+        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        try:
+            with temporary.open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+        sync_folder(path.parent)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write indented JSON as `write_bytes` does; floats keep every bit."""
+    write_bytes(path, (json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode())
+
+
+def sync_folder(folder: Path) -> None:
+    """Make renames inside a folder survive a power cut."""
+    if os.name == "nt":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def disk_full_explained(path: Path, *, needed: int) -> Iterator[None]:
+    """Turn "no space left" (or a quota) into one line that says where, how much, and what to do."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        free = shutil.disk_usage(path.parent).free
+        raise MissingResourceError(
+            f"{path}: the disk is full: {needed / 1e6:.1f} MB needed, {free / 1e6:.1f} MB free. "
+            "Nothing saved before is lost; free some space, then go on with `cnnlab resume`."
+        ) from None

@@ -1,0 +1,123 @@
+"""Checkpoints: everything that resume needs, as safetensors and JSON under sha256 sums; never pickle.
+
+A checkpoint is a folder `step-00000600/` that appears by one rename, so it is whole or not there. The newest
+two are kept: should the newest prove damaged, the one before it is used.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from safetensors.torch import load, save
+from torch import Tensor
+
+from cnnlab.errors import RunError
+from cnnlab.runs.atomic import disk_full_explained, sync_folder
+
+TENSORS, STATE, SUMS = "tensors.safetensors", "state.json", "SHA256SUMS"
+NUM_KEPT = 2
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What a checkpoint holds.
+
+    Attributes:
+        tensors: weights, buffers and optimizer state by name.
+        state: everything else, as JSON values.
+    """
+
+    tensors: dict[str, Tensor]
+    state: dict[str, Any]
+
+
+def save_checkpoint(folder: Path, step: int, checkpoint: Checkpoint) -> Path:
+    """Write a checkpoint into `folder`, then drop all but the newest two.
+
+    Args:
+        folder: the run's `checkpoint/`; made if it is not there.
+        step: optimizer updates done so far; names the checkpoint.
+        checkpoint: tensors (contiguous, on any device) and state.
+
+    Raises:
+        MissingResourceError: the disk is full; the checkpoints before this one are untouched.
+    """
+    files = {
+        TENSORS: save({name: tensor.cpu().contiguous() for name, tensor in checkpoint.tensors.items()}),
+        STATE: json.dumps(checkpoint.state, allow_nan=False).encode(),
+    }
+    files[SUMS] = "".join(f"{_sha256(content)}  {name}\n" for name, content in files.items()).encode()
+    final = folder / f"step-{step:08d}"
+    temporary = folder / f".{final.name}.tmp"
+    with disk_full_explained(folder, needed=sum(map(len, files.values()))):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            shutil.rmtree(temporary, ignore_errors=True)
+            temporary.mkdir()
+            for name, content in files.items():
+                with (temporary / name).open("wb") as file:
+                    file.write(content)
+                    file.flush()
+                    os.fsync(file.fileno())
+            sync_folder(temporary)
+            if final.exists():
+                shutil.rmtree(final)  # a step is only saved twice by a resume: the two hold the same
+            temporary.rename(final)
+            sync_folder(folder)
+        except OSError:
+            shutil.rmtree(temporary, ignore_errors=True)
+            raise
+    for old in list_checkpoints(folder)[:-NUM_KEPT]:
+        shutil.rmtree(old, ignore_errors=True)
+    return final
+
+
+def list_checkpoints(folder: Path) -> list[Path]:
+    """Return the checkpoints in a run's `checkpoint/`, oldest first."""
+    return sorted(folder.glob("step-????????"))
+
+
+def load_latest(folder: Path, *, warn: Callable[[str], None]) -> Checkpoint | None:
+    """Return the newest checkpoint that is whole, or None where none was ever written.
+
+    Args:
+        folder: the run's `checkpoint/`.
+        warn: told of each damaged checkpoint that is passed over.
+
+    Raises:
+        RunError: there are checkpoints, and all of them are damaged.
+    """
+    paths = list_checkpoints(folder)
+    for path in reversed(paths):
+        try:
+            return read_checkpoint(path)
+        except RunError as error:
+            warn(str(error))
+    if paths:
+        raise RunError(f"{folder}: all {len(paths)} checkpoints are damaged. Train again with `cnnlab train`.")
+    return None
+
+
+def read_checkpoint(path: Path) -> Checkpoint:
+    """Read one checkpoint after comparing its files with their sums.
+
+    Raises:
+        RunError: a file is missing or differs from its sum.
+    """
+    try:
+        contents = {name: (path / name).read_bytes() for name in (TENSORS, STATE, SUMS)}
+    except OSError as error:
+        raise RunError(f"{path}: damaged checkpoint: {error.strerror}: {Path(error.filename).name}.") from None
+    expected = "".join(f"{_sha256(contents[name])}  {name}\n" for name in (TENSORS, STATE))
+    if contents[SUMS].decode(errors="replace") != expected:
+        raise RunError(f"{path}: damaged checkpoint: its files differ from their sha256 sums.")
+    return Checkpoint(load(contents[TENSORS]), json.loads(contents[STATE]))
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

@@ -1,0 +1,180 @@
+"""The run folder: where everything about one run lies, and the only thing that later commands read.
+
+```
+config.toml         what ran, complete
+environment.json    versions, hardware, threads, precision, commit, data fingerprint
+metrics.jsonl       one line per logged step and per validation
+model.safetensors   the weights that evaluation uses
+checkpoint/         everything resume needs
+eval.json           test metrics, written once
+predictions.safetensors  the test set's labels and probabilities, for paired tests
+```
+"""
+
+import json
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from cnnlab.config import RunConfig
+from cnnlab.errors import RunError
+from cnnlab.runs.atomic import disk_full_explained, write_bytes, write_json
+
+try:
+    import fcntl
+except ImportError:  # Windows has no flock; there two processes on one run are not noticed.
+    fcntl = None
+
+# Fields of metrics.jsonl that depend on the clock; all others are the same bits for the same config.
+TIMING_FIELDS = frozenset({"seconds", "images_per_s"})
+
+
+class RunFolder:
+    """Reads and writes one run folder.
+
+    Attributes:
+        path: the folder.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @classmethod
+    def create(cls, out: Path, config: RunConfig) -> "RunFolder":
+        """Make a new folder `<recipe>-<data>-s<seed>-<time>` in `out` and write the config into it."""
+        data = re.sub(r"[^A-Za-z0-9.-]+", "-", Path(config.data.name).name).strip("-.") or "data"
+        stem = f"{config.recipe or config.model.name}-{data}-s{config.seed}-{datetime.now():%Y%m%d-%H%M%S}"
+        out.mkdir(parents=True, exist_ok=True)
+        for suffix in ("", *(f"-{n}" for n in range(2, 1000))):
+            path = out / f"{stem}{suffix}"
+            try:
+                path.mkdir()
+            except FileExistsError:
+                continue
+            write_bytes(path / "config.toml", config.to_toml().encode())
+            return cls(path)
+        raise RunError(f"{out / stem}: a thousand runs have this name. Choose another folder with --out.")
+
+    @classmethod
+    def open(cls, path: Path) -> "RunFolder":
+        """Open a folder that `create` made.
+
+        Raises:
+            RunError: there is no run at `path`.
+        """
+        if not (path / "config.toml").is_file():
+            what = "is not a run folder (no config.toml in it)" if path.is_dir() else "does not exist"
+            raise RunError(f"{path}: {what}. `cnnlab runs` lists the runs.")
+        return cls(path)
+
+    @property
+    def name(self) -> str:
+        """The folder's own name."""
+        return self.path.name
+
+    @property
+    def config(self) -> RunConfig:
+        """What ran."""
+        return RunConfig.from_file(self.path / "config.toml")
+
+    @property
+    def checkpoints(self) -> Path:
+        """The folder of checkpoints."""
+        return self.path / "checkpoint"
+
+    @property
+    def weights(self) -> Path:
+        """The file of the final weights; there once training has finished."""
+        return self.path / "model.safetensors"
+
+    @property
+    def predictions(self) -> Path:
+        """The file of the test set's labels and probabilities; there once the run is evaluated."""
+        return self.path / "predictions.safetensors"
+
+    @property
+    def environment(self) -> dict[str, Any]:
+        """Where it ran; empty if the run was stopped before that was written."""
+        return self._read_json("environment.json") or {}
+
+    @environment.setter
+    def environment(self, values: dict[str, Any]) -> None:
+        write_json(self.path / "environment.json", values)
+
+    @property
+    def evaluation(self) -> dict[str, Any] | None:
+        """The test metrics, or None before the run is evaluated."""
+        return self._read_json("eval.json")
+
+    @evaluation.setter
+    def evaluation(self, values: dict[str, Any]) -> None:
+        write_json(self.path / "eval.json", values)
+
+    @property
+    def metrics_bytes(self) -> int:
+        """Length of metrics.jsonl in bytes; a checkpoint remembers it."""
+        path = self.path / "metrics.jsonl"
+        return path.stat().st_size if path.exists() else 0
+
+    def append_metrics(self, line: dict[str, Any]) -> None:
+        """Add one line to metrics.jsonl and flush it to the disk.
+
+        Appended, not renamed: a line torn by a crash lies behind the newest checkpoint, and resume cuts it off.
+        """
+        content = (json.dumps(line) + "\n").encode()
+        path = self.path / "metrics.jsonl"
+        with disk_full_explained(path, needed=len(content)), path.open("ab") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+
+    def truncate_metrics(self, num_bytes: int) -> None:
+        """Forget the lines written after a checkpoint.
+
+        Raises:
+            RunError: metrics.jsonl is shorter than the checkpoint remembers.
+        """
+        path = self.path / "metrics.jsonl"
+        if self.metrics_bytes < num_bytes:
+            raise RunError(f"{path}: {self.metrics_bytes} bytes where the checkpoint has seen {num_bytes}: damaged.")
+        if path.exists():
+            os.truncate(path, num_bytes)
+
+    def read_metrics(self) -> list[dict[str, Any]]:
+        """Return the lines of metrics.jsonl; a torn last line is left out."""
+        path = self.path / "metrics.jsonl"
+        if not path.exists():
+            return []
+        *lines, _torn = path.read_text(encoding="utf-8", errors="replace").split("\n")
+        try:
+            return [json.loads(line) for line in lines]
+        except ValueError as error:
+            raise RunError(f"{path}: a line is not JSON: {error}.") from None
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the run against a second process that would write it.
+
+        Raises:
+            RunError: another process is writing this run.
+        """
+        with (self.path / ".lock").open("w") as file:
+            if fcntl is not None:
+                try:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    raise RunError(f"{self.path}: another process is writing this run. Wait for it to end.") from None
+            yield
+
+    def _read_json(self, name: str) -> dict[str, Any] | None:
+        path = self.path / name
+        try:
+            return json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError) as error:
+            raise RunError(f"{path}: damaged: {error}.") from None
