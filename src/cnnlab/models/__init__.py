@@ -1,0 +1,28 @@
+"""The networks, one file each; importing this package registers all of them."""
+
+from cnnlab.models import (
+    alexnet_mnist3,
+    alexnet_mnist5,
+    convnet_mnist,
+    lenet,
+    preact_resnet_cifar,
+    resnet_cifar,
+)
+from cnnlab.models.classifier import ImageClassifier
+from cnnlab.models.registry import ModelInfo, create_model, list_models, model_info, register_model
+from cnnlab.models.summary import LayerRow, LayerTable, layer_table
+
+__all__ = [
+    "ImageClassifier",
+    "LayerRow",
+    "LayerTable",
+    "ModelInfo",
+    "create_model",
+    "layer_table",
+    "list_models",
+    "model_info",
+    "register_model",
+]
+
+# Imported for their registrations only.
+del alexnet_mnist3, alexnet_mnist5, convnet_mnist, lenet, preact_resnet_cifar, resnet_cifar
