@@ -99,17 +99,25 @@ class ScheduleConfig(_Section):
     """The learning rate as a function of the step."""
 
     name: Literal["constant", "step", "cosine", "one-cycle"] = "cosine"
-    """`one-cycle` rises for `warmup` of the run, then falls along a cosine."""
+    """The curve; `one-cycle` rises along a cosine until `peak_at`, then falls along another."""
     warmup: Fraction = 0.0
-    """Fraction of the run in which the rate rises linearly from `warmup_start` times the peak."""
-    warmup_start: Fraction = 0.0
-    """First rate, as a fraction of the peak."""
+    """Fraction of the run in which the rate first rises linearly to the curve; not for `one-cycle`."""
+    start: Fraction = 0.04
+    """First rate of the warm-up and of `one-cycle`, as a fraction of the peak."""
+    peak_at: Fraction = 0.3
+    """Fraction of the run at which `one-cycle` reaches the peak."""
+    final: Fraction = 0.0
+    """Last rate of `cosine` and `one-cycle`, as a fraction of the peak."""
     milestones: tuple[Fraction, ...] = (0.5, 0.75)
     """Fractions of the run at which `step` multiplies the rate by `gamma`."""
     gamma: Fraction = 0.1
     """Factor of `step`."""
-    final: Fraction = 0.0
-    """Last rate of `cosine` and `one-cycle`, as a fraction of the peak."""
+
+    @model_validator(mode="after")
+    def _one_rise(self) -> Self:
+        if self.name == "one-cycle" and self.warmup:
+            raise ValueError(f"one-cycle rises by itself: set peak_at, not warmup. Received: warmup={self.warmup}")
+        return self
 
 
 class TrainConfig(_Section):

@@ -55,6 +55,8 @@ def load_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             file.seek(0)
             tensors = load(file.read())
         metadata = header["__metadata__"]
+        if metadata["format"] != FORMAT:
+            raise RunError(f"{path}: weights in format {metadata['format']!r}; this version reads {FORMAT!r}.")
         text, expected = metadata["description"], metadata["sha256"]
     except OSError as error:
         raise RunError(f"{path}: no weights can be read here: {error.strerror}.") from None

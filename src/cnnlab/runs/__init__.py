@@ -1,0 +1,19 @@
+"""The run folder: layout, atomic files, checkpoints, weights, listing."""
+
+from cnnlab.runs.checkpoint import Checkpoint, load_latest, save_checkpoint
+from cnnlab.runs.folder import TIMING_FIELDS, RunFolder
+from cnnlab.runs.listing import RunSummary, find_runs, list_runs
+from cnnlab.runs.weights import load_weights, save_weights
+
+__all__ = [
+    "TIMING_FIELDS",
+    "Checkpoint",
+    "RunFolder",
+    "RunSummary",
+    "find_runs",
+    "list_runs",
+    "load_latest",
+    "load_weights",
+    "save_checkpoint",
+    "save_weights",
+]

@@ -1,0 +1,73 @@
+"""What runs there are, and how far each of them came."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from cnnlab.config import RunConfig
+from cnnlab.errors import RunError
+from cnnlab.runs.checkpoint import list_checkpoints
+from cnnlab.runs.folder import RunFolder
+
+State = Literal["started", "interrupted", "trained", "evaluated", "damaged"]
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """One run at a glance.
+
+    Attributes:
+        path: the run folder.
+        state: `started` before the first checkpoint, `interrupted` (or still going on) after it, `trained` with
+            final weights, `evaluated` with test metrics, `damaged` if a file cannot be read.
+        config: what ran; None if damaged.
+        step: the newest checkpoint's step.
+        top1: test accuracy as a fraction; None before evaluation.
+    """
+
+    path: Path
+    state: State
+    config: RunConfig | None
+    step: int
+    top1: float | None
+
+
+def list_runs(out: Path) -> list[RunSummary]:
+    """Return the runs in a folder by name, which for one recipe means by time."""
+    if not out.is_dir():
+        return []
+    return [summarise(RunFolder(path.parent)) for path in sorted(out.glob("*/config.toml"))]
+
+
+def find_runs(out: Path, config: RunConfig) -> list[RunSummary]:
+    """Return the runs in a folder that ran exactly this config, the most advanced first.
+
+    Where data lies and how often a checkpoint is written do not count: they change no result.
+    """
+    key = _result_key(config)
+    same = [run for run in list_runs(out) if run.config is not None and _result_key(run.config) == key]
+    order = ("evaluated", "trained", "interrupted", "started")
+    return sorted(same, key=lambda run: (order.index(run.state), -run.step, str(run.path)))
+
+
+def summarise(folder: RunFolder) -> RunSummary:
+    """Return how far a run came; never raises for damaged files."""
+    try:
+        config = folder.config
+        evaluation = folder.evaluation
+        top1 = evaluation["top1"] if evaluation else None
+    except (RunError, ValueError, KeyError):
+        return RunSummary(folder.path, "damaged", None, 0, None)
+    checkpoints = list_checkpoints(folder.checkpoints)
+    step = int(checkpoints[-1].name.removeprefix("step-")) if checkpoints else 0
+    if evaluation:
+        state: State = "evaluated"
+    elif folder.weights.exists():
+        state = "trained"
+    else:
+        state = "interrupted" if checkpoints else "started"
+    return RunSummary(folder.path, state, config, step, top1)
+
+
+def _result_key(config: RunConfig) -> RunConfig:
+    return config.with_changes({"data.root": None, "train.checkpoint_seconds": 60.0})

@@ -1,0 +1,56 @@
+"""Where and how to compute: device, precision and threads, chosen on purpose and recorded."""
+
+from contextlib import AbstractContextManager
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import torch
+
+from cnnlab import machine
+from cnnlab.config import RunConfig
+from cnnlab.errors import MissingResourceError
+
+
+@dataclass(frozen=True)
+class Execution:
+    """How the arithmetic of a run is done; another one gives other bits.
+
+    Attributes:
+        device: `cpu` or `cuda`.
+        precision: `float32`, or `bf16` for autocast with float32 weights.
+        threads: threads of the CPU.
+        hardware: the processor's or the GPU's name.
+        torch: the version of torch.
+    """
+
+    device: Literal["cpu", "cuda"]
+    precision: Literal["float32", "bf16"]
+    threads: int
+    hardware: str
+    torch: str
+
+    def autocast(self) -> AbstractContextManager[Any]:
+        """Return the context for forward passes."""
+        return torch.autocast(self.device, torch.bfloat16, enabled=self.precision == "bf16")
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the fields for JSON."""
+        return asdict(self)
+
+
+def choose_execution(config: RunConfig) -> Execution:
+    """Choose what the config leaves open by asking the machine, and set torch's threads.
+
+    Raises:
+        MissingResourceError: a GPU is asked for and there is none.
+    """
+    has_gpu = torch.cuda.is_available()
+    if config.device == "cuda" and not has_gpu:
+        raise MissingResourceError("device: cuda was asked for, but torch finds no GPU here. Use --device cpu.")
+    device = "cuda" if has_gpu and config.device != "cpu" else "cpu"
+    fast_bf16 = torch.cuda.is_bf16_supported() if device == "cuda" else machine.has_fast_bf16()
+    precision = config.precision if config.precision != "auto" else ("bf16" if fast_bf16 else "float32")
+    threads = config.threads or machine.default_threads()
+    torch.set_num_threads(threads)
+    hardware = torch.cuda.get_device_name() if device == "cuda" else machine.cpu_name()
+    return Execution(device, precision, threads, hardware, str(torch.__version__))

@@ -1,0 +1,45 @@
+"""How long a run is and when it looks up from its steps: arithmetic on the config alone."""
+
+from dataclasses import dataclass
+
+from cnnlab.config import RunConfig
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The lengths of a run, in steps.
+
+    Attributes:
+        batch_size: images per step.
+        steps_per_epoch: whole batches in the training images; the rest of an epoch's order is left out.
+        num_steps: updates in the whole run.
+        val_every: steps between two validations.
+        log_every: steps between two lines of metrics.
+    """
+
+    batch_size: int
+    steps_per_epoch: int
+    num_steps: int
+    val_every: int
+    log_every: int
+
+    def epoch_of(self, step: int) -> int:
+        """Return the epoch (from 0) that step `step` (from 0) belongs to."""
+        return step // self.steps_per_epoch
+
+    def is_log_step(self, done: int) -> bool:
+        """Tell whether metrics are due after `done` updates."""
+        return done % self.log_every == 0 or done == self.num_steps
+
+    def is_val_step(self, done: int) -> bool:
+        """Tell whether a validation is due after `done` updates."""
+        return done % self.val_every == 0 or done == self.num_steps
+
+
+def make_plan(config: RunConfig, num_images: int) -> Plan:
+    """Return the plan of a run over `num_images` training images."""
+    train = config.train
+    batch_size = min(train.batch_size, num_images)
+    steps_per_epoch = num_images // batch_size
+    num_steps = train.steps or max(1, round((train.epochs or 0) * steps_per_epoch))
+    return Plan(batch_size, steps_per_epoch, num_steps, train.val_every or steps_per_epoch, train.log_every)
