@@ -34,18 +34,20 @@ class ModelConfig(_Section):
 class AugmentConfig(_Section):
     """Random changes to the training images; all off by default."""
 
-    pad_crop: int = Field(0, ge=0)
+    pad_crop: int = Field(default=0, ge=0)
     """Pad by this many pixels on each side, then crop back to size at a random place."""
     mirror: bool = False
     """Mirror left and right with probability 1/2."""
-    shift: float = Field(0.0, ge=0.0)
+    shift: float = Field(default=0.0, ge=0.0)
     """Move by up to this many pixels, fractions included, along each axis."""
-    rotation: float = Field(0.0, ge=0.0, le=180.0)
+    rotation: float = Field(default=0.0, ge=0.0, le=180.0)
     """Rotate by up to this many degrees to either side."""
-    noise: float = Field(0.0, ge=0.0)
+    noise: float = Field(default=0.0, ge=0.0)
     """Standard deviation of Gaussian noise added to pixels in [0, 1]."""
     erasing: Fraction = 0.0
     """Probability that one random rectangle of the image is replaced by the mean colour."""
+    fill: Literal["black", "mean"] = "black"
+    """Colour of what a crop, a shift or a rotation brings in from outside the image."""
 
 
 class DataConfig(_Section):
@@ -55,11 +57,11 @@ class DataConfig(_Section):
     """A data set that `cnnlab data` lists, a folder of class folders, or `synthetic:CxHxWxN`."""
     root: str | None = None
     """Where data sets lie; else CNNLAB_DATA_ROOT, else the cache."""
-    val_size: int | None = Field(None, ge=1)
+    val_size: int | None = Field(default=None, ge=1)
     """Images cut from train for validation; the data set's own number if not given."""
-    split_seed: int = Field(0, ge=0)
+    split_seed: int = Field(default=0, ge=0)
     """Seed of the cut between train and validation; the same for all runs that are compared."""
-    image_size: int | None = Field(None, ge=1)
+    image_size: int | None = Field(default=None, ge=1)
     """Bring images to this height and width; the data set's own size if not given."""
     channels: Literal[1, 3] | None = None
     """Bring images to grey (1) or colour (3); as they are if not given."""
@@ -73,7 +75,7 @@ class OptimConfig(_Section):
 
     name: Literal["sgd", "adam", "adamw", "adadelta", "rmsprop"] = "adamw"
     """Which update rule."""
-    lr: float = Field(1e-3, gt=0.0)
+    lr: float = Field(default=1e-3, gt=0.0)
     """Peak learning rate."""
     momentum: Fraction = 0.9
     """Momentum of sgd and rmsprop."""
@@ -85,13 +87,13 @@ class OptimConfig(_Section):
     """Decay of the second moment of adam and adamw."""
     rho: Fraction = 0.9
     """Decay of the squared averages of adadelta and rmsprop."""
-    eps: float = Field(1e-8, gt=0.0)
+    eps: float = Field(default=1e-8, gt=0.0)
     """Added to denominators by all but sgd."""
-    weight_decay: float = Field(0.0, ge=0.0)
+    weight_decay: float = Field(default=0.0, ge=0.0)
     """L2 penalty (decoupled in adamw)."""
     decay_all: bool = False
     """Decay biases and normalisation scales too, as the 2012 recipes did."""
-    clip_norm: float | None = Field(None, gt=0.0)
+    clip_norm: float | None = Field(default=None, gt=0.0)
     """Scale gradients down to this global norm."""
 
 
@@ -116,32 +118,34 @@ class ScheduleConfig(_Section):
     @model_validator(mode="after")
     def _one_rise(self) -> Self:
         if self.name == "one-cycle" and self.warmup:
-            raise ValueError(f"one-cycle rises by itself: set peak_at, not warmup. Received: warmup={self.warmup}")
+            raise ValueError(
+                f"one-cycle rises by itself: set peak_at, not warmup. Received: warmup={self.warmup}"
+            )
         return self
 
 
 class TrainConfig(_Section):
     """How long to train, and what is kept."""
 
-    epochs: float | None = Field(None, gt=0.0)
+    epochs: float | None = Field(default=None, gt=0.0)
     """Passes over the training images; give this or `steps`."""
-    steps: int | None = Field(None, ge=1)
+    steps: int | None = Field(default=None, ge=1)
     """Optimizer updates; give this or `epochs`."""
-    batch_size: int = Field(128, ge=1)
+    batch_size: int = Field(default=128, ge=1)
     """Images in one step."""
-    label_smoothing: float = Field(0.0, ge=0.0, lt=1.0)
+    label_smoothing: float = Field(default=0.0, ge=0.0, lt=1.0)
     """Share of the label's probability spread over all classes."""
-    ema_decay: float | None = Field(None, gt=0.0, lt=1.0)
+    ema_decay: float | None = Field(default=None, gt=0.0, lt=1.0)
     """Evaluate a moving average of the weights with this decay."""
     keep: Literal["last", "best"] = "last"
     """Which weights the run ends with: the last, or those of the best validation accuracy."""
-    patience: int | None = Field(None, ge=1)
+    patience: int | None = Field(default=None, ge=1)
     """Stop after this many validations without a better accuracy."""
-    log_every: int = Field(50, ge=1)
+    log_every: int = Field(default=50, ge=1)
     """Steps between two lines of metrics."""
-    val_every: int | None = Field(None, ge=1)
+    val_every: int | None = Field(default=None, ge=1)
     """Steps between two validations; once per epoch if not given."""
-    checkpoint_seconds: float = Field(60.0, gt=0.0)
+    checkpoint_seconds: float = Field(default=60.0, gt=0.0)
     """A checkpoint is written at each validation, and whenever this much time has passed."""
 
     @model_validator(mode="after")
@@ -157,13 +161,13 @@ class RunConfig(_Section):
 
     recipe: str = ""
     """Name of the recipe this came from; empty for a bare model."""
-    seed: int = Field(0, ge=0, lt=2**32)
+    seed: int = Field(default=0, ge=0, lt=2**32)
     """Seed of the weights, the order of images, augmentation and dropout."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where to compute; `auto` takes a GPU if there is one."""
     precision: Literal["auto", "float32", "bf16"] = "auto"
     """`auto` takes bf16 where the processor multiplies it fast, else float32."""
-    threads: int | None = Field(None, ge=1)
+    threads: int | None = Field(default=None, ge=1)
     """Threads of the CPU; the cores this process may use if not given."""
     model: ModelConfig
     data: DataConfig = DataConfig()
@@ -236,7 +240,9 @@ class RunConfig(_Section):
             if not isinstance(place.get(field), dict) or isinstance(value, dict):
                 place[field] = value
             else:
-                raise ConfigError(f"{source} {name}: names a section; name one of its fields: {', '.join(place[field])}.")
+                raise ConfigError(
+                    f"{source} {name}: names a section; name one of its fields: {', '.join(place[field])}."
+                )
         if "train.steps" in changes and "train.epochs" not in changes:
             values["train"]["epochs"] = None
         if "train.epochs" in changes and "train.steps" not in changes:

@@ -17,7 +17,9 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 def num_cores() -> int:
     """Return the physical cores this process may use: by affinity, hardware threads and container quota."""
     logical = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)
-    siblings = {_read(f"/sys/devices/system/cpu/cpu{n}/topology/thread_siblings_list") or str(n) for n in logical}
+    siblings = {
+        _read(f"/sys/devices/system/cpu/cpu{n}/topology/thread_siblings_list") or str(n) for n in logical
+    }
     return max(1, min(len(siblings), _quota_cores() or len(siblings)))
 
 

@@ -99,7 +99,9 @@ def load_latest(folder: Path, *, warn: Callable[[str], None]) -> Checkpoint | No
         except RunError as error:
             warn(str(error))
     if paths:
-        raise RunError(f"{folder}: all {len(paths)} checkpoints are damaged. Train again with `cnnlab train`.")
+        raise RunError(
+            f"{folder}: all {len(paths)} checkpoints are damaged. Train again with `cnnlab train`."
+        )
     return None
 
 
@@ -112,7 +114,9 @@ def read_checkpoint(path: Path) -> Checkpoint:
     try:
         contents = {name: (path / name).read_bytes() for name in (TENSORS, STATE, SUMS)}
     except OSError as error:
-        raise RunError(f"{path}: damaged checkpoint: {error.strerror}: {Path(error.filename).name}.") from None
+        raise RunError(
+            f"{path}: damaged checkpoint: {error.strerror}: {Path(error.filename).name}."
+        ) from None
     expected = "".join(f"{_sha256(contents[name])}  {name}\n" for name in (TENSORS, STATE))
     if contents[SUMS].decode(errors="replace") != expected:
         raise RunError(f"{path}: damaged checkpoint: its files differ from their sha256 sums.")

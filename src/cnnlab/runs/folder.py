@@ -123,7 +123,7 @@ class RunFolder:
     def append_metrics(self, line: dict[str, Any]) -> None:
         """Add one line to metrics.jsonl and flush it to the disk.
 
-        Appended, not renamed: a line torn by a crash lies behind the newest checkpoint, and resume cuts it off.
+        Appended, not renamed: a line torn by a crash lies behind the newest checkpoint; resume cuts it off.
         """
         content = (json.dumps(line) + "\n").encode()
         path = self.path / "metrics.jsonl"
@@ -140,7 +140,9 @@ class RunFolder:
         """
         path = self.path / "metrics.jsonl"
         if self.metrics_bytes < num_bytes:
-            raise RunError(f"{path}: {self.metrics_bytes} bytes where the checkpoint has seen {num_bytes}: damaged.")
+            raise RunError(
+                f"{path}: {self.metrics_bytes} bytes where the checkpoint has seen {num_bytes}: damaged."
+            )
         if path.exists():
             os.truncate(path, num_bytes)
 
@@ -167,7 +169,9 @@ class RunFolder:
                 try:
                     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 except BlockingIOError:
-                    raise RunError(f"{self.path}: another process is writing this run. Wait for it to end.") from None
+                    raise RunError(
+                        f"{self.path}: another process is writing this run. Wait for it to end."
+                    ) from None
             yield
 
     def _read_json(self, name: str) -> dict[str, Any] | None:

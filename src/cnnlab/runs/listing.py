@@ -18,8 +18,8 @@ class RunSummary:
 
     Attributes:
         path: the run folder.
-        state: `started` before the first checkpoint, `interrupted` (or still going on) after it, `trained` with
-            final weights, `evaluated` with test metrics, `damaged` if a file cannot be read.
+        state: `started` before the first checkpoint, `interrupted` (or still going on) after it, `trained`
+            with final weights, `evaluated` with test metrics, `damaged` if a file cannot be read.
         config: what ran; None if damaged.
         step: the newest checkpoint's step.
         top1: test accuracy as a fraction; None before evaluation.

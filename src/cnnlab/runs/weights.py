@@ -56,7 +56,9 @@ def load_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             tensors = load(file.read())
         metadata = header["__metadata__"]
         if metadata["format"] != FORMAT:
-            raise RunError(f"{path}: weights in format {metadata['format']!r}; this version reads {FORMAT!r}.")
+            raise RunError(
+                f"{path}: weights in format {metadata['format']!r}; this version reads {FORMAT!r}."
+            )
         text, expected = metadata["description"], metadata["sha256"]
     except OSError as error:
         raise RunError(f"{path}: no weights can be read here: {error.strerror}.") from None
@@ -73,5 +75,5 @@ def _digest(text: str, tensors: dict[str, Tensor]) -> str:
     digest = hashlib.sha256(text.encode())
     for name in sorted(tensors):
         digest.update(f"{name} {tensors[name].dtype} {tuple(tensors[name].shape)}".encode())
-        digest.update(tensors[name].reshape(-1).view(torch.uint8).numpy())
+        digest.update(tensors[name].reshape(-1).view(torch.uint8).numpy().data)
     return digest.hexdigest()

@@ -2,13 +2,14 @@
 
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 import torch
 
 from cnnlab import machine
 from cnnlab.config import RunConfig
-from cnnlab.errors import MissingResourceError
+from cnnlab.errors import MissingResourceError, RunError
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,12 @@ class Execution:
         """Return the context for forward passes."""
         return torch.autocast(self.device, torch.bfloat16, enabled=self.precision == "bf16")
 
+    @property
+    def summary(self) -> str:
+        """Device, precision and threads in a few words."""
+        place = f"{self.threads} thread{'s' if self.threads > 1 else ''}" if self.device == "cpu" else "GPU"
+        return f"{self.precision}, {place}"
+
     def as_dict(self) -> dict[str, Any]:
         """Return the fields for JSON."""
         return asdict(self)
@@ -46,7 +53,9 @@ def choose_execution(config: RunConfig) -> Execution:
     """
     has_gpu = torch.cuda.is_available()
     if config.device == "cuda" and not has_gpu:
-        raise MissingResourceError("device: cuda was asked for, but torch finds no GPU here. Use --device cpu.")
+        raise MissingResourceError(
+            "device: cuda was asked for, but torch finds no GPU here. Use --device cpu."
+        )
     device = "cuda" if has_gpu and config.device != "cpu" else "cpu"
     fast_bf16 = torch.cuda.is_bf16_supported() if device == "cuda" else machine.has_fast_bf16()
     precision = config.precision if config.precision != "auto" else ("bf16" if fast_bf16 else "float32")
@@ -54,3 +63,31 @@ def choose_execution(config: RunConfig) -> Execution:
     torch.set_num_threads(threads)
     hardware = torch.cuda.get_device_name() if device == "cuda" else machine.cpu_name()
     return Execution(device, precision, threads, hardware, str(torch.__version__))
+
+
+def check_same_execution(
+    state: dict[str, Any], execution: Execution, fingerprint: str, run: Path, *, inexact: bool
+) -> None:
+    """Refuse to go on from a checkpoint where the same bits cannot come out.
+
+    Args:
+        state: of the checkpoint.
+        execution: how this process would compute.
+        fingerprint: of the training images at hand.
+        run: the run folder, for messages.
+        inexact: accept another execution; other images are never accepted.
+
+    Raises:
+        RunError: the execution or the images differ.
+    """
+    if state["train_fingerprint"] != fingerprint:
+        raise RunError(
+            f"{run}: the training images are not those of the checkpoint. Bring them back, or train anew."
+        )
+    before, now = state["execution"], execution.as_dict()
+    different = [
+        f"{name} was {before[name]!r}, here {now[name]!r}" for name in now if before[name] != now[name]
+    ]
+    if different and not inexact:
+        remedy = "--threads and --precision choose them; --inexact goes on with other bits."
+        raise RunError(f"{run}: cannot go on to the same bits: {'; '.join(different)}. {remedy}")

@@ -10,8 +10,8 @@ from cnnlab.config import OptimConfig
 def build_optimizer(config: OptimConfig, model: nn.Module) -> Optimizer:
     """Build the optimizer, with weight decay on weight matrices and kernels only unless `decay_all`.
 
-    Biases and normalisation scales (parameters of one dimension) do not decay: decaying them regularises nothing
-    (arXiv:1812.01187, section 3.1).
+    Biases and normalisation scales (parameters of one dimension) do not decay, as in arXiv:1812.01187,
+    section 3.1 ("no bias decay").
     """
     named = dict(model.named_parameters())
     decayed = [p for p in named.values() if config.decay_all or p.ndim > 1]

@@ -14,8 +14,8 @@ def lr_factor(schedule: ScheduleConfig, step: int, num_steps: int) -> float:
         num_steps: updates in the whole run.
 
     Returns:
-        A number in [0, 1]. The one-cycle curve is that of arXiv:1708.07120 with cosines for both ways, as is usual
-        since; the momentum is not cycled.
+        A number in [0, 1]. The one-cycle curve is that of arXiv:1708.07120 with cosines for both ways, as
+        is usual since; the momentum is not cycled.
     """
     if schedule.name == "one-cycle":
         peak_step = round(schedule.peak_at * num_steps)

@@ -1,0 +1,17 @@
+"""Training: the loop and its parts."""
+
+from cnnlab.training.execution import Execution, choose_execution
+from cnnlab.training.loop import FitResult, fit
+from cnnlab.training.progress import BarProgress, LineProgress, Progress, SilentProgress, format_seconds
+
+__all__ = [
+    "BarProgress",
+    "Execution",
+    "FitResult",
+    "LineProgress",
+    "Progress",
+    "SilentProgress",
+    "choose_execution",
+    "fit",
+    "format_seconds",
+]

@@ -1,0 +1,77 @@
+"""What a run says of itself in its folder: where it ran, and how its weights are to be used."""
+
+import platform
+import subprocess
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from cnnlab import machine
+from cnnlab.config import RunConfig
+from cnnlab.data import Dataset
+from cnnlab.training.execution import Execution
+
+PACKAGES = ("cnnlab", "torch", "numpy", "safetensors", "pillow", "scikit-learn")
+
+
+def describe_environment(
+    config: RunConfig, execution: Execution, train: Dataset, val: Dataset
+) -> dict[str, Any]:
+    """Return versions, hardware, commit and data of a run, for environment.json."""
+    return {
+        "execution": execution.as_dict(),
+        "cpu": machine.cpu_name(),
+        "cores": machine.num_cores(),
+        "memory_bytes": machine.memory_bytes(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "python": platform.python_version(),
+        "packages": {name: _version(name) for name in PACKAGES},
+        "commit": source_commit(),
+        "seed": config.seed,
+        "data": {
+            data.split: {"name": data.name, "num_images": len(data), "fingerprint": data.fingerprint}
+            for data in (train, val)
+        },
+    }
+
+
+def describe_weights(
+    config: RunConfig, train: Dataset, *, mean: tuple[float, ...], std: tuple[float, ...]
+) -> dict[str, Any]:
+    """Return how to build the network and prepare images for it, for the metadata of model.safetensors."""
+    return {
+        "network": {
+            "name": config.model.name,
+            "args": dict(config.model.args),
+            "in_channels": train.in_channels,
+            "num_classes": train.num_classes,
+            "image_size": train.image_size,
+        },
+        "class_names": list(train.class_names),
+        "preprocessing": {"mean": list(mean), "std": list(std), "is_digits": train.is_digits},
+        "trained_on": {"data": config.data.name, "recipe": config.recipe, "seed": config.seed},
+    }
+
+
+def source_commit() -> str:
+    """Return the commit of the checkout this runs from, with `+` if it has changes; empty elsewhere."""
+    root = Path(__file__).resolve().parents[3]
+    if not (root / ".git").exists():
+        return ""
+    try:
+        commit = _git(root, "rev-parse", "HEAD")
+        return commit + ("+" if _git(root, "status", "--porcelain", "--untracked-files=no") else "")
+    except (OSError, subprocess.SubprocessError):
+        return ""
+
+
+def _git(root: Path, *args: str) -> str:
+    done = subprocess.run(["git", *args], cwd=root, capture_output=True, text=True, check=True, timeout=10)
+    return done.stdout.strip()
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return ""

@@ -1,0 +1,40 @@
+"""Ctrl-C and SIGTERM: finish the step, save, say how to go on."""
+
+import signal
+import threading
+from types import FrameType, TracebackType
+
+
+class StopRequest:
+    """Notes a signal while a run is in its loop; a second Ctrl-C is not held back.
+
+    Attributes:
+        signal: the signal that asked to stop, or None.
+    """
+
+    def __init__(self) -> None:
+        self.signal: signal.Signals | None = None
+        self._previous: dict[signal.Signals, object] = {}
+
+    def __enter__(self) -> "StopRequest":
+        if threading.current_thread() is threading.main_thread():  # Python allows handlers only there
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self._previous[number] = signal.signal(number, self._note)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)  # pyright: ignore[reportArgumentType] # what signal() gave
+        self._previous = {}
+
+    @property
+    def exit_code(self) -> int:
+        """130 after Ctrl-C, 0 after SIGTERM."""
+        return 130 if self.signal == signal.SIGINT else 0
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        if self.signal == signal.SIGINT and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        self.signal = signal.Signals(number)
