@@ -63,6 +63,6 @@ def make_dataset(
 ) -> Dataset:
     """Build a `Dataset` and its fingerprint; shapes and types as its attributes."""
     digest = hashlib.sha256(repr((tuple(images.shape), class_names)).encode())
-    digest.update(images.contiguous().numpy())
-    digest.update(labels.contiguous().numpy())
+    digest.update(images.contiguous().numpy().data)
+    digest.update(labels.contiguous().numpy().data)
     return Dataset(name, split, images, labels, class_names, is_digits, digest.hexdigest())

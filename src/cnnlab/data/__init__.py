@@ -1,0 +1,24 @@
+"""Data: sources, integrity, splits, batched augmentation, the order of images."""
+
+from cnnlab.data.augment import Augment, augment_batch
+from cnnlab.data.catalogue import DATASETS, DataInfo, DataListing, list_datasets
+from cnnlab.data.dataset import Dataset, make_dataset
+from cnnlab.data.load import load_data
+from cnnlab.data.normalise import channel_stats, normalise
+from cnnlab.data.order import counter_generator, epoch_order
+
+__all__ = [
+    "DATASETS",
+    "Augment",
+    "DataInfo",
+    "DataListing",
+    "Dataset",
+    "augment_batch",
+    "channel_stats",
+    "counter_generator",
+    "epoch_order",
+    "list_datasets",
+    "load_data",
+    "make_dataset",
+    "normalise",
+]

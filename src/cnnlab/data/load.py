@@ -1,0 +1,125 @@
+"""`load_data`: from a name to the splits of a data set."""
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from torch import Tensor
+
+from cnnlab.data import cifar10, digits, mnist, synthetic
+from cnnlab.data.catalogue import DATASETS
+from cnnlab.data.dataset import Dataset, make_dataset
+from cnnlab.data.locate import Places, data_roots
+from cnnlab.data.resize import resize_images, to_channels
+from cnnlab.data.splits import check_val_size, seeded_keys, stratified_cut
+from cnnlab.errors import ConfigError, MissingResourceError, did_you_mean
+
+SPLITS = ("train", "val", "test")
+
+
+def load_data(
+    name: str,
+    *,
+    splits: Sequence[str] = SPLITS,
+    root: Path | str | None = None,
+    val_size: int | None = None,
+    split_seed: int = 0,
+    image_size: int | None = None,
+    channels: int | None = None,
+    strict: bool = False,
+    download: bool = True,
+    warn: Callable[[str], None] | None = None,
+) -> dict[str, Dataset]:
+    """Read the splits asked for, and nothing from disk that they do not need.
+
+    Args:
+        name: one of `DATASETS`, a folder of class folders, or `synthetic:CxHxWxN`.
+        splits: some of `train`, `val` and `test`.
+        root: a folder where published data sets lie; else CNNLAB_DATA_ROOT. The cache is looked into as well.
+        val_size: images cut from the training part for validation; the data set's own number if not given.
+        split_seed: seed of that cut. The test part never depends on it.
+        image_size: bring images to this height and width, in pixels.
+        channels: bring images to grey (1) or colour (3).
+        strict: refuse a folder that holds an unreadable image, instead of naming and skipping it.
+        download: fetch published files that are missing.
+        warn: takes one line about something that happened; lines are dropped if not given.
+
+    Returns:
+        The data sets by split, in the order asked for.
+
+    Raises:
+        ConfigError: the name, a split or a size is wrong.
+        DataError: a file is damaged, or a folder cannot be used as it is.
+        MissingResourceError: data is not on this machine and cannot be downloaded.
+    """
+    for split in splits:
+        if split not in SPLITS:
+            raise ConfigError(f"splits: there is no split {split!r}. {did_you_mean(split, SPLITS)}")
+    if channels not in (None, 1, 3):
+        raise ConfigError(f"data.channels: must be 1 (grey) or 3 (colour). Received: {channels}.")
+    if image_size is not None and image_size < 1:
+        raise ConfigError(f"data.image_size: must be at least 1 pixel. Received: {image_size}.")
+    warn = warn or (lambda message: None)
+    if name not in DATASETS and not name.startswith(synthetic.PREFIX):
+        if is_path(name):
+            raise MissingResourceError(f"data.name: there is no folder {name!r}.")
+        raise ConfigError(f"data.name: unknown data set {name!r}. {did_you_mean(name, DATASETS)}")
+    places = Places(data_roots(root), download, warn)
+    parts = ["train"] * bool({"train", "val"} & set(splits)) + ["test"] * ("test" in splits)
+    datasets: dict[str, Dataset] = {}
+    for part in parts:
+        images, labels, class_names = read_part(name, part, places)
+        cut = {"test": (images, labels)}
+        if part == "train":
+            cut = _cut_val(name, images, labels, val_size=val_size, split_seed=split_seed)
+        del images
+        for split in set(splits) & cut.keys():
+            images, labels = cut[split]
+            images = _fit(images, image_size=image_size, channels=channels)
+            is_digits = name in DATASETS and DATASETS[name].is_digits
+            datasets[split] = make_dataset(name, split, images, labels, class_names, is_digits=is_digits)
+    return {split: datasets[split] for split in splits}
+
+
+def is_path(name: str) -> bool:
+    """True if a data set's name is meant as a folder: it exists, or is written like one."""
+    separators = {os.sep, os.altsep or os.sep, "/"}
+    return name.startswith((".", "~")) or any(mark in name for mark in separators) or Path(name).is_dir()
+
+
+def read_part(name: str, part: str, places: Places) -> tuple[Tensor, Tensor, tuple[str, ...]]:
+    """Read the official `train` or `test` part of a named or synthetic data set.
+
+    Returns:
+        Images, N x C x H x W, uint8; N labels, int64; and the class names.
+    """
+    match name:
+        case "digits":
+            return *digits.read_digits(part), digits.CLASS_NAMES
+        case "mnist":
+            return *mnist.read_mnist(mnist.MNIST, part, places), mnist.MNIST_CLASSES
+        case "fashion-mnist":
+            return *mnist.read_mnist(mnist.FASHION_MNIST, part, places), mnist.FASHION_CLASSES
+        case "cifar10":
+            return cifar10.read_cifar10(part, places)
+        case _:
+            return *synthetic.read_synthetic(name, part), synthetic.CLASS_NAMES
+
+
+def _cut_val(
+    name: str, images: Tensor, labels: Tensor, *, val_size: int | None, split_seed: int
+) -> dict[str, tuple[Tensor, Tensor]]:
+    """Cut the official training part into train and val."""
+    if val_size is None:
+        val_size = DATASETS[name].num_val if name in DATASETS else max(1, len(images) // 10)
+    check_val_size(val_size, len(images), name=name)
+    keys = seeded_keys(len(images), seed=split_seed, purpose=f"{name} val")
+    rest, val = stratified_cut(labels, val_size, keys)
+    return {"train": (images[rest], labels[rest]), "val": (images[val], labels[val])}
+
+
+def _fit(images: Tensor, *, image_size: int | None, channels: int | None) -> Tensor:
+    """Bring images to the size and channels asked for; as they are where nothing is asked."""
+    if channels is not None:
+        images = to_channels(images, channels)
+    return images if image_size is None else resize_images(images, image_size)

@@ -1,0 +1,145 @@
+"""Where the published files of a data set lie on this machine, and what to tell a user who lacks them."""
+
+import hashlib
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pooch
+
+from cnnlab.errors import MissingResourceError
+
+DATA_ROOT_VARIABLE = "CNNLAB_DATA_ROOT"
+CACHE_VARIABLE = "CNNLAB_CACHE"
+
+
+@dataclass(frozen=True)
+class PublishedFile:
+    """A file as its authors published it.
+
+    Attributes:
+        name: its file name.
+        size: in bytes.
+        sha256: of the file.
+        sha256_unpacked: of its content once unpacked; empty for an archive.
+        mirrors: addresses that serve it.
+    """
+
+    name: str
+    size: int
+    sha256: str
+    sha256_unpacked: str
+    mirrors: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class FileSet:
+    """Files of one data set that lie together.
+
+    Attributes:
+        dataset: the name users know it by.
+        folders: where they may lie, relative to a data root; a download goes into the first.
+        has_own_names: no other data set uses these file names, so that they may also lie in the root
+            itself. Else they are taken from there only if their content is the published one.
+        files: by name.
+    """
+
+    dataset: str
+    folders: tuple[str, ...]
+    has_own_names: bool
+    files: tuple[PublishedFile, ...]
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where to look for data, and whether to fetch what is missing.
+
+    Attributes:
+        roots: data roots, the first that has the files is used; downloads go into the first.
+        download: fetch missing files.
+        warn: takes one line about something that happened.
+    """
+
+    roots: tuple[Path, ...]
+    download: bool
+    warn: Callable[[str], None]
+
+
+def cache_folder() -> Path:
+    """Return where cnnlab keeps what it downloads and decodes: CNNLAB_CACHE, else the user's cache folder."""
+    given = os.environ.get(CACHE_VARIABLE)
+    return Path(given).expanduser() if given else Path(pooch.os_cache("cnnlab"))
+
+
+def data_roots(root: Path | str | None) -> tuple[Path, ...]:
+    """Return the data roots: the one given, else CNNLAB_DATA_ROOT; and the cache.
+
+    Raises:
+        MissingResourceError: the one given is not a folder. It is not made: it may be mistyped.
+    """
+    given, source = (root, "data.root") if root else (os.environ.get(DATA_ROOT_VARIABLE), DATA_ROOT_VARIABLE)
+    if not given:
+        return (cache_folder(),)
+    path = Path(given).expanduser()
+    if not path.is_dir():
+        raise MissingResourceError(f"{source}: must be a folder that exists. Received: {str(given)!r}.")
+    return (path, cache_folder())
+
+
+def find_files(file_set: FileSet, names: Sequence[str], roots: Sequence[Path]) -> dict[str, Path] | None:
+    """Return the paths of the named files, packed or unpacked, in the first folder that has all; else None."""
+    wanted = [file for file in file_set.files if file.name in names]
+    for root in roots:
+        for folder in (*(root / name for name in file_set.folders), root):
+            is_checked = folder == root and not file_set.has_own_names
+            found = {file.name: _in_folder(folder, file, is_checked=is_checked) for file in wanted}
+            paths = {name: path for name, path in found.items() if path is not None}
+            if len(paths) == len(wanted):
+                return paths
+    return None
+
+
+def obtain_files(file_set: FileSet, names: Sequence[str], places: Places) -> dict[str, Path]:
+    """Return the paths of the named files, downloading them if need be.
+
+    Raises:
+        MissingResourceError: they are not on this machine and cannot be, or may not be, downloaded.
+    """
+    paths = find_files(file_set, names, places.roots)
+    if paths is not None:
+        return paths
+    folder = places.roots[0] / file_set.folders[0]
+    missing = [file for file in file_set.files if file.name in names and not (folder / file.name).is_file()]
+    if not places.download:
+        raise missing_error(file_set, missing, folder, "and downloading is off")
+    from cnnlab.data.download import download_file  # requests takes a while to import
+
+    for position, file in enumerate(missing):
+        failure = download_file(file, folder, warn=places.warn)
+        if failure:
+            raise missing_error(file_set, missing[position:], folder, f"and cannot be downloaded ({failure})")
+    return {name: folder / name for name in names}
+
+
+def missing_error(
+    file_set: FileSet, missing: Sequence[PublishedFile], folder: Path, why: str
+) -> MissingResourceError:
+    """Say which files to put into which folder."""
+    names = ", ".join(file.name for file in missing)
+    return MissingResourceError(
+        f"{file_set.dataset}: {names} not found on this machine {why}. Put them into {folder}, or name "
+        f"a folder that has {file_set.folders[0]}/ with data.root or {DATA_ROOT_VARIABLE}."
+    )
+
+
+def _in_folder(folder: Path, file: PublishedFile, *, is_checked: bool) -> Path | None:
+    """Return where the file lies in the folder, as published or unpacked."""
+    for name, sha256 in (
+        (file.name, file.sha256),
+        (file.name.removesuffix(".gz"), file.sha256_unpacked),
+    ):
+        path = folder / name
+        if path.is_file() and (not is_checked or hashlib.sha256(path.read_bytes()).hexdigest() == sha256):
+            return path
+    return None

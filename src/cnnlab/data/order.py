@@ -1,0 +1,27 @@
+"""The order of images and all random draws, as functions of (seed, epoch, step) with no hidden state."""
+
+import hashlib
+
+import torch
+from torch import Tensor
+
+
+def counter_generator(seed: int, purpose: str, *counters: int) -> torch.Generator:
+    """Return a CPU generator that depends on its arguments alone.
+
+    Any draw of a run can so be rebuilt without replaying the draws before it: this is what makes resume
+    exact. (torch seeds its CPU generator with 32 bits; two places of a run that share them share draws,
+    harmlessly.)
+
+    Args:
+        seed: the run's seed.
+        purpose: what the numbers are for, such as `"augment"`; different purposes never share draws.
+        counters: where in the run they are drawn, such as epoch and step.
+    """
+    digest = hashlib.sha256(repr((seed, purpose, counters)).encode()).digest()
+    return torch.Generator().manual_seed(int.from_bytes(digest[:8], "little") >> 1)
+
+
+def epoch_order(num_images: int, *, seed: int, epoch: int) -> Tensor:
+    """Return the order in which one epoch visits the images: a permutation of 0..num_images-1, int64."""
+    return torch.randperm(num_images, generator=counter_generator(seed, "order", epoch))

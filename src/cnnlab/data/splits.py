@@ -1,0 +1,67 @@
+"""Cutting a part off labelled images: stratified, of an exact size, the same on every machine for ever."""
+
+import hashlib
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from cnnlab.errors import ConfigError
+
+
+def stratified_cut(labels: Tensor, size: int, keys: np.ndarray) -> tuple[Tensor, Tensor]:
+    """Split images into those that stay and those that are cut off, each class giving its share.
+
+    Args:
+        labels: N, int64.
+        size: how many images to cut off; shares are rounded by largest remainder so that it is met exactly.
+        keys: N, uint64; within a class the images with the smallest keys are cut off.
+
+    Returns:
+        The indices that stay and those cut off, each ascending, int64.
+    """
+    classes = labels.numpy()
+    counts = np.bincount(classes)
+    is_cut = np.zeros(len(classes), dtype=bool)
+    for label, quota in enumerate(shares(counts, size)):
+        members = np.flatnonzero(classes == label)
+        is_cut[members[np.argsort(keys[members], kind="stable")[:quota]]] = True
+    return torch.from_numpy(np.flatnonzero(~is_cut)), torch.from_numpy(np.flatnonzero(is_cut))
+
+
+def shares(counts: np.ndarray, size: int) -> np.ndarray:
+    """Divide `size` among classes in proportion to their counts, by largest remainder; ties go to the first."""
+    exact = counts * (size / counts.sum())
+    quotas = np.floor(exact).astype(np.int64)
+    neediest = np.argsort(quotas - exact, kind="stable")
+    quotas[neediest[: size - quotas.sum()]] += 1
+    return quotas
+
+
+def seeded_keys(num_images: int, *, seed: int, purpose: str) -> np.ndarray:
+    """Return one uint64 per image, a function of the arguments alone.
+
+    They are Philox's raw stream, which numpy promises never to change (its shuffles carry no such promise).
+    """
+    digest = hashlib.sha256(f"{purpose}:{seed}".encode()).digest()
+    return np.random.Philox(key=np.frombuffer(digest[:16], dtype=np.uint64)).random_raw(num_images)
+
+
+def named_keys(names: Sequence[str], *, seed: int, purpose: str) -> np.ndarray:
+    """Return one uint64 per file name, so that an added file moves none of the others."""
+    digests = (hashlib.sha256(f"{purpose}:{seed}:{name}".encode()).digest()[:8] for name in names)
+    return np.frombuffer(b"".join(digests), dtype=np.uint64)
+
+
+def check_val_size(val_size: int, num_train: int, *, name: str) -> None:
+    """Refuse a validation part that leaves no image to train on.
+
+    Raises:
+        ConfigError: `val_size` is not between 1 and `num_train - 1`.
+    """
+    if not 1 <= val_size < num_train:
+        raise ConfigError(
+            f"data.val_size: {name} has {num_train} images to train on, so validation may take "
+            f"1 to {num_train - 1} of them. Received: {val_size}."
+        )
