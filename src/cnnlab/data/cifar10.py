@@ -67,8 +67,7 @@ CIFAR10_ARCHIVE = FileSet(
 
 
 def read_cifar10(part: str, places: Places) -> tuple[Tensor, Tensor, tuple[str, ...]]:
-    """Read the `train` or `test` part from loose batches (unpacked or gzipped) or from the archive as
-    published.
+    """Read the `train` or `test` part from loose batches, unpacked or gzipped, or from the published archive.
 
     Returns:
         N x 3 x 32 x 32, uint8; N labels, int64; and the class names.

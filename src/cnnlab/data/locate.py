@@ -113,12 +113,15 @@ def obtain_files(file_set: FileSet, names: Sequence[str], places: Places) -> dic
     missing = [file for file in file_set.files if file.name in names and not (folder / file.name).is_file()]
     if not places.download:
         raise missing_error(file_set, missing, folder, "and downloading is off")
-    from cnnlab.data.download import download_file  # requests takes a while to import
+    # requests takes a while to import
+    from cnnlab.data.download import DownloadFailedError, download_file
 
     for position, file in enumerate(missing):
-        failure = download_file(file, folder, warn=places.warn)
-        if failure:
-            raise missing_error(file_set, missing[position:], folder, f"and cannot be downloaded ({failure})")
+        try:
+            download_file(file, folder, warn=places.warn)
+        except DownloadFailedError as error:
+            why = f"and cannot be downloaded ({error})"
+            raise missing_error(file_set, missing[position:], folder, why) from None
     return {name: folder / name for name in names}
 
 

@@ -1,0 +1,202 @@
+"""Fetching a published file: from any of its mirrors, going on where an earlier attempt broke off, verified by sha256.
+
+pooch verifies and names the finished file; what it cannot do, and this module does, is to keep `NAME.part` across
+attempts and mirrors. A file whose sha256 is wrong never gets its final name.
+"""
+
+import contextlib
+import errno
+import hashlib
+import os
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pooch
+import requests
+import urllib3
+
+from cnnlab.data.locate import PublishedFile
+from cnnlab.errors import MissingResourceError
+
+try:
+    import fcntl
+except ImportError:  # Windows: two downloads of one file at the same time are not kept apart
+    fcntl = None
+
+CONNECT_SECONDS = 10
+READ_SECONDS = 30
+_CHUNK = 1 << 16
+_MAX_WRONG = 4
+"""Whole files with a wrong sha256 after which we stop asking."""
+
+pooch.get_logger().setLevel("WARNING")  # our own lines say what is downloaded
+
+
+class DownloadFailedError(Exception):
+    """No mirror gave the file; the text is a short reason, to be put into a message for the user."""
+
+
+class _MirrorError(Exception):
+    """One mirror did not give the file; the text says why."""
+
+
+def download_file(file: PublishedFile, folder: Path, *, warn: Callable[[str], None]) -> None:
+    """Bring a file into a folder, which is made if need be.
+
+    Args:
+        file: what to fetch.
+        folder: where it goes, under its own name.
+        warn: takes one line about each attempt and about content that was thrown away.
+
+    Raises:
+        DownloadFailedError: no mirror gave it; what has arrived stays in `NAME.part` for the next time.
+        MissingResourceError: the disk is full, or the folder cannot be written to.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with _alone_in(folder):
+            if (folder / file.name).is_file():  # another process was faster
+                return
+            pooch.retrieve(
+                file.mirrors[0],
+                known_hash=f"sha256:{file.sha256}",
+                fname=file.name,
+                path=folder,
+                downloader=partial(_download_to, file=file, part=folder / f"{file.name}.part", warn=warn),
+            )
+    except OSError as error:
+        raise MissingResourceError(_disk_message(error, file, folder)) from None
+
+
+def _download_to(
+    url: str,
+    output: str,
+    _pooch: object,
+    *,
+    file: PublishedFile,
+    part: Path,
+    warn: Callable[[str], None],
+) -> None:
+    """Fill `part` from the mirrors until its sha256 is right, then move it to `output`; pooch's downloader interface."""
+    mirrors = list(file.mirrors)
+    failures: dict[str, str] = {}
+    num_wrong = 0
+    has_grown = True
+    while has_grown and mirrors and num_wrong < _MAX_WRONG:
+        has_grown = False
+        for url in list(mirrors):
+            start = _size(part)
+            try:
+                _append(url, part, file.size, warn=warn)
+            except _MirrorError as error:
+                failures[_host(url)] = str(error)
+            has_grown |= _size(part) > start
+            if _size(part) < file.size:
+                continue
+            if _sha256(part) == file.sha256:
+                os.replace(part, output)
+                return
+            warn(
+                f"{part}: its sha256 is not that of {file.name}, so it was thrown away (last mirror: {url})."
+            )
+            part.unlink()
+            num_wrong += 1
+            has_grown = True
+            failures[_host(url)] = "wrong content"
+            if start == 0:  # all of it came from this mirror
+                mirrors.remove(url)
+    raise DownloadFailedError("; ".join(f"{host}: {why}" for host, why in failures.items()))
+
+
+def _append(url: str, part: Path, size: int, *, warn: Callable[[str], None]) -> None:
+    """Append to `part` what it lacks, asking for that range only.
+
+    Raises:
+        _MirrorError: the mirror cannot be reached, breaks off, or serves a file of another size.
+        OSError: the disk is full or cannot be written to.
+    """
+    start = _size(part)
+    if start >= size:
+        return
+    headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={start}-"} if start else {})
+    try:
+        with requests.get(
+            url, headers=headers, stream=True, timeout=(CONNECT_SECONDS, READ_SECONDS)
+        ) as response:
+            skip = _check_response(response, start, size)
+            going_on = f", going on at {start / 1e6:.1f} MB" if start else ""
+            warn(
+                f"downloading {part.name.removesuffix('.part')} ({size / 1e6:.1f} MB) from {_host(url)}{going_on}"
+            )
+            # The raw stream: a server that labels a .gz file as gzip-encoded must not have it unpacked on the way.
+            _write(response.raw.stream(_CHUNK, decode_content=False), part, size, skip=skip)
+    except requests.Timeout:
+        raise _MirrorError(f"no answer within {READ_SECONDS} s") from None
+    except requests.ConnectionError:
+        raise _MirrorError("no connection") from None
+    except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
+        raise _MirrorError(f"the transfer broke off ({type(error).__name__})") from None
+    if _size(part) < size:
+        raise _MirrorError("the transfer ended early")
+
+
+def _check_response(response: requests.Response, start: int, size: int) -> int:
+    """Return how many bytes to skip; refuse an answer about another file before it can spoil a good part."""
+    status, headers = response.status_code, response.headers
+    if status == 206 and start:
+        if headers.get("Content-Range", "").strip() != f"bytes {start}-{size - 1}/{size}":
+            raise _MirrorError("serves a file of another size")
+        return 0
+    if status != 200:
+        raise _MirrorError(f"HTTP {status}")
+    if headers.get("Content-Length", str(size)) != str(size):
+        raise _MirrorError("serves a file of another size")
+    return start  # the server knows no ranges and sends all: what we have already is passed over
+
+
+def _write(chunks: Iterator[bytes], part: Path, size: int, *, skip: int) -> None:
+    """Append to `part`, at most up to `size`; bytes that arrived before a failure are kept."""
+    with part.open("ab") as file:
+        for chunk in chunks:
+            wanted = chunk[skip:]
+            skip = max(0, skip - len(chunk))
+            room = size - file.tell()
+            file.write(wanted[:room])
+            if len(wanted) > room:
+                return
+
+
+@contextlib.contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Hold a lock on the folder, so that two processes do not append to one part."""
+    if fcntl is None:
+        yield
+        return
+    with (folder / ".download.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _disk_message(error: OSError, file: PublishedFile, folder: Path) -> str:
+    """Say what the disk refused; a full disk loses nothing that had arrived."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return (
+            f"{folder}: the disk is full: {file.name} needs {file.size / 1e6:.1f} MB. Free some space and run "
+            f"again; what has arrived is kept."
+        )
+    return f"{folder}: {file.name} cannot be written there: {error.strerror or error}."
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _host(url: str) -> str:
+    return urlsplit(url).netloc
