@@ -1,7 +1,7 @@
-"""Fetching a published file: from any of its mirrors, going on where an earlier attempt broke off, verified by sha256.
+"""Fetching a published file: from any mirror, going on where an attempt broke off, verified by sha256.
 
-pooch verifies and names the finished file; what it cannot do, and this module does, is to keep `NAME.part` across
-attempts and mirrors. A file whose sha256 is wrong never gets its final name.
+pooch verifies and names the finished file; what it cannot do, and this module does, is to keep `NAME.part`
+across attempts and mirrors. A file whose sha256 is wrong never gets its final name.
 """
 
 import contextlib
@@ -28,8 +28,6 @@ except ImportError:  # Windows: two downloads of one file at the same time are n
 CONNECT_SECONDS = 10
 READ_SECONDS = 30
 _CHUNK = 1 << 16
-_MAX_WRONG = 4
-"""Whole files with a wrong sha256 after which we stop asking."""
 
 pooch.get_logger().setLevel("WARNING")  # our own lines say what is downloaded
 
@@ -54,6 +52,8 @@ def download_file(file: PublishedFile, folder: Path, *, warn: Callable[[str], No
         DownloadFailedError: no mirror gave it; what has arrived stays in `NAME.part` for the next time.
         MissingResourceError: the disk is full, or the folder cannot be written to.
     """
+    part = folder / f"{file.name}.part"
+    downloader = partial(_download_to, file=file, part=part, warn=warn)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with _alone_in(folder):
@@ -64,7 +64,7 @@ def download_file(file: PublishedFile, folder: Path, *, warn: Callable[[str], No
                 known_hash=f"sha256:{file.sha256}",
                 fname=file.name,
                 path=folder,
-                downloader=partial(_download_to, file=file, part=folder / f"{file.name}.part", warn=warn),
+                downloader=downloader,  # pyright: ignore[reportArgumentType]: pooch's type is not what it calls
             )
     except OSError as error:
         raise MissingResourceError(_disk_message(error, file, folder)) from None
@@ -79,34 +79,33 @@ def _download_to(
     part: Path,
     warn: Callable[[str], None],
 ) -> None:
-    """Fill `part` from the mirrors until its sha256 is right, then move it to `output`; pooch's downloader interface."""
-    mirrors = list(file.mirrors)
+    """Fill `part` until its sha256 is right, then move it to `output`; called as pooch calls downloaders."""
     failures: dict[str, str] = {}
-    num_wrong = 0
-    has_grown = True
-    while has_grown and mirrors and num_wrong < _MAX_WRONG:
-        has_grown = False
-        for url in list(mirrors):
-            start = _size(part)
-            try:
-                _append(url, part, file.size, warn=warn)
-            except _MirrorError as error:
-                failures[_host(url)] = str(error)
-            has_grown |= _size(part) > start
-            if _size(part) < file.size:
-                continue
-            if _sha256(part) == file.sha256:
-                os.replace(part, output)
-                return
-            warn(
-                f"{part}: its sha256 is not that of {file.name}, so it was thrown away (last mirror: {url})."
-            )
-            part.unlink()
-            num_wrong += 1
-            has_grown = True
-            failures[_host(url)] = "wrong content"
-            if start == 0:  # all of it came from this mirror
+    for mirrors in (list(file.mirrors), list(reversed(file.mirrors))):
+        has_grown = True
+        while has_grown and mirrors:
+            has_grown = False
+            for url in list(mirrors):
+                start = _size(part)
+                try:
+                    _append(url, part, file.size, warn=warn)
+                except _MirrorError as error:
+                    failures[_host(url)] = str(error)
+                has_grown |= _size(part) > start
+                if _size(part) < file.size:
+                    continue
+                if _sha256(part) == file.sha256:
+                    os.replace(part, output)
+                    return
+                # What this mirror added is wrong, or what was there before it: the others are asked first.
+                warn(f"{part.name}: has the wrong sha256; what came from {url} was thrown away.")
+                os.truncate(part, min(start, file.size - 1))
+                failures[_host(url)] = "wrong content"
                 mirrors.remove(url)
+        if mirrors or not _size(part):  # no connection, or nothing to blame on the part
+            break
+        warn(f"{part.name}: no mirror completes it to the right sha256, so it was thrown away.")
+        part.unlink()
     raise DownloadFailedError("; ".join(f"{host}: {why}" for host, why in failures.items()))
 
 
@@ -121,16 +120,14 @@ def _append(url: str, part: Path, size: int, *, warn: Callable[[str], None]) -> 
     if start >= size:
         return
     headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={start}-"} if start else {})
+    timeout = (CONNECT_SECONDS, READ_SECONDS)
     try:
-        with requests.get(
-            url, headers=headers, stream=True, timeout=(CONNECT_SECONDS, READ_SECONDS)
-        ) as response:
+        with requests.get(url, headers=headers, stream=True, timeout=timeout) as response:
             skip = _check_response(response, start, size)
+            name = part.name.removesuffix(".part")
             going_on = f", going on at {start / 1e6:.1f} MB" if start else ""
-            warn(
-                f"downloading {part.name.removesuffix('.part')} ({size / 1e6:.1f} MB) from {_host(url)}{going_on}"
-            )
-            # The raw stream: a server that labels a .gz file as gzip-encoded must not have it unpacked on the way.
+            warn(f"downloading {name} ({size / 1e6:.1f} MB) from {_host(url)}{going_on}")
+            # The raw stream: servers label .gz files as gzip-encoded; they must not be unpacked on the way.
             _write(response.raw.stream(_CHUNK, decode_content=False), part, size, skip=skip)
     except requests.Timeout:
         raise _MirrorError(f"no answer within {READ_SECONDS} s") from None
@@ -183,8 +180,8 @@ def _disk_message(error: OSError, file: PublishedFile, folder: Path) -> str:
     """Say what the disk refused; a full disk loses nothing that had arrived."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return (
-            f"{folder}: the disk is full: {file.name} needs {file.size / 1e6:.1f} MB. Free some space and run "
-            f"again; what has arrived is kept."
+            f"{folder}: the disk is full: {file.name} needs {file.size / 1e6:.1f} MB. "
+            f"Free some space and run again; what has arrived is kept."
         )
     return f"{folder}: {file.name} cannot be written there: {error.strerror or error}."
 

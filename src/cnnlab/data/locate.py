@@ -88,7 +88,7 @@ def data_roots(root: Path | str | None) -> tuple[Path, ...]:
 
 
 def find_files(file_set: FileSet, names: Sequence[str], roots: Sequence[Path]) -> dict[str, Path] | None:
-    """Return the paths of the named files, packed or unpacked, in the first folder that has all; else None."""
+    """Return the paths of the named files, packed or not, in the first folder that has all; else None."""
     wanted = [file for file in file_set.files if file.name in names]
     for root in roots:
         for folder in (*(root / name for name in file_set.folders), root):

@@ -1,5 +1,4 @@
-"""MNIST and Fashion-MNIST: 60,000 and 10,000 grey images of 28 x 28 pixels in IDX files of the same four
-names.
+"""MNIST and Fashion-MNIST: 60,000 and 10,000 grey images of 28 x 28 pixels, in IDX files of the same names.
 
 Sources: Y. LeCun, L. Bottou, Y. Bengio, P. Haffner, Proc. IEEE 86(11), 1998; H. Xiao, K. Rasul, R. Vollgraf,
 arXiv:1708.07747, 2017.

@@ -31,7 +31,7 @@ def stratified_cut(labels: Tensor, size: int, keys: np.ndarray) -> tuple[Tensor,
 
 
 def shares(counts: np.ndarray, size: int) -> np.ndarray:
-    """Divide `size` among classes in proportion to their counts, by largest remainder; ties go to the first."""
+    """Divide `size` among classes in proportion to their counts, by largest remainder; ties go first come."""
     exact = counts * (size / counts.sum())
     quotas = np.floor(exact).astype(np.int64)
     neediest = np.argsort(quotas - exact, kind="stable")
