@@ -9,6 +9,7 @@ Source: He et al., "Identity Mappings in Deep Residual Networks", arXiv:1603.050
 Deviations from the paper
 - Blocks of two 3x3 convolutions at all depths; the paper has them at depth 110, and blocks of three at 164
   and 1,001.
+- The last dense layer's weights start with standard deviation 0.01, see `nn.initialize`.
 - Where the size changes the shortcut starts from the block's input, as the paper's equations say; its
   published code starts from the activated input there.
 """

@@ -27,7 +27,7 @@ class ModelInfo:
         name: what it is called everywhere.
         builder: the function that builds it.
         year: when it was published.
-        paper: where, such as `arXiv:1512.03385`.
+        paper: where, such as `arXiv:1512.03385`; empty for a tutorial's network.
         source: what it is a form of, such as `ResNet for CIFAR-10`.
         summary: one sentence about it.
         image_size: height and width of the images it was made for, in pixels.
@@ -103,6 +103,7 @@ def list_models(pattern: str = "*") -> list[str]:
 
 def create_model(
     name: str,
+    /,
     *,
     in_channels: int | None = None,
     num_classes: int = 10,

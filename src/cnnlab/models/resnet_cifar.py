@@ -3,7 +3,9 @@
 Source: He et al., "Deep Residual Learning for Image Recognition", arXiv:1512.03385, section 4.2.
 
 Deviations from the paper
-- None in the network. Option B, which the paper uses on ImageNet only, is offered here too.
+- The last dense layer's weights start with standard deviation 0.01, see `nn.initialize`.
+- Option B, which the paper has on ImageNet only, is offered here too; A is the default.
+- The paper does not say where option A puts its channels of zeros; here they follow the old ones.
 """
 
 from collections import OrderedDict

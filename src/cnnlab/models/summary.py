@@ -39,7 +39,7 @@ class LayerTable:
     """All layers of a network in the order in which they run.
 
     Attributes:
-        rows: one per layer that has no layers of its own.
+        rows: one per layer that has no layers of its own and does something.
         parameters: trainable numbers in the whole network.
         macs: multiply-adds of convolutions and dense layers for one image. Biases, activations, poolings,
             normalisations and additions are not counted, as papers do not count them.
@@ -70,7 +70,7 @@ def layer_table(network: nn.Module, *, in_channels: int, image_size: int) -> Lay
         return layer.register_forward_hook(note)
 
     modes = [(module, module.training) for module in network.modules()]
-    handles = [watch(name, layer) for name, layer in network.named_modules() if _is_leaf(layer)]
+    handles = [watch(name, layer) for name, layer in network.named_modules() if _is_shown(layer)]
     weight = next(network.parameters())
     image = torch.zeros(1, in_channels, image_size, image_size, device=weight.device, dtype=weight.dtype)
     try:
@@ -85,9 +85,9 @@ def layer_table(network: nn.Module, *, in_channels: int, image_size: int) -> Lay
     return LayerTable(tuple(rows), _count(network), sum(row.macs for row in rows))
 
 
-def _is_leaf(layer: nn.Module) -> bool:
-    """Return whether a layer has no layers of its own."""
-    return next(layer.children(), None) is None
+def _is_shown(layer: nn.Module) -> bool:
+    """Return whether a layer has no layers of its own and does something."""
+    return next(layer.children(), None) is None and not isinstance(layer, nn.Identity)
 
 
 def _count(layer: nn.Module) -> int:

@@ -5,9 +5,8 @@ With a the input, c the channel and every other index unchanged:
     b[c] = a[c] / (k + alpha * sum over the window of a[j]^2)^beta
 
 `size` is the number of channels in the window and alpha is NOT divided by it, as the formula stands in the
-AlexNet paper (section 3.3). Others write the same thing differently; what to pass here
-
-(beta is 0.75 in all of them):
+AlexNet paper (section 3.3). Others write the same thing differently; what to pass here (beta is
+0.75 in all of them):
 
 | they write | here |
 |---|---|
@@ -19,8 +18,11 @@ AlexNet paper (section 3.3). Others write the same thing differently; what to pa
 | cuda-convnet's 11pct: size=9, scale=0.001; divides | `size=9, alpha=0.001/9, k=1` |
 """
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import Function, once_differentiable
 from torch.nn import functional
 
 
@@ -57,10 +59,12 @@ class LocalResponseNorm(nn.Module):
 
 def local_response_norm(maps: Tensor, size: int, *, alpha: float, beta: float, k: float) -> Tensor:
     """Normalise across channels; arguments, shapes and types as for `LocalResponseNorm`."""
-    with torch.autocast(maps.device.type, enabled=False):
-        wide = maps.float() if maps.dtype in (torch.float16, torch.bfloat16) else maps
-        denominator = k + alpha * _window_sum(wide.square(), size)
-        return (wide * _negative_power(denominator, beta)).to(maps.dtype)
+    wide = maps.float() if maps.dtype in (torch.float16, torch.bfloat16) else maps
+    if torch.is_grad_enabled() and wide.requires_grad:
+        normalised = _ClosedFormNorm.apply(wide, size, alpha, beta, k)
+    else:
+        normalised = wide * _power(_denominator(wide, size, alpha, k), beta)
+    return normalised.to(maps.dtype)
 
 
 def local_response_norm_reference(maps: Tensor, size: int, *, alpha: float, beta: float, k: float) -> Tensor:
@@ -74,18 +78,63 @@ def local_response_norm_reference(maps: Tensor, size: int, *, alpha: float, beta
     return torch.stack(normalised, dim=1)
 
 
-def _window_sum(squares: Tensor, size: int) -> Tensor:
-    """Return the sum over `size` neighbouring channels around each channel."""
-    padded = functional.pad(squares, (0, 0, 0, 0, size // 2, (size - 1) // 2))
-    channels = squares.shape[1]
-    total = padded[:, :channels]
-    for shift in range(1, size):
-        total = total + padded[:, shift : shift + channels]
-    return total
+class _ClosedFormNorm(Function):
+    """The normalisation with its gradient written out, in a third of the passes that autograd makes.
+
+    With d the denominator before its power and g the gradient of the output, and W' the window seen from the
+    other side (a channel's neighbours whose windows hold it):
+
+        grad[c] = g[c] d[c]^-beta - 2 alpha beta a[c] * sum over W' of g[j] a[j] d[j]^(-beta - 1)
+    """
+
+    @staticmethod
+    def forward(ctx: Any, maps: Tensor, size: int, alpha: float, beta: float, k: float) -> Tensor:
+        denominator = _denominator(maps, size, alpha, k)
+        power = _power(denominator, beta)
+        ctx.save_for_backward(maps, denominator, power)
+        ctx.size, ctx.factor = size, -2 * alpha * beta
+        return maps * power
+
+    @staticmethod
+    @once_differentiable  # hides the name of ctx from the type checker
+    def backward(  # pyright: ignore[reportIncompatibleMethodOverride]
+        ctx: Any, *grads: Tensor
+    ) -> tuple[Tensor | None, ...]:
+        maps, denominator, power = ctx.saved_tensors
+        direct = grads[0] * power
+        around = _window_sum(direct * maps / denominator, below=(ctx.size - 1) // 2, above=ctx.size // 2)
+        return direct.addcmul_(maps, around, value=ctx.factor), None, None, None, None
 
 
-def _negative_power(positive: Tensor, beta: float) -> Tensor:
-    """Return positive**-beta; for the usual 0.75 from two square roots, many times quicker than a power."""
+def _denominator(maps: Tensor, size: int, alpha: float, k: float) -> Tensor:
+    """Return k + alpha * the window's sum of squares."""
+    return _window_sum(maps.square(), below=size // 2, above=(size - 1) // 2).mul_(alpha).add_(k)
+
+
+def _window_sum(maps: Tensor, *, below: int, above: int) -> Tensor:
+    """Return, for each channel, the sum over itself, `below` channels before it and `above` after it.
+
+    Sums over 1, 2, 4, ... neighbours are made from each other, and those that the window's size is made of
+    in binary are added: 4 additions for a window of 9, and no differences, which would lose digits.
+    """
+    channels, size = maps.shape[1], below + above + 1
+    block = functional.pad(maps, (0, 0, 0, 0, below, above))
+    block_length, start = 1, 0
+    total: Tensor | None = None
+    while True:
+        if size & block_length:
+            piece = block[:, start : start + channels]
+            total = piece if total is None else total + piece
+            start += block_length
+        if 2 * block_length > size:
+            assert total is not None
+            return total
+        block = block[:, :-block_length] + block[:, block_length:]
+        block_length *= 2
+
+
+def _power(positive: Tensor, beta: float) -> Tensor:
+    """Return positive**-beta; for the usual 0.75 from square roots, many times quicker than a power."""
     if beta != 0.75:
         return positive**-beta
     root = positive.rsqrt()

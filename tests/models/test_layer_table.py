@@ -1,0 +1,51 @@
+"""The table of layers: its rows, and that making it leaves no trace."""
+
+import torch
+
+from cnnlab.models import create_model, layer_table
+
+
+def test_rows_are_the_layers_in_order_with_the_tutorials_shapes() -> None:
+    table = layer_table(create_model("alexnet_mnist5"), in_channels=1, image_size=28)
+    shapes = {row.name: row.tutorial_shape for row in table.rows}
+    assert list(shapes)[:3] == ["features.conv1", "features.act1", "features.pool1"]
+    assert shapes["features.conv1"] == "[N, 28, 28, 64]"
+    assert shapes["features.pool1"] == "[N, 14, 14, 64]"
+    assert shapes["features.pool2"] == "[N, 7, 7, 128]"
+    assert shapes["features.pool5"] == "[N, 4, 4, 128]"
+    assert shapes["head.flatten"] == "[N, 2048]"
+    assert shapes["head.fc3"] == "[N, 10]"
+
+
+def test_a_row_holds_shape_parameters_and_macs() -> None:
+    table = layer_table(create_model("lenet5"), in_channels=1, image_size=28)
+    conv2 = next(row for row in table.rows if row.name == "features.conv2")
+    assert (conv2.kind, conv2.output_shape) == ("Conv2d", (16, 10, 10))
+    assert (conv2.parameters, conv2.macs) == (2_416, 240_000)
+    assert table.parameters == sum(row.parameters for row in table.rows) == 61_706
+    assert table.macs == sum(row.macs for row in table.rows)
+
+
+def test_blocks_are_shown_layer_by_layer_with_shortcuts_that_do_something() -> None:
+    table = layer_table(create_model("resnet20"), in_channels=3, image_size=32)
+    shapes = {row.name: row.output_shape for row in table.rows}
+    assert shapes["features.stage1.block1.conv2"] == (16, 32, 32)
+    assert shapes["features.stage3.block3.norm2"] == (64, 8, 8)
+    # Option A's padding is a layer, though nothing in it is counted; shortcuts that do nothing are not shown.
+    assert {name: shape for name, shape in shapes.items() if "shortcut" in name} == {
+        "features.stage2.block1.shortcut": (32, 16, 16),
+        "features.stage3.block1.shortcut": (64, 8, 8),
+    }
+
+
+def test_making_a_table_changes_nothing() -> None:
+    network = create_model("resnet20")
+    network.head.eval()
+    before = {key: value.clone() for key, value in network.state_dict().items()}
+    random_state = torch.get_rng_state()
+    modes = [module.training for module in network.modules()]
+    layer_table(network, in_channels=3, image_size=16)
+    assert all(torch.equal(value, before[key]) for key, value in network.state_dict().items())
+    assert torch.equal(torch.get_rng_state(), random_state)
+    assert [module.training for module in network.modules()] == modes
+    assert all(not module._forward_hooks for module in network.modules())

@@ -1,0 +1,26 @@
+"""The scale of starting weights."""
+
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from cnnlab.nn import Activation, initialize
+
+
+@pytest.mark.parametrize(("activation", "gain"), [("relu", math.sqrt(2)), ("tanh", 5 / 3), ("sigmoid", 1.0)])
+def test_weights_have_the_gain_of_the_activation_and_the_last_layer_starts_small(
+    activation: Activation, gain: float
+) -> None:
+    torch.manual_seed(0)
+    conv, hidden, last = nn.Conv2d(16, 64, 5), nn.Linear(400, 300), nn.Linear(300, 200)
+    initialize(nn.Sequential(conv, nn.BatchNorm2d(64), hidden, last), activation)
+    for layer, expected in [
+        (conv, gain / math.sqrt(16 * 25)),
+        (hidden, gain / math.sqrt(400)),
+        (last, 0.01),
+    ]:
+        assert layer.weight.std().item() == pytest.approx(expected, rel=0.02)
+        assert layer.weight.mean().abs().item() < 0.01
+        assert layer.bias is not None and layer.bias.count_nonzero() == 0
