@@ -55,7 +55,7 @@ def decode_image(
     """Decode a PNG, JPEG, WebP, BMP, GIF (first frame) or TIFF (first page).
 
     Transparent pixels are laid over white, as on paper. 16-bit grey is scaled to 8 bits, not clipped. CMYK
-    and palettes become RGB; colour profiles are not applied. The image is turned as its EXIF orientation says.
+    and palettes become RGB; colour profiles are not applied. EXIF orientation is.
 
     Args:
         source: a path, or the file's bytes.
