@@ -10,9 +10,6 @@ from pathlib import Path
 # A batch of 128 small images does not feed more threads than this.
 MAX_THREADS = 16
 
-# OpenMP threads that wait by spinning slow a shared machine down, up to ten times. Read when torch is loaded.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-
 
 def num_cores() -> int:
     """Return the physical cores this process may use: by affinity, hardware threads and container quota."""

@@ -6,6 +6,7 @@ environment.json    versions, hardware, threads, precision, commit, data fingerp
 metrics.jsonl       one line per logged step and per validation
 model.safetensors   the weights that evaluation uses
 checkpoint/         everything resume needs
+cost.json           what training took: seconds, memory, parameters
 eval.json           test metrics, written once
 predictions.safetensors  the test set's labels and probabilities, for paired tests
 ```
@@ -104,6 +105,15 @@ class RunFolder:
     @environment.setter
     def environment(self, values: dict[str, Any]) -> None:
         write_json(self.path / "environment.json", values)
+
+    @property
+    def cost(self) -> dict[str, Any]:
+        """What training took; empty before it has finished."""
+        return self._read_json("cost.json") or {}
+
+    @cost.setter
+    def cost(self, values: dict[str, Any]) -> None:
+        write_json(self.path / "cost.json", values)
 
     @property
     def evaluation(self) -> dict[str, Any] | None:

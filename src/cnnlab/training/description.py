@@ -10,6 +10,8 @@ from cnnlab import machine
 from cnnlab.config import RunConfig
 from cnnlab.data import Dataset
 from cnnlab.training.execution import Execution
+from cnnlab.training.plan import Plan
+from cnnlab.training.state import TrainingState
 
 PACKAGES = ("cnnlab", "torch", "numpy", "safetensors", "pillow", "scikit-learn")
 
@@ -32,6 +34,22 @@ def describe_environment(
             data.split: {"name": data.name, "num_images": len(data), "fingerprint": data.fingerprint}
             for data in (train, val)
         },
+    }
+
+
+def describe_cost(state: TrainingState, plan: Plan) -> dict[str, Any]:
+    """Return what a run took, for cost.json.
+
+    `peak_memory_bytes` is the most this process has held so far: a figure of the run alone only where the
+    process did nothing else.
+    """
+    return {
+        "steps": state.step,
+        "epochs": state.step / plan.steps_per_epoch,
+        "train_seconds": state.seconds,
+        "seconds_per_epoch": state.seconds / state.step * plan.steps_per_epoch,
+        "peak_memory_bytes": machine.peak_memory_bytes(),
+        "parameters": sum(parameter.numel() for parameter in state.model.parameters()),
     }
 
 

@@ -9,7 +9,7 @@ from cnnlab.config import RunConfig
 from cnnlab.data import Dataset, counter_generator
 from cnnlab.errors import StoppedError
 from cnnlab.runs import RunFolder, load_latest, save_checkpoint, save_weights
-from cnnlab.training.description import describe_environment, describe_weights
+from cnnlab.training.description import describe_cost, describe_environment, describe_weights
 from cnnlab.training.divergence import explain_divergence
 from cnnlab.training.estimate import estimate_seconds
 from cnnlab.training.execution import Execution, check_same_execution, choose_execution
@@ -103,6 +103,7 @@ def fit(
             _run(Setup(config, execution, plan, train, val, batches, folder, progress), state, stop)
         finally:
             progress.stop()
+        folder.cost = describe_cost(state, plan)
         description = describe_weights(config, train, mean=batches.mean, std=batches.std)
         save_weights(folder.weights, state.final_weights(), description)
     return FitResult(state.step, state.seconds, state.val_top1)

@@ -1,0 +1,82 @@
+"""From a name and a few options to the complete config of a run."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from cnnlab.config import AugmentConfig, RunConfig
+from cnnlab.data import DATASETS
+from cnnlab.errors import ConfigError, did_you_mean
+from cnnlab.models import list_models, model_info
+from cnnlab.recipes import list_recipes, load_recipe
+
+SHORT_OPTIONS = {
+    "epochs": "train.epochs",
+    "steps": "train.steps",
+    "batch_size": "train.batch_size",
+    "lr": "optim.lr",
+    "seed": "seed",
+    "device": "device",
+    "precision": "precision",
+    "threads": "threads",
+    "root": "data.root",
+}
+
+
+def resolve(
+    name: str,
+    *,
+    data: str | None = None,
+    changes: dict[str, Any] | None = None,
+    say: Callable[[str], None] | None = None,
+    **options: Any,
+) -> RunConfig:
+    """Return the config that a name stands for.
+
+    Args:
+        name: a recipe, a network, or a TOML file. A network with `data` stands for the recipe `NAME-DATA` if
+            there is one.
+        data: use this data set. Augmentation was chosen for the recipe's own data, so it is left out for another.
+        changes: dotted fields and values, as `--set` gives them.
+        say: takes one line about what was left out.
+        **options: some of `SHORT_OPTIONS`; None means not given.
+
+    Raises:
+        ConfigError: the name, an option or a value is wrong.
+    """
+    config = _named(name, data)
+    if data is not None and data != config.data.name:
+        if config.data.augment != AugmentConfig() and say is not None:
+            say(f"{name}: made for {config.data.name}; its augmentation is left out on {data}.")
+        config = config.with_changes({"data.name": data, "data.augment": {}}, source="--data")
+    unknown = options.keys() - SHORT_OPTIONS.keys()
+    if unknown:
+        raise ConfigError(f"Unknown option {min(unknown)!r}. {did_you_mean(min(unknown), SHORT_OPTIONS)}")
+    for option, value in options.items():
+        if value is not None:
+            value = str(value) if isinstance(value, Path) else value
+            config = config.with_changes({SHORT_OPTIONS[option]: value}, source=f"--{option.replace('_', '-')}")
+    if changes:
+        config = config.with_changes(changes)
+    is_folder = config.data.name not in DATASETS and not config.data.name.startswith("synthetic:")
+    if is_folder and config.data.image_size is None:
+        # Pictures of a folder have no size of their own: they come in the size the network was made for.
+        config = config.with_changes({"data.image_size": model_info(config.model.name).image_size})
+    return config
+
+
+def _named(name: str, data: str | None) -> RunConfig:
+    """Return the config of a file, a recipe or a bare network."""
+    if name.endswith(".toml") or "/" in name:
+        config = RunConfig.from_file(Path(name))
+        return config if config.recipe else config.with_changes({"recipe": Path(name).stem})
+    recipes = list_recipes()
+    for recipe in (f"{name}-{data}", name):
+        if recipe in recipes:
+            return load_recipe(recipe)
+    if name not in list_models():
+        known = [*recipes, *list_models()]
+        raise ConfigError(f"There is no recipe or network called {name!r}. {did_you_mean(name, known)}")
+    own_data = "mnist" if model_info(name).in_channels == 1 else "cifar10"
+    values = {"model": {"name": name}, "data": {"name": data or own_data}}
+    return RunConfig.from_dict(values, source=name)

@@ -1,0 +1,129 @@
+"""The verbs `train` and `resume`: data in, run folder out."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from cnnlab import machine
+from cnnlab.config import RunConfig
+from cnnlab.data import Dataset, load_data
+from cnnlab.errors import GeometryError, RunError
+from cnnlab.lab.evaluate import evaluate
+from cnnlab.lab.resolve import resolve
+from cnnlab.reporting import write_pictures
+from cnnlab.runs import RunFolder
+from cnnlab.training import LineProgress, Progress, fit
+
+
+def train(
+    recipe: str | RunConfig,
+    *,
+    out: Path | str = "runs",
+    progress: Progress | None = None,
+    test: bool = True,
+    **options: Any,
+) -> Path:
+    """Train a network, look at the test images once, and leave a run folder.
+
+    Args:
+        recipe: a recipe, a network, a TOML file, or a complete config.
+        out: where the run folder is made.
+        progress: told of what happens; plain lines on stderr if not given.
+        test: evaluate on the test images at the end.
+        **options: as `resolve` takes them, such as `data`, `epochs`, `steps`, `lr` and `seed`.
+
+    Returns:
+        The run folder.
+
+    Raises:
+        CnnlabError: see `fit` and `load_data`.
+
+    Example:
+        >>> run = cnnlab.train("convnet_mnist", data="digits", epochs=5)
+    """
+    progress = progress or LineProgress()
+    config = recipe if isinstance(recipe, RunConfig) else resolve(recipe, say=progress.message, **options)
+    splits = load_config_data(config, ("train", "val"), warn=progress.message)
+    folder = RunFolder.create(Path(out), config)
+    try:
+        return _fit_and_test(config, splits, folder, progress, test=test, inexact=False)
+    except GeometryError as error:
+        remedy = "Bring the images to it with --set data.image_size=N."
+        raise GeometryError(f"{error} {remedy}") from None
+
+
+def resume(
+    run: Path | str,
+    *,
+    progress: Progress | None = None,
+    inexact: bool = False,
+    test: bool = True,
+    threads: int | None = None,
+) -> Path:
+    """Go on with a run exactly where it stopped; a run that has finished is left as it is.
+
+    Args:
+        run: the run folder.
+        progress: told of what happens; plain lines on stderr if not given.
+        inexact: go on even where this machine computes in another way, giving other bits.
+        test: evaluate on the test images at the end.
+        threads: threads of the CPU, should this machine choose another number by itself.
+
+    Returns:
+        The run folder.
+
+    Raises:
+        CnnlabError: see `fit` and `load_data`.
+
+    Example:
+        >>> cnnlab.resume("runs/lenet5-mnist-s0-20261122-201500")
+    """
+    progress = progress or LineProgress()
+    folder = RunFolder.open(Path(run))
+    config = folder.config
+    if folder.evaluation is not None:
+        progress.message(f"{folder.path}: has finished; nothing to do.")
+        return folder.path
+    splits = load_config_data(config, ("train", "val"), warn=progress.message)
+    running = config.with_changes({"threads": threads}, source="--threads") if threads else config
+    return _fit_and_test(running, splits, folder, progress, test=test, inexact=inexact)
+
+
+def load_config_data(
+    config: RunConfig, splits: tuple[str, ...], *, warn: Callable[[str], None] | None = None
+) -> dict[str, Dataset]:
+    """Load the splits that a config describes."""
+    data = config.data
+    return load_data(
+        data.name,
+        splits=splits,
+        root=data.root,
+        val_size=data.val_size,
+        split_seed=data.split_seed,
+        image_size=data.image_size,
+        channels=data.channels,
+        strict=data.strict,
+        warn=warn,
+    )
+
+
+def _fit_and_test(
+    config: RunConfig,
+    splits: dict[str, Dataset],
+    folder: RunFolder,
+    progress: Progress,
+    *,
+    test: bool,
+    inexact: bool,
+) -> Path:
+    """Train what is left, then evaluate and draw."""
+    fit(config, splits["train"], splits["val"], folder, progress=progress, inexact=inexact)
+    if test:
+        evaluation = evaluate(folder.path, root=config.data.root)
+        write_pictures(folder, load_config_data(config, ("test",))["test"])
+        low, high = evaluation["top1_interval"]
+        progress.message(
+            f"test {evaluation['top1']:.2%} ({low:.2%} to {high:.2%}, 95 %) "
+            f"on {evaluation['num_images']:,} images  {folder.path}"
+        )
+    return folder.path
