@@ -1,0 +1,119 @@
+"""A finished run, ready to classify: its network and what its images must look like.
+
+All of it comes from the run folder's `model.safetensors`: no recipe, data set or training code is needed.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from cnnlab.errors import ConfigError, GeometryError, RunError
+from cnnlab.models import create_model
+from cnnlab.runs import RunFolder, load_weights
+
+
+@dataclass(frozen=True)
+class Run:
+    """A network with the weights that a run ended with.
+
+    Attributes:
+        folder: where it lies.
+        model: on the CPU, float32, channels-last, in evaluation mode.
+        network: its name in the registry.
+        class_names: what its outputs stand for, in order.
+        in_channels: 1 for grey, 3 for colour.
+        image_size: height and width of its images, in pixels.
+        mean: per channel, of pixels in [0, 1]; subtracted from them.
+        std: likewise; they are then divided by it.
+        is_digits: photographs must be brought to light, centred strokes on a dark ground.
+        description: all that the weights' file says of itself.
+    """
+
+    folder: RunFolder
+    model: nn.Module
+    network: str
+    class_names: tuple[str, ...]
+    in_channels: int
+    image_size: int
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    is_digits: bool
+    description: dict[str, Any]
+
+    @property
+    def num_parameters(self) -> int:
+        """Number of weights that training changes."""
+        return sum(parameter.numel() for parameter in self.model.parameters())
+
+
+def load_run(path: Path | str) -> Run:
+    """Read a finished run.
+
+    Raises:
+        RunError: there is no run at `path`, it has not finished, its weights are damaged, or they belong to
+            a network that this version does not have.
+    """
+    folder = RunFolder.open(Path(path))
+    if not folder.weights.exists():
+        raise RunError(
+            f"{folder.path}: this run has not finished (no {folder.weights.name} in it). "
+            f"Go on with: cnnlab resume {folder.path}"
+        )
+    tensors, description = load_weights(folder.weights)
+    try:
+        run = _assemble(folder, tensors, description)
+    except (ConfigError, GeometryError) as error:
+        raise RunError(f"{folder.weights}: not a network of this version of cnnlab: {error}") from None
+    except (KeyError, TypeError, ValueError, RuntimeError, AttributeError):
+        run = None
+    if run is None or not _fits_together(run):
+        raise RunError(
+            f"{folder.weights}: its weights and its description do not fit together. "
+            "Train again with `cnnlab train`."
+        )
+    return run
+
+
+def _assemble(folder: RunFolder, tensors: dict[str, Tensor], description: dict[str, Any]) -> Run:
+    network, preprocessing = description["network"], description["preprocessing"]
+    return Run(
+        folder=folder,
+        model=_build(network, tensors),
+        network=str(network["name"]),
+        class_names=tuple(str(name) for name in description["class_names"]),
+        in_channels=int(network["in_channels"]),
+        image_size=int(network["image_size"]),
+        mean=tuple(float(value) for value in preprocessing["mean"]),
+        std=tuple(float(value) for value in preprocessing["std"]),
+        is_digits=bool(preprocessing["is_digits"]),
+        description=description,
+    )
+
+
+def _fits_together(run: Run) -> bool:
+    has_all_names = len(set(run.class_names)) == int(run.description["network"]["num_classes"])
+    return has_all_names and len(run.mean) == len(run.std) == run.in_channels and min(run.std) > 0
+
+
+def _build(network: dict[str, Any], tensors: dict[str, Tensor]) -> nn.Module:
+    """Return the described network with these weights.
+
+    Raises:
+        RuntimeError: names or shapes differ.
+    """
+    # Built without memory, then given the file's tensors: what a description says can then neither fill the
+    # memory nor disturb the global random numbers.
+    with torch.device("meta"):
+        model = create_model(
+            network["name"],
+            in_channels=network["in_channels"],
+            num_classes=network["num_classes"],
+            image_size=network["image_size"],
+            **network["args"],
+        )
+    model.load_state_dict(tensors, assign=True)
+    model = model.to(torch.float32).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+    return model.requires_grad_(False).eval()

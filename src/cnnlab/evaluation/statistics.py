@@ -1,0 +1,116 @@
+"""Statistics of comparisons: how sure a score is, and whether two networks differ.
+
+Two kinds of chance are kept apart. Over *images*: another test set would give another score (Wilson,
+McNemar). Over *seeds*: another start of the training would (t interval, paired t test).
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import NormalDist, fmean, stdev
+
+CONFIDENCE = 0.95
+SIGNIFICANCE = 0.05
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A mean with its confidence interval, all in the unit of the values.
+
+    Attributes:
+        mean: the estimate.
+        low: lower end; None where the values cannot tell.
+        high: upper end; likewise.
+    """
+
+    mean: float
+    low: float | None
+    high: float | None
+
+
+def mean_interval(values: Sequence[float], *, confidence: float = CONFIDENCE) -> Interval:
+    """Return the mean and its t interval; without an interval for a single value.
+
+    Args:
+        values: one per seed, at least one.
+        confidence: probability that the interval covers the mean over all seeds.
+    """
+    mean = fmean(values)
+    num = len(values)
+    if num < 2:
+        return Interval(mean, None, None)
+    half = _t_quantile((1 + confidence) / 2, num - 1) * stdev(values) / math.sqrt(num)
+    return Interval(mean, mean - half, mean + half)
+
+
+def wilson_interval(num_correct: int, num_images: int, *, confidence: float = CONFIDENCE) -> Interval:
+    """Return a share of images and its Wilson score interval, which stays inside [0, 1].
+
+    Source: E. B. Wilson, J. Amer. Statist. Assoc. 22, 209-212, 1927; without continuity correction.
+    """
+    share = num_correct / num_images
+    z2 = NormalDist().inv_cdf((1 + confidence) / 2) ** 2
+    centre = (share + z2 / (2 * num_images)) / (1 + z2 / num_images)
+    spread = share * (1 - share) / num_images + z2 / (4 * num_images**2)
+    half = math.sqrt(z2 * spread) / (1 + z2 / num_images)
+    return Interval(share, max(0.0, centre - half), min(1.0, centre + half))
+
+
+def mcnemar(correct_a: Sequence[bool], correct_b: Sequence[bool]) -> float:
+    """Return the p value of the exact McNemar test: do two networks err on the same number of images?
+
+    Only images that exactly one of the two classifies right count; under the null hypothesis each of them
+    falls to either side with probability 1/2. Two-sided, from whole numbers, so that no rounding enters.
+
+    Args:
+        correct_a: per image, whether the first network is right.
+        correct_b: the same for the second, in the same order.
+
+    Source: Q. McNemar, Psychometrika 12, 153-157, 1947; the exact binomial form.
+    """
+    only_a = sum(bool(a) and not b for a, b in zip(correct_a, correct_b, strict=True))
+    only_b = sum(bool(b) and not a for a, b in zip(correct_a, correct_b, strict=True))
+    num = only_a + only_b
+    ways = sum(math.comb(num, k) for k in range(min(only_a, only_b) + 1))
+    return min(1.0, 2 * ways / 2**num)
+
+
+def paired_t(values_a: Sequence[float], values_b: Sequence[float]) -> float:
+    """Return the p value of the two-sided paired t test.
+
+    Where all differences are equal there is no spread to measure them by: the answer is 1 if they are zero,
+    else 0.
+
+    Args:
+        values_a: the first network's scores, one per seed, at least two.
+        values_b: the second's, for the same seeds in the same order.
+
+    Source: Student (W. S. Gosset), Biometrika 6, 1-25, 1908.
+    """
+    differences = [b - a for a, b in zip(values_a, values_b, strict=True)]
+    mean, spread = fmean(differences), stdev(differences)
+    # Scores are fractions of up to millions of images: differences of less than 1e-12 are rounding.
+    if spread < 1e-12:
+        return 1.0 if abs(mean) < 1e-12 else 0.0
+    num = len(differences)
+    return 2 * _t_cdf(-abs(mean) / (spread / math.sqrt(num)), num - 1)
+
+
+def verdict(difference: float, p_value: float) -> str:
+    """Say in words what a test of B against A found; `difference` is B minus A, larger is better."""
+    if p_value >= SIGNIFICANCE or difference == 0:
+        return "cannot be told apart"
+    return "better" if difference > 0 else "worse"
+
+
+# scipy.special is imported on use: it takes a tenth of a second that most commands do not need.
+def _t_quantile(probability: float, degrees: int) -> float:
+    from scipy.special import stdtrit
+
+    return float(stdtrit(degrees, probability))
+
+
+def _t_cdf(value: float, degrees: int) -> float:
+    from scipy.special import stdtr
+
+    return float(stdtr(degrees, value))

@@ -1,0 +1,101 @@
+"""`evaluate`: what a finished run is worth on a split of the data it was made for."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save
+
+from cnnlab import machine
+from cnnlab.data import Dataset, load_data
+from cnnlab.errors import ConfigError, RunError, did_you_mean
+from cnnlab.evaluation import Evaluation, Run, load_run, score
+from cnnlab.runs import RunFolder
+from cnnlab.runs.atomic import write_bytes
+
+SPLITS = ("train", "val", "test")
+
+
+def evaluate(
+    run_path: Path | str,
+    *,
+    split: str = "test",
+    root: Path | str | None = None,
+    warn: Callable[[str], None] | None = None,
+) -> dict[str, Any]:
+    """Score a run; the test split is looked at once, and its scores are kept in the run folder.
+
+    Args:
+        run_path: a run folder.
+        split: `test`, `val` or `train`. Where eval.json is there, it is the answer for `test`; the others are
+            computed anew and not kept.
+        root: where the data lies, if not where it lay in training.
+        warn: takes one line about something that happened while data was read.
+
+    Returns:
+        `top1`, `top1_interval`, `top5`, `loss`, `ece`, `per_class`, `confusion_matrix`, `class_names`,
+        `num_images`, `split`, `data`, `fingerprint`, `seconds`. Accuracies are fractions.
+
+    Raises:
+        ConfigError: there is no such split.
+        RunError: the run is missing, unfinished or damaged, or its data has changed since.
+        DataError: the data set's classes are not the run's, or a file is damaged.
+        MissingResourceError: the data is not on this machine, or the disk is full.
+
+    Example:
+        >>> cnnlab.evaluate("runs/lenet5-mnist-s0-20260101-120000")["top1"]  # doctest: +SKIP
+        0.9903
+    """
+    if split not in SPLITS:
+        raise ConfigError(f"split: there is no split {split!r}. {did_you_mean(split, SPLITS)}")
+    folder = RunFolder.open(Path(run_path))
+    if split == "test" and (kept := folder.evaluation) is not None:
+        return kept
+    run = load_run(folder.path)
+    if split != "test":
+        return _score(run, split, root=root, warn=warn).as_dict()
+    with folder.locked():
+        # Predictions first: where eval.json is, they are.
+        evaluation = _score(run, split, root=root, warn=warn)
+        write_bytes(folder.predictions, save({"labels": evaluation.labels, "probs": evaluation.probs}))
+        folder.evaluation = evaluation.as_dict()
+    return folder.evaluation or {}
+
+
+def load_split(
+    folder: RunFolder, split: str, *, root: Path | str | None, warn: Callable[[str], None] | None = None
+) -> Dataset:
+    """Read a split of the data set that a run was made for, prepared as in its training.
+
+    Raises:
+        RunError: it is a split that training saw, and it holds other images now.
+        DataError: a file is damaged.
+        MissingResourceError: the data is not on this machine.
+    """
+    data = folder.config.data
+    dataset = load_data(
+        data.name,
+        splits=[split],
+        root=root or data.root,
+        val_size=data.val_size,
+        split_seed=data.split_seed,
+        image_size=data.image_size,
+        channels=data.channels,
+        strict=data.strict,
+        warn=warn,
+    )[split]
+    seen = folder.environment.get("data", {}).get(split)
+    if seen and seen["fingerprint"] != dataset.fingerprint:
+        raise RunError(
+            f"{folder.path}: the {split} images of {data.name} are not those of the training "
+            f"({seen['num_images']} then, {len(dataset)} now). Bring them back, or train anew."
+        )
+    return dataset
+
+
+def _score(
+    run: Run, split: str, *, root: Path | str | None, warn: Callable[[str], None] | None
+) -> Evaluation:
+    torch.set_num_threads(run.folder.config.threads or machine.default_threads())
+    return score(run, load_split(run.folder, split, root=root, warn=warn))
