@@ -36,7 +36,7 @@ def png_with_header(width: int, height: int, body: bytes = b"\0" * 100) -> bytes
 
 
 def chw(array: np.ndarray) -> torch.Tensor:
-    return torch.from_numpy(array[None] if array.ndim == 2 else array.transpose(2, 0, 1).copy())
+    return torch.from_numpy(np.array(array[None] if array.ndim == 2 else array.transpose(2, 0, 1)))
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from torch import Tensor
 from cnnlab.data import cifar10, digits, mnist, synthetic
 from cnnlab.data.catalogue import DATASETS
 from cnnlab.data.dataset import Dataset, make_dataset
+from cnnlab.data.folder_images import load_folder
 from cnnlab.data.locate import Places, data_roots
 from cnnlab.data.resize import resize_images, to_channels
 from cnnlab.data.splits import check_val_size, seeded_keys, stratified_cut
@@ -62,7 +63,19 @@ def load_data(
     warn = warn or (lambda message: None)
     if name not in DATASETS and not name.startswith(synthetic.PREFIX):
         if is_path(name):
-            raise MissingResourceError(f"data.name: there is no folder {name!r}.")
+            folder = Path(name).expanduser()
+            if not folder.is_dir():
+                raise MissingResourceError(f"data.name: there is no folder {name!r}.")
+            return load_folder(
+                folder,
+                splits=splits,
+                val_size=val_size,
+                split_seed=split_seed,
+                image_size=image_size,
+                channels=channels,
+                strict=strict,
+                warn=warn,
+            )
         raise ConfigError(f"data.name: unknown data set {name!r}. {did_you_mean(name, DATASETS)}")
     places = Places(data_roots(root), download, warn)
     parts = ["train"] * bool({"train", "val"} & set(splits)) + ["test"] * ("test" in splits)

@@ -1,0 +1,214 @@
+"""From the files of a folder to data sets: decoded once, kept in the cache, read back without decoding."""
+
+import errno
+import hashlib
+import shutil
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from cnnlab.data.dataset import Dataset, make_dataset
+from cnnlab.data.decode import decode_image, is_grey_file
+from cnnlab.data.folder import Folder, FolderFile, scan_folder, split_folder
+from cnnlab.data.image_cache import read_image_cache, write_image_cache
+from cnnlab.data.locate import CACHE_VARIABLE, cache_folder
+from cnnlab.data.resize import resize_image
+from cnnlab.errors import DataError, MissingResourceError
+
+DEFAULT_IMAGE_SIZE = 64
+"""Pixels, where nobody asks: photographs stay recognisable, and a laptop trains on them in minutes."""
+
+_CHUNK = 256
+"""Images decoded and written at once."""
+_SPARE_BYTES = 2**26
+"""Left free on the cache's disk."""
+_MAX_NAMED = 10
+"""Unreadable files that are named one by one; all of them are counted."""
+
+
+@dataclass
+class _Task:
+    """One split to decode, and what was found unreadable on the way: pairs of path and reason."""
+
+    folder: Folder
+    split: str
+    files: Sequence[FolderFile]
+    image_size: int
+    channels: int
+    strict: bool
+    unreadable: list[tuple[str, str]] = field(default_factory=list)
+
+
+def load_folder(
+    root: Path,
+    *,
+    splits: Sequence[str],
+    val_size: int | None,
+    split_seed: int,
+    image_size: int | None,
+    channels: int | None,
+    strict: bool,
+    warn: Callable[[str], None],
+) -> dict[str, Dataset]:
+    """Read the splits of a folder of class folders; arguments as `load_data`.
+
+    Images are cut to their central square and resized to `image_size`, 64 if not given. If `channels` is not
+    given it is 1 where every image of train and val is grey, else 3.
+
+    Raises:
+        DataError: the folder cannot be used as it is, or, if `strict`, an image cannot be read.
+        ConfigError: `val_size` leaves nothing to train on.
+        MissingResourceError: the images fit neither the cache nor the memory.
+    """
+    folder = scan_folder(root, warn=warn)
+    files = split_folder(folder, val_size=val_size, split_seed=split_seed)
+    datasets: dict[str, Dataset] = {}
+    decided = 0
+    for split in splits:
+        size = image_size or DEFAULT_IMAGE_SIZE
+        slot = repr((str(root.resolve()), split, val_size, split_seed, size, channels))
+        name = f"{root.resolve().name[:40]}-{split}-{hashlib.sha256(slot.encode()).hexdigest()[:16]}.images"
+        path = cache_folder() / "folders" / name
+        deciding = (*files["train"], *files["val"]) if channels is None else ()
+        state = _state(folder, files[split], deciding)
+        dataset = _from_cache(path, state, folder, split, strict=strict, warn=warn)
+        if dataset is None:
+            if channels is None:
+                decided = decided or (1 if _are_grey(root, deciding) else 3)
+            task = _Task(folder, split, files[split], size, channels or decided, strict)
+            dataset = _decode(task, path, state, warn=warn)
+        datasets[split] = dataset
+    return datasets
+
+
+def _state(folder: Folder, files: Sequence[FolderFile], deciding: Sequence[FolderFile]) -> str:
+    """Name the exact files that a cache file was made from; any change of one is a change of this."""
+    return hashlib.sha256(repr((folder.class_names, files, deciding)).encode()).hexdigest()
+
+
+def _are_grey(root: Path, files: Sequence[FolderFile]) -> bool:
+    """True if every header that can be read says grey; stops at the first that says colour."""
+    for file in files:
+        try:
+            if not is_grey_file(root / file.path):
+                return False
+        except DataError:  # it will be named when it is decoded
+            continue
+    return True
+
+
+def _from_cache(
+    path: Path, state: str, folder: Folder, split: str, *, strict: bool, warn: Callable[[str], None]
+) -> Dataset | None:
+    """Return the split from the cache if it is there, undamaged, and made from the same files."""
+    cached = read_image_cache(path)
+    if cached is None:
+        if path.exists():
+            warn(f"{path}: is damaged; the images are decoded again")
+        return None
+    images, labels, footer = cached
+    if footer["state"] != state:
+        return None
+    dataset = make_dataset(folder.root.resolve().name, split, images, labels, folder.class_names)
+    if dataset.fingerprint != footer["fingerprint"]:
+        warn(f"{path}: is damaged; the images are decoded again")
+        return None
+    _report(folder.root, footer["unreadable"], strict=strict, warn=warn)
+    return dataset
+
+
+def _decode(task: _Task, path: Path, state: str, *, warn: Callable[[str], None]) -> Dataset:
+    """Decode a split into the cache, or into memory where the cache cannot take it."""
+    num_bytes = len(task.files) * task.channels * task.image_size**2
+    datasets: list[Dataset] = []
+
+    def make_footer(images: Tensor, labels: Tensor) -> dict[str, object]:
+        dataset = _finish(task, images, labels, warn=warn)
+        datasets.append(dataset)
+        return {"state": state, "fingerprint": dataset.fingerprint, "unreadable": task.unreadable}
+
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        free = shutil.disk_usage(path.parent).free
+        if free < num_bytes + _SPARE_BYTES:
+            raise OSError(errno.ENOSPC, f"{num_bytes / 1e6:.0f} MB are needed, {free / 1e6:.0f} MB are free")
+        write_image_cache(path, _decoded_parts(task), make_footer)
+        return datasets[0]
+    except OSError as error:
+        warn(
+            f"{path.parent}: cannot keep the decoded images ({error.strerror or error}); they stay in memory"
+        )
+    try:
+        shape = (len(task.files), task.channels, task.image_size, task.image_size)
+        images = torch.empty(shape, dtype=torch.uint8)
+        labels = torch.empty(len(task.files), dtype=torch.int64)
+    except (RuntimeError, MemoryError):
+        raise MissingResourceError(
+            f"{task.folder.root}: the decoded images take {num_bytes / 1e6:.0f} MB, which neither the cache "
+            f"nor the memory has; choose a smaller data.image_size, or set {CACHE_VARIABLE} to a larger disk."
+        ) from None
+    end = 0
+    for part, part_labels in _decoded_parts(task):
+        images[end : end + len(part)], labels[end : end + len(part)] = part, part_labels
+        end += len(part)
+    return _finish(task, images[:end], labels[:end], warn=warn)
+
+
+def _decoded_parts(task: _Task) -> Iterator[tuple[Tensor, Tensor]]:
+    """Decode the files in their order, some at a time; what cannot be read is left out and noted."""
+    task.unreadable.clear()
+
+    def decode(file: FolderFile) -> Tensor | DataError:
+        try:
+            image = decode_image(task.folder.root / file.path, channels=task.channels)
+            return resize_image(image, task.image_size)
+        except DataError as error:
+            return error
+
+    with warnings.catch_warnings(), ThreadPoolExecutor() as threads:  # decoders release Python's lock
+        warnings.simplefilter(
+            "ignore", UserWarning
+        )  # Pillow on harmless oddities, such as a damaged EXIF block
+        for start in range(0, len(task.files), _CHUNK):
+            files = task.files[start : start + _CHUNK]
+            images, labels = [], []
+            for file, image in zip(files, threads.map(decode, files), strict=True):
+                if isinstance(image, Tensor):
+                    images.append(image)
+                    labels.append(file.label)
+                    continue
+                if task.strict:
+                    raise DataError(f"{image} Repair or remove it, or leave out strict.")
+                task.unreadable.append((file.path, str(image)))
+            if images:
+                yield torch.stack(images), torch.tensor(labels)
+
+
+def _finish(task: _Task, images: Tensor, labels: Tensor, *, warn: Callable[[str], None]) -> Dataset:
+    """Say what was skipped, and refuse a class of which nothing is left to train on."""
+    root, class_names = task.folder.root, task.folder.class_names
+    _report(root, task.unreadable, strict=task.strict, warn=warn)
+    counts = torch.bincount(labels, minlength=len(class_names))
+    if task.split == "train" and counts.min() == 0:
+        name = class_names[int(counts.argmin())]
+        raise DataError(f"{root}: no image of class {name!r} can be read; see `cnnlab data check {root}`.")
+    if len(labels) == 0:
+        raise DataError(f"{root}: no image of {task.split} can be read; see `cnnlab data check {root}`.")
+    return make_dataset(root.resolve().name, task.split, images, labels, class_names)
+
+
+def _report(
+    root: Path, unreadable: Sequence[Sequence[str]], *, strict: bool, warn: Callable[[str], None]
+) -> None:
+    """Name what was skipped, and count it; refuse it if strict."""
+    if strict and unreadable:
+        raise DataError(f"{unreadable[0][1]} Repair or remove it, or leave out strict.")
+    for _path, reason in unreadable[:_MAX_NAMED]:
+        warn(f"skipped: {reason}")
+    if unreadable:
+        warn(f"{root}: {len(unreadable)} unreadable images were skipped")

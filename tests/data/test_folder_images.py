@@ -1,0 +1,198 @@
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from cnnlab.data import Dataset, folder_images, image_cache, load_data
+from cnnlab.data.decode import decode_image
+from cnnlab.data.resize import resize_image
+from cnnlab.errors import DataError, MissingResourceError
+
+COLOURS = {"blue": (20, 40, 220), "green": (30, 200, 60), "red": (210, 30, 30)}
+
+
+def make(root: Path, count: int = 12, *, mode: str = "RGB", size: tuple[int, int] = (20, 14)) -> Path:
+    """Make noisy images of three colours, by class folder."""
+    rng = np.random.default_rng(0)
+    for name, colour in COLOURS.items():
+        (root / name).mkdir(parents=True)
+        for number in range(count):
+            noise = rng.integers(-20, 20, (size[1], size[0], 3))
+            pixels = (np.array(colour) + noise).clip(0, 255).astype(np.uint8)
+            Image.fromarray(pixels).convert(mode).save(root / name / f"{number:02}.png")
+    return root
+
+
+def load(root: Path, lines: list[str] | None = None, **kwargs) -> dict[str, Dataset]:
+    return load_data(str(root), warn=(lines if lines is not None else []).append, **kwargs)
+
+
+def forbid_decoding(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*args, **kwargs):
+        raise AssertionError("decoded again")
+
+    monkeypatch.setattr(folder_images, "decode_image", refuse)
+    monkeypatch.setattr(folder_images, "is_grey_file", refuse)
+
+
+def test_labels_go_with_their_images(tmp_path):
+    sets = load(make(tmp_path / "paint"))
+    assert {split: len(dataset) for split, dataset in sets.items()} == {"train": 30, "val": 3, "test": 3}
+    for split, dataset in sets.items():
+        assert (dataset.name, dataset.split) == ("paint", split)
+        assert dataset.class_names == ("blue", "green", "red")
+        assert dataset.images.shape[1:] == (3, 64, 64)
+        means = dataset.images.float().mean((2, 3))
+        for mean, label in zip(means, dataset.labels.tolist(), strict=True):
+            wanted = torch.tensor(COLOURS[dataset.class_names[label]]).float()
+            assert (mean - wanted).abs().max() < 20
+
+
+def test_images_are_those_of_decode_and_resize(tmp_path):
+    root = make(tmp_path / "paint", count=4)
+    dataset = load(root, image_size=8, splits=["test"])["test"]
+    decoded = {resize_image(decode_image(path), 8).numpy().tobytes() for path in root.rglob("*.png")}
+    assert all(image.numpy().tobytes() in decoded for image in dataset.images)
+
+
+def test_a_second_load_decodes_nothing_and_is_equal(tmp_path, monkeypatch):
+    root = make(tmp_path / "paint")
+    first = load(root)
+    forbid_decoding(monkeypatch)
+    second = load(root)
+    for split in first:
+        assert torch.equal(first[split].images, second[split].images)
+        assert first[split].fingerprint == second[split].fingerprint
+
+
+def test_train_and_val_do_not_open_test_files(tmp_path, monkeypatch):
+    root = tmp_path / "paint"
+    for split in ("train", "val", "test"):
+        make(root / split, count=3)
+    for path in (root / "test").rglob("*.png"):
+        path.write_bytes(b"not an image")
+    lines: list[str] = []
+    assert set(load(root, lines, splits=["train", "val"])) == {"train", "val"}
+    assert lines == []
+    with pytest.raises(DataError, match="no image of test can be read"):
+        load(root)
+
+
+def test_a_changed_file_is_noticed(tmp_path):
+    root = make(tmp_path / "paint")
+    before = load(root)
+    for path in (root / "red").iterdir():
+        Image.new("RGB", (20, 14), COLOURS["red"]).save(path)
+    after = load(root)
+    assert all(before[split].fingerprint != after[split].fingerprint for split in before)
+
+
+@pytest.mark.parametrize("place", [0, 100_000, -300, -30, -5])
+def test_a_damaged_cache_is_noticed_and_rebuilt(tmp_path, own_cache, place):
+    root = make(tmp_path / "paint")
+    before = load(root, splits=["train"])["train"]
+    (path,) = (own_cache / "folders").glob("*-train-*")
+    content = bytearray(path.read_bytes())
+    content[place] ^= 4
+    path.write_bytes(content)
+    lines: list[str] = []
+    assert load(root, lines, splits=["train"])["train"].fingerprint == before.fingerprint
+    assert len(lines) == 1 and "is damaged" in lines[0]
+
+
+def test_a_truncated_cache_is_noticed_and_rebuilt(tmp_path, own_cache):
+    root = make(tmp_path / "paint", count=4)
+    before = load(root, splits=["train"])["train"]
+    (path,) = (own_cache / "folders").iterdir()
+    whole = path.read_bytes()
+    for size in (0, 10, len(whole) // 2, len(whole) - 1):
+        path.write_bytes(whole[:size])
+        assert load(root, splits=["train"])["train"].fingerprint == before.fingerprint
+
+
+def test_unreadable_files_are_named_counted_and_skipped(tmp_path):
+    root = make(tmp_path / "paint")
+    path = root / "green" / "03.png"
+    path.write_bytes(path.read_bytes()[:100])
+    (root / "red" / "04.png").write_bytes(b"")
+    for _attempt in ("decoding", "from the cache"):
+        lines: list[str] = []
+        sets = load(root, lines)
+        assert sum(len(dataset) for dataset in sets.values()) == 34
+        assert any("green/03.png" in line for line in lines) and any("red/04.png" in line for line in lines)
+        assert any("1 unreadable" in line or "2 unreadable" in line for line in lines)
+        with pytest.raises(DataError, match=r"(03|04)\.png"):
+            load(root, strict=True)
+
+
+def test_a_class_with_nothing_readable_is_refused(tmp_path):
+    root = make(tmp_path / "paint")
+    for path in (root / "red").iterdir():
+        path.write_bytes(b"GIF8")
+    with pytest.raises(DataError, match="no image of class 'red' can be read"):
+        load(root)
+
+
+def test_grey_folders_stay_grey_and_one_colour_image_makes_all_colour(tmp_path):
+    root = make(tmp_path / "paint", mode="L")
+    assert load(root, image_size=8)["test"].in_channels == 1
+    assert load(root, image_size=8, channels=3)["test"].in_channels == 3
+    train = load(root, image_size=8, splits=["train"])["train"]
+    assert train.in_channels == 1
+    victim = next(
+        path
+        for path in sorted(root.rglob("*.png"))
+        if any(torch.equal(resize_image(decode_image(path), 8), image) for image in train.images)
+    )
+    Image.new("RGB", (20, 14), (255, 0, 0)).save(victim)
+    assert {dataset.in_channels for dataset in load(root, image_size=8).values()} == {3}
+
+
+def test_no_room_in_the_cache_means_memory_and_a_warning(tmp_path, own_cache, monkeypatch):
+    root = make(tmp_path / "paint")
+    wanted = load(root)["val"].fingerprint
+    shutil.rmtree(own_cache / "folders")
+    full = shutil.disk_usage(tmp_path)._replace(free=1000)
+    monkeypatch.setattr(folder_images.shutil, "disk_usage", lambda path: full)
+    lines: list[str] = []
+    assert load(root, lines)["val"].fingerprint == wanted
+    assert len(lines) == 3 and "stay in memory" in lines[0]
+    assert list((own_cache / "folders").iterdir()) == []
+
+
+def test_a_disk_that_fills_up_while_writing_means_memory_and_no_rubbish(tmp_path, own_cache, monkeypatch):
+    root = make(tmp_path / "paint")
+
+    def full(file):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(image_cache.os, "fsync", full)
+    lines: list[str] = []
+    assert len(load(root, lines)["train"]) == 30
+    assert "No space left on device" in lines[0]
+    assert list((own_cache / "folders").iterdir()) == []
+
+
+def test_a_cache_that_cannot_be_made_means_memory(tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("CNNLAB_CACHE", str(tmp_path / "file"))
+    lines: list[str] = []
+    assert len(load(make(tmp_path / "paint"), lines)["train"]) == 30
+    assert "stay in memory" in lines[0]
+
+
+def test_writing_to_the_images_does_not_reach_the_cache(tmp_path):
+    root = make(tmp_path / "paint")
+    dataset = load(root)["train"]
+    dataset.images.zero_()
+    assert load(root)["train"].images.any()
+
+
+def test_a_folder_that_is_not_there_exits_with_3(tmp_path):
+    for name in (str(tmp_path / "none"), "./none", "~/none-at-all"):
+        with pytest.raises(MissingResourceError, match="there is no folder") as caught:
+            load_data(name)
+        assert caught.value.exit_code == 3
