@@ -11,16 +11,20 @@ from cnnlab.evaluation.statistics import (
     verdict,
     wilson_interval,
 )
+from cnnlab.evaluation.stored import StoredPredictions, load_predictions, save_predictions
 
 __all__ = [
     "Evaluation",
     "Interval",
     "Run",
+    "StoredPredictions",
+    "load_predictions",
     "load_run",
     "mcnemar",
     "mean_interval",
     "paired_t",
     "predict_probs",
+    "save_predictions",
     "score",
     "verdict",
     "wilson_interval",

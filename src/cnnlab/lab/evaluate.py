@@ -5,14 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save
 
 from cnnlab import machine
 from cnnlab.data import Dataset, load_data
 from cnnlab.errors import ConfigError, RunError, did_you_mean
-from cnnlab.evaluation import Evaluation, Run, load_run, score
+from cnnlab.evaluation import Evaluation, Run, load_run, save_predictions, score
 from cnnlab.runs import RunFolder
-from cnnlab.runs.atomic import write_bytes
 
 SPLITS = ("train", "val", "test")
 
@@ -58,7 +56,7 @@ def evaluate(
     with folder.locked():
         # Predictions first: where eval.json is, they are.
         evaluation = _score(run, split, root=root, warn=warn)
-        write_bytes(folder.predictions, save({"labels": evaluation.labels, "probs": evaluation.probs}))
+        save_predictions(folder, evaluation)
         folder.evaluation = evaluation.as_dict()
     return folder.evaluation or {}
 

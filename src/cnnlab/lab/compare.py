@@ -1,0 +1,5 @@
+"""`compare`: several networks on the same images, over several seeds."""
+
+
+def compare() -> None:
+    """Compare networks."""
