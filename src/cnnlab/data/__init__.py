@@ -2,6 +2,7 @@
 
 from cnnlab.data.augment import Augment, augment_batch
 from cnnlab.data.catalogue import DATASETS, DataInfo, DataListing, list_datasets
+from cnnlab.data.check import DataReport, check_data
 from cnnlab.data.dataset import Dataset, make_dataset
 from cnnlab.data.load import load_data
 from cnnlab.data.normalise import channel_stats, normalise
@@ -12,9 +13,11 @@ __all__ = [
     "Augment",
     "DataInfo",
     "DataListing",
+    "DataReport",
     "Dataset",
     "augment_batch",
     "channel_stats",
+    "check_data",
     "counter_generator",
     "epoch_order",
     "list_datasets",

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cnnlab.data.locate import FileSet, Places, PublishedFile, find_files, obtain_files
+from cnnlab.data.locate import FileSet, OnDamage, Places, PublishedFile, find_files, obtain_files
 from cnnlab.data.unpack import PackedFile
 from cnnlab.errors import DataError
 
@@ -66,8 +66,15 @@ CIFAR10_ARCHIVE = FileSet(
 )
 
 
-def read_cifar10(part: str, places: Places) -> tuple[Tensor, Tensor, tuple[str, ...]]:
+def read_cifar10(
+    part: str, places: Places, *, on_damage: OnDamage | None = None
+) -> tuple[Tensor, Tensor, tuple[str, ...]]:
     """Read the `train` or `test` part from loose batches, unpacked or gzipped, or from the published archive.
+
+    Args:
+        part: `train` or `test`.
+        places: where to look.
+        on_damage: told of each damaged file, which is then left out; else the first is an error.
 
     Returns:
         N x 3 x 32 x 32, uint8; N labels, int64; and the class names.
@@ -80,22 +87,51 @@ def read_cifar10(part: str, places: Places) -> tuple[Tensor, Tensor, tuple[str, 
     num_batches = len(_BATCHES[part])
     images = torch.empty(num_batches, RECORDS_PER_BATCH, 3, IMAGE_SIZE, IMAGE_SIZE, dtype=torch.uint8)
     labels = torch.empty(num_batches, RECORDS_PER_BATCH, dtype=torch.int64)
+    names = CLASS_NAMES
+    contents: dict[str, bytes] = {}
+    archive = Path()
     if paths is None:
         (archive,) = obtain_files(CIFAR10_ARCHIVE, [CIFAR10_ARCHIVE.files[0].name], places).values()
-        batches, names = _read_archive(archive, _BATCHES[part])
-        for number, (path, content) in enumerate(batches):
-            parse_batch(content, path, images[number].numpy(), labels[number].numpy())
+        try:
+            contents, names = _read_archive(archive, _BATCHES[part])
+        except DataError as error:
+            if on_damage is None:
+                raise
+            on_damage(archive, error)
+            return images[:0].flatten(0, 1), labels[:0].flatten(), names
     else:
-        names = _names_beside(paths[_BATCHES[part][0]])
+        names_path = paths[_BATCHES[part][0]].parent / _NAMES_FILE
+        try:
+            names = _read_names(names_path)
+        except DataError as error:
+            if on_damage is None:
+                raise
+            on_damage(names_path, error)
 
-        def read_batch(number: int) -> None:
-            path = paths[_BATCHES[part][number]]
-            reason = f"a batch is {RECORDS_PER_BATCH} records of {RECORD_SIZE} bytes"
-            content = PackedFile(path).read(RECORDS_PER_BATCH * RECORD_SIZE, reason=reason)
+    def read_batch(number: int) -> tuple[Path, DataError] | None:
+        name = _BATCHES[part][number]
+        path = archive / name if paths is None else paths[name]
+        try:
+            if paths is not None:
+                reason = f"a batch is {RECORDS_PER_BATCH} records of {RECORD_SIZE} bytes"
+                content = PackedFile(path).read(RECORDS_PER_BATCH * RECORD_SIZE, reason=reason)
+            else:
+                content = contents[name]
             parse_batch(content, path, images[number].numpy(), labels[number].numpy())
+        except DataError as error:
+            return path, error
+        return None
 
-        with ThreadPoolExecutor() as threads:  # unpacking releases Python's lock
-            list(threads.map(read_batch, range(num_batches)))
+    with ThreadPoolExecutor() as threads:  # unpacking releases Python's lock
+        damages = list(threads.map(read_batch, range(num_batches)))
+    for damage in damages:
+        if damage is not None:
+            if on_damage is None:
+                raise damage[1]
+            on_damage(*damage)
+    kept = [number for number, damage in enumerate(damages) if damage is None]
+    if len(kept) < num_batches:
+        images, labels = images[kept], labels[kept]
     return images.flatten(0, 1), labels.flatten(), names
 
 
@@ -139,35 +175,28 @@ def parse_names(content: bytes, path: Path) -> tuple[str, ...]:
     return names
 
 
-def _names_beside(batch: Path) -> tuple[str, ...]:
-    """Return the class names from the file that lies beside the batches, if it does."""
-    path = batch.parent / _NAMES_FILE
+def _read_names(path: Path) -> tuple[str, ...]:
+    """Return the class names from the file that may lie beside the batches."""
     return parse_names(PackedFile(path).head(4096), path) if path.is_file() else CLASS_NAMES
 
 
-def _read_archive(
-    path: Path, batch_names: tuple[str, ...]
-) -> tuple[list[tuple[Path, bytes]], tuple[str, ...]]:
+def _read_archive(path: Path, batch_names: tuple[str, ...]) -> tuple[dict[str, bytes], tuple[str, ...]]:
     """Take the wanted members into memory; no path that the archive names is ever written to."""
-    wanted = {f"{_FOLDER}/{name.removesuffix('.gz')}" for name in batch_names}
+    wanted = {f"{_FOLDER}/{name.removesuffix('.gz')}": name for name in batch_names}
     contents: dict[str, bytes] = {}
     names = CLASS_NAMES
     try:
         with tarfile.open(path, "r|*") as archive:
             for member in archive:
-                if (
-                    member.name in wanted
-                    and member.isreg()
-                    and member.size == RECORDS_PER_BATCH * RECORD_SIZE
-                ):
-                    file = archive.extractfile(member)
-                    contents[member.name] = file.read() if file else b""
-                elif member.name == f"{_FOLDER}/{_NAMES_FILE}" and member.isreg():
-                    file = archive.extractfile(member)
-                    names = parse_names(file.read(4096) if file else b"", path)
+                file = archive.extractfile(member) if member.isreg() else None
+                if file and member.name in wanted and member.size == RECORDS_PER_BATCH * RECORD_SIZE:
+                    contents[wanted[member.name]] = file.read()
+                elif file and member.name == f"{_FOLDER}/{_NAMES_FILE}":
+                    names = parse_names(file.read(4096), path)
     except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
         raise DataError(f"{path}: does not unpack: {error}.") from None
-    missing = sorted(wanted - contents.keys())
+    missing = sorted(set(batch_names) - contents.keys())
     if missing:
-        raise DataError(f"{path}: is not the published archive: it has no whole {missing[0]}.")
-    return [(path / name, contents[name]) for name in sorted(wanted)], names
+        name = missing[0].removesuffix(".gz")
+        raise DataError(f"{path}: is not the published archive: it has no whole {name}.")
+    return contents, names

@@ -10,7 +10,7 @@ from cnnlab.data import cifar10, digits, mnist, synthetic
 from cnnlab.data.catalogue import DATASETS
 from cnnlab.data.dataset import Dataset, make_dataset
 from cnnlab.data.folder_images import load_folder
-from cnnlab.data.locate import Places, data_roots
+from cnnlab.data.locate import OnDamage, Places, data_roots
 from cnnlab.data.resize import resize_images, to_channels
 from cnnlab.data.splits import check_val_size, seeded_keys, stratified_cut
 from cnnlab.errors import ConfigError, MissingResourceError, did_you_mean
@@ -61,22 +61,18 @@ def load_data(
     if image_size is not None and image_size < 1:
         raise ConfigError(f"data.image_size: must be at least 1 pixel. Received: {image_size}.")
     warn = warn or (lambda message: None)
-    if name not in DATASETS and not name.startswith(synthetic.PREFIX):
-        if is_path(name):
-            folder = Path(name).expanduser()
-            if not folder.is_dir():
-                raise MissingResourceError(f"data.name: there is no folder {name!r}.")
-            return load_folder(
-                folder,
-                splits=splits,
-                val_size=val_size,
-                split_seed=split_seed,
-                image_size=image_size,
-                channels=channels,
-                strict=strict,
-                warn=warn,
-            )
-        raise ConfigError(f"data.name: unknown data set {name!r}. {did_you_mean(name, DATASETS)}")
+    folder = folder_named(name)
+    if folder is not None:
+        return load_folder(
+            folder,
+            splits=splits,
+            val_size=val_size,
+            split_seed=split_seed,
+            image_size=image_size,
+            channels=channels,
+            strict=strict,
+            warn=warn,
+        )
     places = Places(data_roots(root), download, warn)
     parts = ["train"] * bool({"train", "val"} & set(splits)) + ["test"] * ("test" in splits)
     datasets: dict[str, Dataset] = {}
@@ -94,14 +90,35 @@ def load_data(
     return {split: datasets[split] for split in splits}
 
 
-def is_path(name: str) -> bool:
-    """True if a data set's name is meant as a folder: it exists, or is written like one."""
-    separators = {os.sep, os.altsep or os.sep, "/"}
-    return name.startswith((".", "~")) or any(mark in name for mark in separators) or Path(name).is_dir()
+def folder_named(name: str) -> Path | None:
+    """Return the folder that a data set's name means; None for one of `DATASETS` and for synthetic images.
+
+    Raises:
+        ConfigError: it is neither a known name nor a folder.
+        MissingResourceError: it is written like a path, and there is no such folder.
+    """
+    if name in DATASETS or name.startswith(synthetic.PREFIX):
+        return None
+    folder = Path(name).expanduser()
+    if folder.is_dir():
+        return folder
+    if name.startswith((".", "~")) or "/" in name or os.sep in name:
+        raise MissingResourceError(f"data.name: there is no folder {name!r}.")
+    raise ConfigError(
+        f"data.name: {name!r} is neither a data set nor a folder here. {did_you_mean(name, DATASETS)}"
+    )
 
 
-def read_part(name: str, part: str, places: Places) -> tuple[Tensor, Tensor, tuple[str, ...]]:
+def read_part(
+    name: str, part: str, places: Places, *, on_damage: OnDamage | None = None
+) -> tuple[Tensor, Tensor, tuple[str, ...]]:
     """Read the official `train` or `test` part of a named or synthetic data set.
+
+    Args:
+        name: one of `DATASETS`, or `synthetic:CxHxWxN`.
+        part: `train` or `test`.
+        places: where to look.
+        on_damage: told of each damaged file, which is then left out; else the first is an error.
 
     Returns:
         Images, N x C x H x W, uint8; N labels, int64; and the class names.
@@ -110,11 +127,12 @@ def read_part(name: str, part: str, places: Places) -> tuple[Tensor, Tensor, tup
         case "digits":
             return *digits.read_digits(part), digits.CLASS_NAMES
         case "mnist":
-            return *mnist.read_mnist(mnist.MNIST, part, places), mnist.MNIST_CLASSES
+            return *mnist.read_mnist(mnist.MNIST, part, places, on_damage=on_damage), mnist.MNIST_CLASSES
         case "fashion-mnist":
-            return *mnist.read_mnist(mnist.FASHION_MNIST, part, places), mnist.FASHION_CLASSES
+            images, labels = mnist.read_mnist(mnist.FASHION_MNIST, part, places, on_damage=on_damage)
+            return images, labels, mnist.FASHION_CLASSES
         case "cifar10":
-            return cifar10.read_cifar10(part, places)
+            return cifar10.read_cifar10(part, places, on_damage=on_damage)
         case _:
             return *synthetic.read_synthetic(name, part), synthetic.CLASS_NAMES
 

@@ -8,10 +8,14 @@ from pathlib import Path
 
 import pooch
 
-from cnnlab.errors import MissingResourceError
+from cnnlab.errors import DataError, MissingResourceError
 
 DATA_ROOT_VARIABLE = "CNNLAB_DATA_ROOT"
 CACHE_VARIABLE = "CNNLAB_CACHE"
+
+
+OnDamage = Callable[[Path, DataError], None]
+"""Told of a damaged file and what is wrong with it."""
 
 
 @dataclass(frozen=True)

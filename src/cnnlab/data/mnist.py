@@ -4,10 +4,13 @@ Sources: Y. LeCun, L. Bottou, Y. Bengio, P. Haffner, Proc. IEEE 86(11), 1998; H.
 arXiv:1708.07747, 2017.
 """
 
+from pathlib import Path
+
+import torch
 from torch import Tensor
 
 from cnnlab.data.idx import read_idx_images, read_idx_labels
-from cnnlab.data.locate import FileSet, Places, PublishedFile, obtain_files
+from cnnlab.data.locate import FileSet, OnDamage, Places, PublishedFile, obtain_files
 from cnnlab.errors import DataError
 
 IMAGE_SIZE = 28
@@ -116,8 +119,16 @@ FASHION_MNIST = FileSet(
 )
 
 
-def read_mnist(file_set: FileSet, part: str, places: Places) -> tuple[Tensor, Tensor]:
+def read_mnist(
+    file_set: FileSet, part: str, places: Places, *, on_damage: OnDamage | None = None
+) -> tuple[Tensor, Tensor]:
     """Read the `train` or `test` part of either set.
+
+    Args:
+        file_set: `MNIST` or `FASHION_MNIST`.
+        part: `train` or `test`.
+        places: where to look.
+        on_damage: told of each damaged file, and no image is returned then; else the first is an error.
 
     Returns:
         N x 1 x 28 x 28, uint8, and N labels, int64.
@@ -128,11 +139,25 @@ def read_mnist(file_set: FileSet, part: str, places: Places) -> tuple[Tensor, Te
     """
     paths = obtain_files(file_set, _FILES[part], places)
     images_path, labels_path = (paths[name] for name in _FILES[part])
-    images = read_idx_images(images_path, size=IMAGE_SIZE)
-    labels = read_idx_labels(labels_path, num_classes=10)
-    if len(images) != len(labels):
-        raise DataError(
+    none = torch.empty(0, 1, IMAGE_SIZE, IMAGE_SIZE, dtype=torch.uint8), torch.empty(0, dtype=torch.int64)
+    images, labels = none
+    damages: list[tuple[Path, DataError]] = []
+    try:
+        images = read_idx_images(images_path, size=IMAGE_SIZE)
+    except DataError as error:
+        damages.append((images_path, error))
+    try:
+        labels = read_idx_labels(labels_path, num_classes=10)
+    except DataError as error:
+        damages.append((labels_path, error))
+    if not damages and len(images) != len(labels):
+        message = (
             f"{labels_path}: must hold one label for each image of {images_path.name}. "
             f"Received: {len(labels)} labels for {len(images)} images."
         )
-    return images, labels
+        damages.append((labels_path, DataError(message)))
+    for path, error in damages:
+        if on_damage is None:
+            raise error
+        on_damage(path, error)
+    return none if damages else (images, labels)

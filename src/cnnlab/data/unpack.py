@@ -1,5 +1,7 @@
 """Reading a file that may be gzipped, never unpacking more of it than was asked for."""
 
+import contextlib
+import hashlib
 import zlib
 from pathlib import Path
 
@@ -7,6 +9,7 @@ from cnnlab.errors import DataError
 
 _GZIP_MAGIC = b"\x1f\x8b"
 _GZIP_WBITS = 31  # zlib: expect a gzip header, and verify its checksum at the end
+_CHUNK = 1 << 24
 _BEST_RATIO = 1032  # deflate cannot pack better than this
 
 
@@ -62,6 +65,19 @@ class PackedFile:
                 f"{self.path}: has the wrong length: {reason}, so {size} bytes. Received: {found}."
             )
         return content
+
+    def sha256_unpacked(self) -> str:
+        """Return the sha256 of the content, as far as it unpacks; never holds much of it."""
+        if not self.is_gzip:
+            return hashlib.sha256(self._bytes).hexdigest()
+        digest = hashlib.sha256()
+        unpacker = zlib.decompressobj(_GZIP_WBITS)
+        rest = self._bytes
+        with contextlib.suppress(zlib.error):
+            while rest and not unpacker.eof:
+                digest.update(unpacker.decompress(rest, _CHUNK))
+                rest = unpacker.unconsumed_tail
+        return digest.hexdigest()
 
     def _inflate(self, unpacker: "zlib._Decompress", size: int) -> bytes:
         try:
