@@ -6,7 +6,9 @@ from torch import Tensor
 
 from cnnlab.errors import RunError
 from cnnlab.evaluation import load_predictions
-from cnnlab.reporting.plots import learning_curves, run_title, sample_predictions
+from cnnlab.reporting.answers import sample_predictions
+from cnnlab.reporting.canvas import run_title
+from cnnlab.reporting.curves import learning_curves
 from cnnlab.runs import RunFolder
 from cnnlab.runs.atomic import write_bytes
 

@@ -1,0 +1,90 @@
+"""Sample test images with the network's answers."""
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from torch import Tensor
+
+from cnnlab.reporting.canvas import GREY, VERMILION, drawable_names, new_figure, to_png, write_title
+from cnnlab.reporting.samples import choose_samples
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+MAX_NAME = 16  # characters of a class name that fit below an image
+
+# Lengths of the grid, in inches.
+NUM_COLUMNS, CELL, IMAGE, CAPTION, HEADING, TITLE = 6, 1.5, 1.3, 0.55, 0.4, 0.4
+
+
+def sample_predictions(
+    images: Tensor, labels: Tensor, probs: Tensor, class_names: Sequence[str], *, title: str = ""
+) -> bytes:
+    """Draw the images that `choose_samples` chooses, each with predicted and true label and confidence.
+
+    Args:
+        images: N x C x H x W, uint8, C is 1 or 3.
+        labels: N, int64.
+        probs: N x num_classes.
+        class_names: what the labels stand for.
+        title: what classified them.
+    """
+    samples = choose_samples(labels, probs)
+    num_images, num_wrong = samples.num_images, samples.num_wrong
+    num_right = num_images - num_wrong
+    right = f"Right: {num_right:,} of {num_images:,} test images; shown: the first of each class in turn"
+    wrong = f"Wrong: {num_wrong:,} of {num_images:,} test images; shown: the most confident ones"
+    blocks = [(right, samples.right), (wrong, samples.wrong)]
+    names = [_shortened(name) for name in drawable_names(class_names)]
+    num_rows = [math.ceil(len(chosen) / NUM_COLUMNS) for _, chosen in blocks]
+    width = NUM_COLUMNS * CELL
+    height = TITLE + sum(HEADING + rows * (CELL + CAPTION) for rows in num_rows)
+    with new_figure(width, height) as figure:
+        write_title(figure, title or "Test images", y=1 - 0.1 / height)
+        legend = "below: predicted (✓ right, ✗ wrong), true label, confidence"
+        figure.text(0.99, 1 - 0.13 / height, legend, fontsize=7.5, color=GREY, ha="right", va="top")
+        top = height - TITLE
+        for heading, chosen in blocks:
+            figure.text(0.01, (top - 0.12) / height, heading, fontsize=10, va="top")
+            top -= HEADING
+            for place, index in enumerate(chosen):
+                row, column = divmod(place, NUM_COLUMNS)
+                left = column * CELL + (CELL - IMAGE) / 2
+                bottom = top - row * (CELL + CAPTION) - IMAGE
+                axes = figure.add_axes((left / width, bottom / height, IMAGE / width, IMAGE / height))
+                predicted = int(probs[index].argmax())
+                true = int(labels[index])
+                _draw_image(axes, images[index], is_right=predicted == true)
+                sure = f"{float(probs[index, predicted]):.1%} sure"
+                _write_answer(axes, names[predicted], names[true], sure, is_right=predicted == true)
+            top -= math.ceil(len(chosen) / NUM_COLUMNS) * (CELL + CAPTION)
+        return to_png(figure)
+
+
+def _draw_image(axes: "Axes", image: Tensor, *, is_right: bool) -> None:
+    pixels = image.permute(1, 2, 0).numpy()  # H x W x C
+    pixels = pixels[:, :, 0] if pixels.shape[2] == 1 else pixels
+    axes.imshow(pixels, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+    axes.set(xticks=[], yticks=[])
+    axes.grid(False)
+    axes.spines[:].set(
+        visible=True, color=GREY if is_right else VERMILION, linewidth=0.6 if is_right else 2.5
+    )
+
+
+def _write_answer(axes: "Axes", predicted: str, true: str, sure: str, *, is_right: bool) -> None:
+    sign, colour = ("✓", "black") if is_right else ("✗", VERMILION)
+    lines = [
+        (f"{sign} {predicted}", colour, "bold"),
+        (f"true: {true}", "black", "normal"),
+        (sure, GREY, "normal"),
+    ]
+    for number, (text, shade, weight) in enumerate(lines):
+        below = (4 + 10.5 * number) / 72 / IMAGE
+        style = {"color": shade, "fontweight": weight, "fontsize": 8, "ha": "center", "va": "top"}
+        axes.text(0.5, -below, text, transform=axes.transAxes, **style)
+
+
+def _shortened(name: str) -> str:
+    return name if len(name) <= MAX_NAME else f"{name[: MAX_NAME - 1]}…"

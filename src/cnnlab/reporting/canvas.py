@@ -1,0 +1,79 @@
+"""What all pictures share: size, colours, font, and the way to PNG bytes.
+
+matplotlib is imported in this room only, and only when something is drawn. No window is opened, and the user's
+own matplotlib settings neither matter nor change.
+"""
+
+import io
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cnnlab.runs import RunFolder
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+DPI = 150
+
+# M. Okabe, K. Ito, "Color Universal Design", 2008: told apart with any colour vision, and in grey.
+BLUE, VERMILION, GREY = "#0072B2", "#D55E00", "#555555"
+STYLE = {
+    "font.family": "DejaVu Sans",  # comes with matplotlib: the same picture everywhere
+    "font.size": 9.0,
+    "axes.titlesize": 10.0,
+    "axes.titlelocation": "left",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "#E4E4E4",
+    "grid.linewidth": 0.7,
+    "text.parse_math": False,  # a class may be called "$5"
+}
+
+
+@contextmanager
+def new_figure(width: float, height: float) -> Iterator["Figure"]:
+    """Give an empty figure in our style, in force until it is left; lengths in inches."""
+    from matplotlib import style
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    with style.context(STYLE, after_reset=True):
+        figure = Figure((width, height), dpi=DPI)
+        FigureCanvasAgg(figure)
+        yield figure
+
+
+def to_png(figure: "Figure") -> bytes:
+    """Return the picture; the same bytes for the same figure and versions."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
+    return buffer.getvalue()
+
+
+def write_title(figure: "Figure", text: str, *, y: float = 0.98) -> None:
+    """Write a heading at the top left; `y` is a fraction of the height."""
+    text = "".join(drawable if len(drawable) == 1 else "?" for drawable in drawable_names(text))
+    figure.suptitle(text, x=0.01, y=y, ha="left", va="top", fontsize=12, fontweight="bold")
+
+
+def run_title(folder: RunFolder) -> str:
+    """Return what ran, and what it reached if it is evaluated."""
+    config, evaluation = folder.config, folder.evaluation
+    title = f"{config.recipe or config.model.name} on {Path(config.data.name).name}, seed {config.seed}"
+    return f"{title}: test {evaluation['top1']:.2%}" if evaluation else title
+
+
+def drawable_names(names: Sequence[str]) -> list[str]:
+    """Return names that the font can draw: a name with a letter that it lacks becomes `class 3`."""
+    from matplotlib import font_manager
+
+    font = font_manager.get_font(font_manager.findfont("DejaVu Sans"))
+
+    def is_drawable(name: str) -> bool:
+        return name.isprintable() and all(font.get_char_index(ord(letter)) for letter in name)
+
+    return [name if is_drawable(name) else f"class {index}" for index, name in enumerate(names)]
