@@ -30,6 +30,13 @@ class ModelConfig(_Section):
     args: dict[str, Scalar] = {}
     """Constructor arguments that differ from the network's defaults, such as `dropout = 0.5`."""
 
+    @model_validator(mode="after")
+    def _geometry_is_the_data(self) -> Self:
+        if taken := self.args.keys() & {"in_channels", "num_classes", "image_size"}:
+            rule = "channels, classes and size come from the data; set data.channels or data.image_size"
+            raise ValueError(f"{rule}. Received: args.{min(taken)}")
+        return self
+
 
 class AugmentConfig(_Section):
     """Random changes to the training images; all off by default."""

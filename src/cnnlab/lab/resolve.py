@@ -36,7 +36,8 @@ def resolve(
     Args:
         name: a recipe, a network, or a TOML file. A network with `data` stands for the recipe `NAME-DATA` if
             there is one.
-        data: use this data set. Augmentation was chosen for the recipe's own data, so it is left out for another.
+        data: use this data set. Augmentation was chosen for the recipe's own data, so it is left out for
+            another.
         changes: dotted fields and values, as `--set` gives them.
         say: takes one line about what was left out.
         **options: some of `SHORT_OPTIONS`; None means not given.
@@ -55,7 +56,9 @@ def resolve(
     for option, value in options.items():
         if value is not None:
             value = str(value) if isinstance(value, Path) else value
-            config = config.with_changes({SHORT_OPTIONS[option]: value}, source=f"--{option.replace('_', '-')}")
+            config = config.with_changes(
+                {SHORT_OPTIONS[option]: value}, source=f"--{option.replace('_', '-')}"
+            )
     if changes:
         config = config.with_changes(changes)
     is_folder = config.data.name not in DATASETS and not config.data.name.startswith("synthetic:")

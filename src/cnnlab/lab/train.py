@@ -4,10 +4,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from cnnlab import machine
 from cnnlab.config import RunConfig
 from cnnlab.data import Dataset, load_data
-from cnnlab.errors import GeometryError, RunError
+from cnnlab.errors import GeometryError
 from cnnlab.lab.evaluate import evaluate
 from cnnlab.lab.resolve import resolve
 from cnnlab.reporting import write_pictures

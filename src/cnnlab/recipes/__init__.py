@@ -1,4 +1,4 @@
-"""Named runs: one TOML file per network and data set, with source, command, expected accuracy and cost on top."""
+"""Named runs, one TOML file each: source, command, expected accuracy and cost stand in its header."""
 
 from pathlib import Path
 

@@ -1,0 +1,5 @@
+"""`python -m cnnlab`: the same as the command `cnnlab`."""
+
+from cnnlab.cli import main
+
+main()

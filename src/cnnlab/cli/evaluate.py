@@ -1,0 +1,32 @@
+"""`cnnlab evaluate`."""
+
+from typing import Annotated
+
+import typer
+
+from cnnlab.cli import options
+from cnnlab.cli.output import print_json, print_table, say
+
+
+def evaluate(
+    run: options.Run,
+    split: Annotated[str, typer.Option(help="test, val or train.")] = "test",
+    data_root: options.DataRoot = None,
+    as_json: options.Json = False,
+) -> None:
+    """Score a finished run; its test images are looked at once and the scores kept."""
+    from cnnlab import lab
+
+    scores = lab.evaluate(run, split=split, root=data_root, warn=say)
+    if as_json:
+        print_json(scores)
+        return
+    low, high = scores["top1_interval"]
+    print(f"{run}: {scores['data']}, {scores['split']}, {scores['num_images']:,} images")
+    print(f"top1 {scores['top1']:.2%} ({low:.2%} to {high:.2%}, 95 %, Wilson)")
+    print(f"top5 {scores['top5']:.2%}   loss {scores['loss']:.4f}   ece {scores['ece']:.4f}\n")
+    rows = [
+        (name, f"{figures['num_images']:,}", f"{figures['recall']:.2%}", f"{figures['precision']:.2%}")
+        for name, figures in scores["per_class"].items()
+    ]
+    print_table(("class", "images", "recall", "precision"), rows, right=(1, 2, 3))

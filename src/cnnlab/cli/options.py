@@ -1,0 +1,38 @@
+"""Options that several commands share, with one wording."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Out = Annotated[Path, typer.Option("--out", help="Folder of run folders.")]
+Data = Annotated[
+    str | None,
+    typer.Option(
+        "--data", help="A data set of `cnnlab data`, a folder of class folders, or synthetic:CxHxWxN."
+    ),
+]
+DataRoot = Annotated[
+    Path | None,
+    typer.Option("--data-root", help="Where data sets lie; else CNNLAB_DATA_ROOT, else the cache."),
+]
+Epochs = Annotated[float | None, typer.Option("--epochs", help="Passes over the training images.")]
+Steps = Annotated[int | None, typer.Option("--steps", help="Optimizer updates, instead of epochs.")]
+BatchSize = Annotated[int | None, typer.Option("--batch-size", help="Images per step.")]
+Lr = Annotated[float | None, typer.Option("--lr", help="Peak learning rate.")]
+Device = Annotated[str | None, typer.Option("--device", help="auto, cpu or cuda.")]
+Precision = Annotated[str | None, typer.Option("--precision", help="auto, float32 or bf16.")]
+Threads = Annotated[int | None, typer.Option("--threads", help="Threads of the CPU.")]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="FIELD=VALUE", help="Any other setting, such as optim.weight_decay=5e-4."),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON: accuracies as fractions, times in seconds.")]
+Run = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")]
+
+
+def parse_settings(settings: list[str] | None) -> dict[str, object]:
+    """Return the fields and values of all `--set` options."""
+    from cnnlab.config import parse_setting
+
+    return dict(parse_setting(text) for text in settings or [])
