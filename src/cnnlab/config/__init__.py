@@ -1,0 +1,27 @@
+"""What a run is made of: `RunConfig` and its sections, read from TOML, validated, and written back to TOML.
+
+Every field carries the sentence that explains it. Unknown keys are refused, with the nearest known one.
+"""
+
+from cnnlab.config.run import RunConfig
+from cnnlab.config.sections import (
+    AugmentConfig,
+    DataConfig,
+    ModelConfig,
+    OptimConfig,
+    ScheduleConfig,
+    TrainConfig,
+)
+from cnnlab.config.text import parse_setting, parse_toml
+
+__all__ = [
+    "AugmentConfig",
+    "DataConfig",
+    "ModelConfig",
+    "OptimConfig",
+    "RunConfig",
+    "ScheduleConfig",
+    "TrainConfig",
+    "parse_setting",
+    "parse_toml",
+]

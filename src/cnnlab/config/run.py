@@ -1,0 +1,122 @@
+"""`RunConfig`: one run, complete, with its ways in and out of TOML."""
+
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import tomli_w
+from pydantic import Field, ValidationError
+
+from cnnlab.config.messages import one_line
+from cnnlab.config.sections import (
+    DataConfig,
+    ModelConfig,
+    OptimConfig,
+    ScheduleConfig,
+    Section,
+    TrainConfig,
+)
+from cnnlab.config.text import parse_toml
+from cnnlab.errors import ConfigError, did_you_mean
+
+
+class RunConfig(Section):
+    """One run, complete: the same config and the same machine give the same bits."""
+
+    recipe: str = ""
+    """Name of the recipe this came from; empty for a bare model."""
+    seed: int = Field(default=0, ge=0, lt=2**32)
+    """Seed of the weights, the order of images, augmentation and dropout."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Where to compute; `auto` takes a GPU if there is one."""
+    precision: Literal["auto", "float32", "bf16"] = "auto"
+    """`auto` takes bf16 where the processor multiplies it fast, else float32."""
+    threads: int | None = Field(default=None, ge=1)
+    """Threads of the CPU; the cores this process may use if not given."""
+    model: ModelConfig
+    data: DataConfig = DataConfig()
+    optim: OptimConfig = OptimConfig()
+    schedule: ScheduleConfig = ScheduleConfig()
+    train: TrainConfig = TrainConfig(epochs=10)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any], *, source: str) -> Self:
+        """Validate nested settings.
+
+        Args:
+            values: sections and fields as TOML gives them.
+            source: the file or command that they come from, for messages.
+
+        Raises:
+            ConfigError: a field is unknown or its value is not allowed.
+        """
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            raise ConfigError(one_line(error, source, cls)) from None
+
+    @classmethod
+    def from_toml(cls, text: str, *, source: str) -> Self:
+        """Read a recipe; `source` names the file in messages.
+
+        Raises:
+            ConfigError: the text is not TOML, or a field is unknown or not allowed.
+        """
+        return cls.from_dict(parse_toml(text, source=source), source=source)
+
+    @classmethod
+    def from_file(cls, path: Path) -> Self:
+        """Read a recipe from a file.
+
+        Raises:
+            ConfigError: the file cannot be read, or as `from_toml`.
+        """
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(f"{path}: cannot be read as a recipe: {error}.") from None
+        return cls.from_toml(text, source=str(path))
+
+    def to_toml(self) -> str:
+        """Return every setting, defaults included, as TOML that `from_toml` reads back to an equal config."""
+        return tomli_w.dumps(_without_none(self.model_dump(mode="json")))
+
+    def with_changes(self, changes: dict[str, Any], *, source: str = "--set") -> Self:
+        """Return a copy with some fields replaced.
+
+        Args:
+            changes: dotted field names and their values, such as `{"optim.lr": 0.1}`. Setting one of
+                `train.epochs` and `train.steps` clears the other.
+            source: what asked for the changes, for messages.
+
+        Raises:
+            ConfigError: a field is unknown or its value is not allowed.
+        """
+        values = self.model_dump(mode="json")
+        for name, value in changes.items():
+            *sections, field = name.split(".")
+            place = values
+            for section in sections:
+                if not isinstance(place.get(section), dict):
+                    remedy = did_you_mean(section, [key for key in place if isinstance(place[key], dict)])
+                    raise ConfigError(f"{source} {name}: there is no section {section!r}. {remedy}")
+                place = place[section]
+            if not isinstance(place.get(field), dict) or isinstance(value, dict):
+                place[field] = value
+            else:
+                raise ConfigError(
+                    f"{source} {name}: names a section; name one of its fields: {', '.join(place[field])}."
+                )
+        if "train.steps" in changes and "train.epochs" not in changes:
+            values["train"]["epochs"] = None
+        if "train.epochs" in changes and "train.steps" not in changes:
+            values["train"]["steps"] = None
+        return type(self).from_dict(values, source=source)
+
+
+def _without_none(values: dict[str, Any]) -> dict[str, Any]:
+    """Drop unset fields: TOML has no null, and an absent field means its default."""
+    return {
+        key: _without_none(value) if isinstance(value, dict) else value
+        for key, value in values.items()
+        if value is not None
+    }

@@ -1,0 +1,155 @@
+"""The sections of a config: what may be set, what each setting means, and which values it takes."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
+Scalar = bool | int | float | str
+
+
+class Section(BaseModel):
+    """Settings that refuse what they do not know, and never change once made."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class ModelConfig(Section):
+    """Which network, and its constructor's arguments."""
+
+    name: str
+    """A name that `cnnlab models` lists."""
+    args: dict[str, Scalar] = {}
+    """Constructor arguments that differ from the network's defaults, such as `dropout = 0.5`."""
+
+    @model_validator(mode="after")
+    def _geometry_is_the_data(self) -> Self:
+        if taken := self.args.keys() & {"in_channels", "num_classes", "image_size"}:
+            rule = "channels, classes and size come from the data; set data.channels or data.image_size"
+            raise ValueError(f"{rule}. Received: args.{min(taken)}")
+        return self
+
+
+class AugmentConfig(Section):
+    """Random changes to the training images; all off by default."""
+
+    pad_crop: int = Field(default=0, ge=0)
+    """Pad by this many pixels on each side, then crop back to size at a random place."""
+    mirror: bool = False
+    """Mirror left and right with probability 1/2."""
+    shift: float = Field(default=0.0, ge=0.0)
+    """Move by up to this many pixels, fractions included, along each axis."""
+    rotation: float = Field(default=0.0, ge=0.0, le=180.0)
+    """Rotate by up to this many degrees to either side."""
+    noise: float = Field(default=0.0, ge=0.0)
+    """Standard deviation of Gaussian noise added to pixels in [0, 1]."""
+    erasing: Fraction = 0.0
+    """Probability that one random rectangle of the image is replaced by the mean colour."""
+    fill: Literal["black", "mean"] = "black"
+    """Colour of what a crop, a shift or a rotation brings in from outside the image."""
+
+
+class DataConfig(Section):
+    """Which images, and how they are split and brought to the network."""
+
+    name: str = "mnist"
+    """A data set that `cnnlab data` lists, a folder of class folders, or `synthetic:CxHxWxN`."""
+    root: str | None = None
+    """Where data sets lie; else CNNLAB_DATA_ROOT, else the cache."""
+    val_size: int | None = Field(default=None, ge=1)
+    """Images cut from train for validation; the data set's own number if not given."""
+    split_seed: int = Field(default=0, ge=0)
+    """Seed of the cut between train and validation; the same for all runs that are compared."""
+    image_size: int | None = Field(default=None, ge=1)
+    """Bring images to this height and width; the data set's own size if not given."""
+    channels: Literal[1, 3] | None = None
+    """Bring images to grey (1) or colour (3); as they are if not given."""
+    strict: bool = False
+    """Refuse a folder that holds an unreadable image, instead of naming and skipping it."""
+    augment: AugmentConfig = AugmentConfig()
+
+
+class OptimConfig(Section):
+    """The optimizer."""
+
+    name: Literal["sgd", "adam", "adamw", "adadelta", "rmsprop"] = "adamw"
+    """Which update rule."""
+    lr: float = Field(default=1e-3, gt=0.0)
+    """Peak learning rate."""
+    momentum: Fraction = 0.9
+    """Momentum of sgd and rmsprop."""
+    nesterov: bool = False
+    """Nesterov's form of the momentum of sgd."""
+    beta1: Fraction = 0.9
+    """Decay of the first moment of adam and adamw."""
+    beta2: Fraction = 0.999
+    """Decay of the second moment of adam and adamw."""
+    rho: Fraction = 0.9
+    """Decay of the squared averages of adadelta and rmsprop."""
+    eps: float = Field(default=1e-8, gt=0.0)
+    """Added to denominators by all but sgd."""
+    weight_decay: float = Field(default=0.0, ge=0.0)
+    """L2 penalty (decoupled in adamw)."""
+    decay_all: bool = False
+    """Decay biases and normalisation scales too, as the 2012 recipes did."""
+    clip_norm: float | None = Field(default=None, gt=0.0)
+    """Scale gradients down to this global norm."""
+
+
+class ScheduleConfig(Section):
+    """The learning rate as a function of the step."""
+
+    name: Literal["constant", "step", "cosine", "one-cycle"] = "cosine"
+    """The curve; `one-cycle` rises along a cosine until `peak_at`, then falls along another."""
+    warmup: Fraction = 0.0
+    """Fraction of the run in which the rate first rises linearly to the curve; not for `one-cycle`."""
+    start: Fraction = 0.04
+    """First rate of the warm-up and of `one-cycle`, as a fraction of the peak."""
+    peak_at: Fraction = 0.3
+    """Fraction of the run at which `one-cycle` reaches the peak."""
+    final: Fraction = 0.0
+    """Last rate of `cosine` and `one-cycle`, as a fraction of the peak."""
+    milestones: tuple[Fraction, ...] = (0.5, 0.75)
+    """Fractions of the run at which `step` multiplies the rate by `gamma`."""
+    gamma: Fraction = 0.1
+    """Factor of `step`."""
+
+    @model_validator(mode="after")
+    def _one_rise(self) -> Self:
+        if self.name == "one-cycle" and self.warmup:
+            raise ValueError(
+                f"one-cycle rises by itself: set peak_at, not warmup. Received: warmup={self.warmup}"
+            )
+        return self
+
+
+class TrainConfig(Section):
+    """How long to train, and what is kept."""
+
+    epochs: float | None = Field(default=None, gt=0.0)
+    """Passes over the training images; give this or `steps`."""
+    steps: int | None = Field(default=None, ge=1)
+    """Optimizer updates; give this or `epochs`."""
+    batch_size: int = Field(default=128, ge=1)
+    """Images in one step."""
+    label_smoothing: float = Field(default=0.0, ge=0.0, lt=1.0)
+    """Share of the label's probability spread over all classes."""
+    ema_decay: float | None = Field(default=None, gt=0.0, lt=1.0)
+    """Evaluate a moving average of the weights with this decay."""
+    keep: Literal["last", "best"] = "last"
+    """Which weights the run ends with: the last, or those of the best validation accuracy."""
+    patience: int | None = Field(default=None, ge=1)
+    """Stop after this many validations without a better accuracy."""
+    log_every: int = Field(default=50, ge=1)
+    """Steps between two lines of metrics."""
+    val_every: int | None = Field(default=None, ge=1)
+    """Steps between two validations; once per epoch if not given."""
+    checkpoint_seconds: float = Field(default=60.0, gt=0.0)
+    """A checkpoint is written at each validation, and whenever this much time has passed."""
+
+    @model_validator(mode="after")
+    def _one_length(self) -> Self:
+        if (self.epochs is None) == (self.steps is None):
+            got = f"epochs={self.epochs} and steps={self.steps}"
+            raise ValueError(f"give exactly one of epochs and steps. Received: {got}")
+        return self

@@ -1,0 +1,48 @@
+"""What `import cnnlab` offers is a promise: a change here is a change for users, and goes into CHANGELOG.md."""
+
+import subprocess
+import sys
+from importlib.metadata import version
+
+import pytest
+
+import cnnlab
+
+NAMES = [
+    "CnnlabError",
+    "RunConfig",
+    "compare",
+    "create_model",
+    "evaluate",
+    "list_models",
+    "load_data",
+    "load_run",
+    "predict",
+    "resume",
+    "train",
+]
+
+
+def test_exported_names_are_frozen():
+    assert cnnlab.__all__ == NAMES
+    assert sorted(dir(cnnlab)) == sorted([*NAMES, "__version__"])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_name_is_there_and_documented(name):
+    assert getattr(cnnlab, name).__doc__
+
+
+def test_unknown_name():
+    with pytest.raises(AttributeError, match="no attribute 'trian'"):
+        cnnlab.trian  # noqa: B018 # the attribute access is what is tested
+
+
+def test_version_is_that_of_the_package():
+    assert cnnlab.__version__ == version("cnnlab")
+
+
+def test_import_is_light():
+    code = "import sys, cnnlab; print([m for m in ('torch', 'numpy', 'pydantic') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
