@@ -1,5 +1,6 @@
 """Evaluation: loading a run, prediction, metrics as pure functions, statistics of comparisons."""
 
+from cnnlab.evaluation.comparison import Comparison, NetworkResult, PairedTest, compare_runs
 from cnnlab.evaluation.loading import Run, load_run
 from cnnlab.evaluation.prediction import predict_probs
 from cnnlab.evaluation.scoring import Evaluation, score
@@ -8,16 +9,19 @@ from cnnlab.evaluation.statistics import (
     mcnemar,
     mean_interval,
     paired_t,
-    verdict,
     wilson_interval,
 )
 from cnnlab.evaluation.stored import StoredPredictions, load_predictions, save_predictions
 
 __all__ = [
+    "Comparison",
     "Evaluation",
     "Interval",
+    "NetworkResult",
+    "PairedTest",
     "Run",
     "StoredPredictions",
+    "compare_runs",
     "load_predictions",
     "load_run",
     "mcnemar",
@@ -26,6 +30,5 @@ __all__ = [
     "predict_probs",
     "save_predictions",
     "score",
-    "verdict",
     "wilson_interval",
 ]

@@ -75,32 +75,27 @@ def mcnemar(correct_a: Sequence[bool], correct_b: Sequence[bool]) -> float:
     return min(1.0, 2 * ways / 2**num)
 
 
-def paired_t(values_a: Sequence[float], values_b: Sequence[float]) -> float:
+def paired_t(values_a: Sequence[float], values_b: Sequence[float], *, resolution: float = 0.0) -> float:
     """Return the p value of the two-sided paired t test.
 
-    Where all differences are equal there is no spread to measure them by: the answer is 1 if they are zero,
-    else 0.
+    Three seeds that differ by the same few images have no spread at all, which would make chance certainty.
+    So the spread of the differences is taken to be at least what rounding to `resolution` causes: two errors,
+    each uniform over one unit, of variance 1/12.
 
     Args:
         values_a: the first network's scores, one per seed, at least two.
         values_b: the second's, for the same seeds in the same order.
+        resolution: the smallest difference that two scores can have, such as 1 / num_images.
 
-    Source: Student (W. S. Gosset), Biometrika 6, 1-25, 1908.
+    Source: Student (W. S. Gosset), Biometrika 6, 1-25, 1908; W. F. Sheppard, 1898, for the rounding.
     """
     differences = [b - a for a, b in zip(values_a, values_b, strict=True)]
-    mean, spread = fmean(differences), stdev(differences)
-    # Scores are fractions of up to millions of images: differences of less than 1e-12 are rounding.
-    if spread < 1e-12:
-        return 1.0 if abs(mean) < 1e-12 else 0.0
-    num = len(differences)
-    return 2 * _t_cdf(-abs(mean) / (spread / math.sqrt(num)), num - 1)
-
-
-def verdict(difference: float, p_value: float) -> str:
-    """Say in words what a test of B against A found; `difference` is B minus A, larger is better."""
-    if p_value >= SIGNIFICANCE or difference == 0:
-        return "cannot be told apart"
-    return "better" if difference > 0 else "worse"
+    num, mean = len(differences), fmean(differences)
+    error = max(stdev(differences), resolution / math.sqrt(6)) / math.sqrt(num)
+    # Fractions of up to millions of images: differences of less than 1e-12 are the rounding of float64.
+    if abs(mean) < 1e-12:
+        return 1.0
+    return 2 * _t_cdf(-abs(mean) / error, num - 1) if error > 1e-13 else 0.0
 
 
 # scipy.special is imported on use: it takes a tenth of a second that most commands do not need.

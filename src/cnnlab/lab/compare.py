@@ -1,5 +1,129 @@
-"""`compare`: several networks on the same images, over several seeds."""
+"""`compare`: several networks on the same images, over several seeds; what is missing is trained."""
+
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from cnnlab.config import RunConfig
+from cnnlab.errors import ConfigError, RunError
+from cnnlab.evaluation import Comparison, compare_runs
+from cnnlab.lab.launch import Launch, launch_process
+from cnnlab.lab.resolve import resolve
+from cnnlab.runs import RunFolder, find_runs
+
+# Settings that decide which images a run sees: the same for all that are compared.
+SAME_DATA = ("name", "val_size", "split_seed", "image_size", "channels")
 
 
-def compare() -> None:
-    """Compare networks."""
+def compare(
+    networks: Sequence[str | RunConfig],
+    *,
+    data: str | None = None,
+    seeds: int = 3,
+    out: Path | str = "runs",
+    command: str = "",
+    launch: Launch = launch_process,
+    say: Callable[[str], None] | None = None,
+    **options: Any,
+) -> Comparison:
+    """Compare networks on the same test images, training each that has not been trained.
+
+    A run in `out` with exactly the same settings is used as it is; an unfinished one is gone on with.
+
+    Args:
+        networks: recipes, networks, TOML files, or complete configs; the others are tested against the first.
+        data: use this data set instead of each recipe's own.
+        seeds: how many: 0 to seeds - 1. Three or more are needed to say that a network is better.
+        out: where run folders are looked for and made.
+        command: what makes this comparison again, kept with it.
+        launch: brings one run to its end; a process of its own each if not given.
+        say: takes one line about what happens; they go to stderr if not given.
+        **options: as `resolve` takes them, such as `epochs`, `lr`, `root` and `changes`.
+
+    Raises:
+        ConfigError: a name or an option is wrong, one is named twice, or the networks would see other images.
+        RunError: a run failed, or was tested on other images.
+        StoppedError: a signal asked to stop; the same command goes on.
+        MissingResourceError: the data is not on this machine, or the disk is full.
+
+    Example:
+        >>> cnnlab.compare(["lenet5", "resnet20"], data="digits", seeds=3)  # doctest: +SKIP
+    """
+    say = say or _say
+    out = Path(out)
+    configs = _configs(networks, data=data, seeds=seeds, say=say, options=options)
+    groups: dict[str, list[RunFolder]] = {}
+    number, total = 0, sum(len(group) for group in configs.values())
+    for name, group in configs.items():
+        for config in group:
+            number += 1
+            title = f"[{number}/{total}] {name}, seed {config.seed}"
+            groups.setdefault(name, []).append(_finished_run(config, out, launch, say, title))
+    return compare_runs(groups, command=command)
+
+
+def _configs(
+    networks: Sequence[str | RunConfig],
+    *,
+    data: str | None,
+    seeds: int,
+    say: Callable[[str], None],
+    options: dict[str, Any],
+) -> dict[str, list[RunConfig]]:
+    """Return the configs of all runs, by network; everything is checked before anything is trained."""
+    if seeds < 1:
+        raise ConfigError(f"--seeds: must be at least 1. Received: {seeds}.")
+    if not networks:
+        raise ConfigError("compare: name at least one network or recipe; `cnnlab models` lists them.")
+    if options.get("seed") is not None:
+        raise ConfigError("compare: takes the number of seeds (--seeds), not one seed.")
+    configs: dict[str, list[RunConfig]] = {}
+    for network in networks:
+        if isinstance(network, RunConfig):
+            first, name = network, network.recipe or network.model.name
+        else:
+            first, name = resolve(network, data=data, say=say, **options), Path(network).stem
+        if name in configs:
+            raise ConfigError(
+                f"compare: {name!r} is named twice; give recipes other file names to tell them apart."
+            )
+        configs[name] = [first.with_changes({"seed": seed}, source="--seeds") for seed in range(seeds)]
+    _check_same_data(configs)
+    return configs
+
+
+def _check_same_data(configs: dict[str, list[RunConfig]]) -> None:
+    """Refuse, before hours of training, what could not be compared afterwards."""
+    (first_name, first), *others = ((name, group[0].data) for name, group in configs.items())
+    for name, other in others:
+        for field in SAME_DATA:
+            mine, theirs = getattr(other, field), getattr(first, field)
+            if mine != theirs:
+                option = "--data" if field == "name" else f"--set data.{field}=..."
+                raise ConfigError(
+                    f"compare: all networks must see the same images; data.{field} is {mine!r} for {name}, "
+                    f"{theirs!r} for {first_name}. Choose one for all with {option}."
+                )
+
+
+def _finished_run(
+    config: RunConfig, out: Path, launch: Launch, say: Callable[[str], None], title: str
+) -> RunFolder:
+    """Return an evaluated run of this config: one that is there, else one brought to its end now."""
+    found = next(iter(find_runs(out, config)), None)
+    if found is not None and found.state == "evaluated":
+        say(f"{title}: done before, {found.path}")
+        return RunFolder(found.path)
+    if found is not None:
+        say(f"{title}: goes on in {found.path}")
+    else:
+        say(f"{title}: is trained")
+    folder = RunFolder.open(launch(config, out, found.path if found else None))
+    if folder.evaluation is None:
+        raise RunError(f"{folder.path}: was trained but not evaluated. Try: cnnlab evaluate {folder.path}")
+    return folder
+
+
+def _say(message: str) -> None:
+    print(message, file=sys.stderr, flush=True)

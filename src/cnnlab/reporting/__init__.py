@@ -1,5 +1,23 @@
 """Reporting: pictures of a run, and tables of a comparison."""
 
 from cnnlab.reporting.pictures import write_pictures
+from cnnlab.reporting.tables import (
+    comparison_notes,
+    comparison_rows,
+    read_comparison,
+    to_csv,
+    to_markdown,
+    to_text,
+    write_comparison,
+)
 
-__all__ = ["write_pictures"]
+__all__ = [
+    "comparison_notes",
+    "comparison_rows",
+    "read_comparison",
+    "to_csv",
+    "to_markdown",
+    "to_text",
+    "write_comparison",
+    "write_pictures",
+]

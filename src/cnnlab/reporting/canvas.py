@@ -1,7 +1,7 @@
 """What all pictures share: size, colours, font, and the way to PNG bytes.
 
-matplotlib is imported in this room only, and only when something is drawn. No window is opened, and the user's
-own matplotlib settings neither matter nor change.
+matplotlib is imported in this room only, and only when something is drawn. No window is opened; the
+user's own matplotlib settings neither matter nor change.
 """
 
 import io

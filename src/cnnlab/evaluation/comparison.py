@@ -1,0 +1,210 @@
+"""Networks compared on the same test images: accuracy with its uncertainty, a test of each pair, and cost.
+
+What may be said depends on the seeds. With one or two, a test over images tells these trained networks apart;
+only from three on does a test over seeds tell how the networks do when trained again.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from statistics import fmean
+from typing import Any, Self
+
+from pydantic import TypeAdapter, ValidationError
+
+from cnnlab.errors import RunError
+from cnnlab.evaluation.statistics import SIGNIFICANCE, mcnemar, mean_interval, paired_t, wilson_interval
+from cnnlab.evaluation.stored import load_predictions
+from cnnlab.runs import RunFolder
+
+MIN_SEEDS_FOR_T = 3
+OVER_SEEDS, OVER_IMAGES = "t over seeds", "Wilson over images"
+PAIRED_T, MCNEMAR = "paired t over seeds", "McNemar over images"
+
+
+@dataclass(frozen=True)
+class PairedTest:
+    """A network against the first one.
+
+    Attributes:
+        difference: of mean top1, as a fraction; positive if this network's is higher.
+        p_value: two-sided, of this pair by itself.
+        method: `paired t over seeds`, or `McNemar over images` (exact, of the first seed's two runs).
+        verdict: what that means in words.
+    """
+
+    difference: float
+    p_value: float
+    method: str
+    verdict: str
+
+
+@dataclass(frozen=True)
+class NetworkResult:
+    """One network over all seeds.
+
+    Attributes:
+        name: what the comparison calls it.
+        network: its name in the registry.
+        runs: names of the run folders, in the order of the seeds.
+        top1: of each seed, as a fraction.
+        mean_top1: their mean.
+        interval: 95 %, of the mean; ends are cut to [0, 1].
+        interval_method: `t over seeds`, or `Wilson over images` where there is one seed.
+        test: against the first network; None for the first itself.
+        seconds_per_epoch: of training with its validations, mean over seeds.
+        train_seconds: the same for a whole run.
+        num_parameters: weights that training changes.
+        peak_memory_bytes: the most that a training process held, over seeds.
+    """
+
+    name: str
+    network: str
+    runs: tuple[str, ...]
+    top1: tuple[float, ...]
+    mean_top1: float
+    interval: tuple[float, float]
+    interval_method: str
+    test: PairedTest | None
+    seconds_per_epoch: float
+    train_seconds: float
+    num_parameters: int
+    peak_memory_bytes: int
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Several networks on one test set.
+
+    Attributes:
+        data: name of the data set.
+        fingerprint: of its test images.
+        num_images: how many test images there are.
+        seeds: of the runs.
+        networks: in the order asked for.
+        hardware: processor, threads and precision of the runs; more than one where they differ.
+        commits: of the source that the runs came from; `+` marks changes beyond it.
+        command: what makes this comparison again; empty if unknown.
+    """
+
+    data: str
+    fingerprint: str
+    num_images: int
+    seeds: tuple[int, ...]
+    networks: tuple[NetworkResult, ...]
+    hardware: tuple[str, ...]
+    commits: tuple[str, ...]
+    command: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return everything for JSON: fractions, seconds, bytes."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any], *, source: str) -> Self:
+        """Return the comparison that `as_dict` gave.
+
+        Raises:
+            RunError: the values are not those of a comparison; `source` names their file.
+        """
+        try:
+            return TypeAdapter(cls).validate_python(values)
+        except ValidationError as error:
+            first = error.errors()[0]
+            place = ".".join(str(part) for part in first["loc"])
+            raise RunError(f"{source}: not a comparison: {place}: {first['msg']}.") from None
+
+
+def compare_runs(groups: Mapping[str, Sequence[RunFolder]], *, command: str = "") -> Comparison:
+    """Compare evaluated runs.
+
+    Args:
+        groups: per network its runs, one per seed, with the same seeds in the same order for all.
+        command: what makes this comparison again.
+
+    Raises:
+        RunError: a run is not evaluated or damaged, or the runs were tested on different images.
+    """
+    folders = [folder for group in groups.values() for folder in group]
+    first = _evaluation(folders[0])
+    for folder in folders[1:]:
+        other = _evaluation(folder)
+        if other["fingerprint"] != first["fingerprint"]:
+            raise RunError(
+                f"{folder.path}: tested on {other['num_images']:,} images of {other['data']}, not those of "
+                f"{folders[0].path} ({first['num_images']:,} of {first['data']}): they cannot be compared. "
+                "Train both with the same --data, data.image_size and data.channels."
+            )
+    baseline = next(iter(groups.values()))
+    return Comparison(
+        data=first["data"],
+        fingerprint=first["fingerprint"],
+        num_images=first["num_images"],
+        seeds=tuple(folder.config.seed for folder in baseline),
+        networks=tuple(_result(name, group, baseline) for name, group in groups.items()),
+        hardware=tuple(sorted({_hardware(folder) for folder in folders})),
+        commits=tuple(sorted({folder.environment.get("commit") or "unknown" for folder in folders})),
+        command=command,
+    )
+
+
+def _evaluation(folder: RunFolder) -> dict[str, Any]:
+    evaluation = folder.evaluation
+    if evaluation is None:
+        raise RunError(f"{folder.path}: has no test metrics. Get them with: cnnlab evaluate {folder.path}")
+    return evaluation
+
+
+def _result(name: str, group: Sequence[RunFolder], baseline: Sequence[RunFolder]) -> NetworkResult:
+    top1 = [_evaluation(folder)["top1"] for folder in group]
+    num_images = _evaluation(group[0])["num_images"]
+    if len(group) > 1:
+        method, interval = OVER_SEEDS, mean_interval(top1)
+    else:
+        method, interval = OVER_IMAGES, wilson_interval(round(top1[0] * num_images), num_images)
+    assert interval.low is not None and interval.high is not None
+    costs = [folder.cost for folder in group]
+    try:
+        return NetworkResult(
+            name=name,
+            network=group[0].config.model.name,
+            runs=tuple(folder.name for folder in group),
+            top1=tuple(top1),
+            mean_top1=interval.mean,
+            interval=(max(0.0, interval.low), min(1.0, interval.high)),
+            interval_method=method,
+            test=None if group is baseline else _test(group, baseline, num_images),
+            seconds_per_epoch=fmean(cost["seconds_per_epoch"] for cost in costs),
+            train_seconds=fmean(cost["train_seconds"] for cost in costs),
+            num_parameters=costs[0]["parameters"],
+            peak_memory_bytes=max(cost["peak_memory_bytes"] for cost in costs),
+        )
+    except KeyError as error:
+        raise RunError(f"{group[0].path}: cost.json lacks {error}. Train it again.") from None
+
+
+def _test(group: Sequence[RunFolder], baseline: Sequence[RunFolder], num_images: int) -> PairedTest:
+    """Test a network against the first, over seeds if there are enough, else over images."""
+    mine = [_evaluation(folder)["top1"] for folder in group]
+    theirs = [_evaluation(folder)["top1"] for folder in baseline]
+    if len(group) >= MIN_SEEDS_FOR_T:
+        difference = fmean(mine) - fmean(theirs)
+        p_value = paired_t(theirs, mine, resolution=1 / num_images)
+        return PairedTest(difference, p_value, PAIRED_T, _in_words(difference, p_value, "better", "worse"))
+    correct = [load_predictions(run).is_correct.tolist() for run in (baseline[0], group[0])]
+    p_value = mcnemar(*correct)
+    # One pair of runs says nothing of other seeds, so it must not say that a network is better.
+    words = _in_words(mine[0] - theirs[0], p_value, "higher in this run", "lower in this run")
+    return PairedTest(fmean(mine) - fmean(theirs), p_value, MCNEMAR, words)
+
+
+def _in_words(difference: float, p_value: float, higher: str, lower: str) -> str:
+    if p_value >= SIGNIFICANCE or difference == 0:
+        return "cannot be told apart"
+    return higher if difference > 0 else lower
+
+
+def _hardware(folder: RunFolder) -> str:
+    execution = folder.environment.get("execution", {})
+    threads = execution.get("threads", "?")
+    place = f"{threads} thread{'' if threads == 1 else 's'}" if execution.get("device") == "cpu" else "GPU"
+    return f"{execution.get('hardware', 'unknown')}, {place}, {execution.get('precision', '?')}"

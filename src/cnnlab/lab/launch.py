@@ -1,0 +1,96 @@
+"""One run in a process of its own, so that its peak memory is its own."""
+
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Protocol
+
+from cnnlab.config import RunConfig
+from cnnlab.errors import CheckFailedError, MissingResourceError, RunError, StoppedError
+
+GO_ON = "What is done is kept: give the same command again to go on."
+
+
+class Launch(Protocol):
+    """Brings one run to its end."""
+
+    def __call__(self, config: RunConfig, out: Path, unfinished: Path | None) -> Path:
+        """Train and evaluate; return the run folder.
+
+        Args:
+            config: what to run.
+            out: where the run folder is made.
+            unfinished: a run of this config to go on with, instead of a new one.
+        """
+        ...
+
+
+def launch_process(config: RunConfig, out: Path, unfinished: Path | None) -> Path:
+    """Do it by `cnnlab train` or `cnnlab resume` in a fresh process; its messages go to our stderr.
+
+    Raises:
+        StoppedError: a signal stopped it; its state is saved.
+        CheckFailedError: it diverged.
+        MissingResourceError: it lacks data or disk space.
+        RunError: it failed in another way.
+    """
+    if unfinished is not None:
+        return _run(["resume", str(unfinished)], what=str(unfinished))
+    with tempfile.TemporaryDirectory(prefix="cnnlab-") as folder:
+        file = Path(folder) / f"{config.recipe or config.model.name}.toml"
+        file.write_text(config.to_toml(), encoding="utf-8")
+        # A file without a recipe's name would be given its own; the run must be found again by this config.
+        keep_name = f'recipe="{config.recipe}"'
+        arguments = ["train", str(file), "--set", keep_name, "--out", str(out)]
+        return _run(arguments, what=f"{config.model.name}, seed {config.seed}")
+
+
+def _run(arguments: list[str], *, what: str) -> Path:
+    """Run `cnnlab`, and return the run folder that it prints."""
+    command = [sys.executable, "-m", "cnnlab", *arguments]
+    with (
+        subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process,
+        _passing_on(process) as received,
+    ):
+        printed = process.communicate()[0].splitlines()
+    code = process.returncode
+    if received or code == 130 or (code == 0 and not printed):
+        exit_code = 130 if code == 130 or signal.SIGINT in received else 0
+        raise StoppedError(f"{what}: stopped. {GO_ON}", exit_code=exit_code)
+    if code == 0:
+        return Path(printed[-1])
+    if code < 0:
+        raise RunError(f"{what}: its process was killed by signal {-code}; out of memory? {GO_ON}")
+    kind = {1: CheckFailedError, 3: MissingResourceError}.get(code, RunError)
+    raise kind(f"{what}: failed with exit code {code}; the reason is given above. {GO_ON}")
+
+
+@contextmanager
+def _passing_on(process: subprocess.Popen[str]) -> Iterator[set[int]]:
+    """Hand signals on to the process and let it save, instead of dying before it or killing it.
+
+    Yields:
+        The signals that came.
+    """
+    received: set[int] = set()
+    if threading.current_thread() is not threading.main_thread():  # Python allows handlers only there
+        yield received
+        return
+
+    def pass_on(number: int, frame: FrameType | None) -> None:
+        received.add(number)
+        # A terminal's Ctrl-C has reached the process too, and a second SIGINT would abort its saving.
+        process.terminate()
+
+    before = {number: signal.signal(number, pass_on) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield received
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

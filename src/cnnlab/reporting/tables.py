@@ -1,0 +1,148 @@
+"""A comparison as a table: plain text, Markdown, CSV, JSON."""
+
+import csv
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+from cnnlab.errors import RunError
+from cnnlab.evaluation import Comparison, NetworkResult
+from cnnlab.runs.atomic import write_bytes, write_json
+
+STEM = "comparison"
+
+
+def comparison_rows(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
+    """Return a header and one row per network, as people read them: per cent, minutes, megabytes."""
+    num_seeds = len(comparison.seeds)
+    header = [
+        "network",
+        "test top1" if num_seeds == 1 else f"test top1, mean of {num_seeds}",
+        "95 % interval",
+        "against the first",
+        "p",
+        "per epoch",
+        "training",
+        "parameters",
+        "peak memory",
+    ]
+    return header, [_row(result) for result in comparison.networks]
+
+
+def comparison_notes(comparison: Comparison) -> list[str]:
+    """Return what a reader must know to trust the table: data, seeds, tests, hardware, commit, command."""
+    seeds = ", ".join(str(seed) for seed in comparison.seeds)
+    first, *others = comparison.networks
+    notes = [
+        f"Data: {comparison.data}, {comparison.num_images:,} test images; "
+        f"seed{'s' * (len(comparison.seeds) > 1)} {seeds}; interval: {first.interval_method}.",
+    ]
+    if others:
+        tests = {result.test.method for result in others if result.test}
+        pairs = ", each pair by itself" if len(others) > 1 else ""
+        notes.append(f"Test against {first.name}: {', '.join(sorted(tests))}, two-sided{pairs}.")
+        if len(comparison.seeds) < 3:
+            notes.append("One or two seeds show how these runs differ, not the networks: use 3 or more.")
+    notes.append(f"Hardware: {'; '.join(comparison.hardware)}.")
+    if len(comparison.hardware) > 1:
+        notes.append("Not all runs had the same hardware or precision: their times cannot be compared.")
+    notes.append(f"Commit: {', '.join(comparison.commits)}.")
+    if comparison.command:
+        notes.append(f"Made by: {comparison.command}")
+    return notes
+
+
+def to_text(comparison: Comparison) -> str:
+    """Return an aligned table with its notes, for a terminal of any width or a pipe."""
+    header, rows = comparison_rows(comparison)
+    widths = [max(len(row[column]) for row in [header, *rows]) for column in range(len(header))]
+    pads: list[Callable[[str, int], str]] = [str.ljust, str.rjust, str.rjust, str.ljust, *[str.rjust] * 5]
+    lines = [
+        "  ".join(pad(cell, width) for pad, cell, width in zip(pads, row, widths, strict=True)).rstrip()
+        for row in [header, ["-" * width for width in widths], *rows]
+    ]
+    return "\n".join([*lines, "", *comparison_notes(comparison)]) + "\n"
+
+
+def to_markdown(comparison: Comparison) -> str:
+    """Return a table with its notes."""
+    header, rows = comparison_rows(comparison)
+    sides = ["---", "--:", "--:", "---", *["--:"] * 5]
+    lines = [f"| {' | '.join(_escaped(cell) for cell in row)} |" for row in [header, *rows]]
+    lines.insert(1, f"| {' | '.join(sides)} |")
+    return "\n".join([*lines, "", *(f"{_escaped(note)}  " for note in comparison_notes(comparison))]) + "\n"
+
+
+def to_csv(comparison: Comparison) -> str:
+    """Return one line per network: fractions, seconds and bytes, as in JSON."""
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    columns = ["name", "network", "mean_top1", "low", "high", "interval_method", "difference", "p_value"]
+    columns += ["test_method", "verdict", "seconds_per_epoch", "train_seconds", "num_parameters"]
+    writer.writerow([*columns, "peak_memory_bytes", *(f"top1_seed{seed}" for seed in comparison.seeds)])
+    for result in comparison.networks:
+        test = result.test
+        against = [test.difference, test.p_value, test.method, test.verdict] if test else [""] * 4
+        cost = [result.seconds_per_epoch, result.train_seconds, result.num_parameters]
+        row = [result.name, result.network, result.mean_top1, *result.interval, result.interval_method]
+        writer.writerow([*row, *against, *cost, result.peak_memory_bytes, *result.top1])
+    return file.getvalue()
+
+
+def write_comparison(folder: Path, comparison: Comparison) -> list[Path]:
+    """Write comparison.json, .csv and .md, each as one step, and return their paths.
+
+    Raises:
+        MissingResourceError: the disk is full.
+    """
+    paths = [folder / f"{STEM}.{ending}" for ending in ("json", "csv", "md")]
+    folder.mkdir(parents=True, exist_ok=True)
+    write_json(paths[0], comparison.as_dict())
+    write_bytes(paths[1], to_csv(comparison).encode())
+    write_bytes(paths[2], to_markdown(comparison).encode())
+    return paths
+
+
+def read_comparison(path: Path) -> Comparison:
+    """Read a comparison.json.
+
+    Raises:
+        RunError: the file cannot be read, or holds something else.
+    """
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise RunError(f"{path}: cannot be read as a comparison: {error}.") from None
+    return Comparison.from_dict(values, source=str(path))
+
+
+def _row(result: NetworkResult) -> list[str]:
+    low, high = result.interval
+    test = result.test
+    against = "(the first)"
+    if test is not None:
+        against = f"{100 * test.difference:+.2f} points: {test.verdict}"
+    return [
+        result.name,
+        f"{result.mean_top1:.2%}",
+        f"{low:.2%} to {high:.2%}",
+        against,
+        "" if test is None else "< 0.001" if test.p_value < 0.001 else f"{test.p_value:.3f}",
+        _duration(result.seconds_per_epoch),
+        _duration(result.train_seconds),
+        f"{result.num_parameters:,}",
+        f"{result.peak_memory_bytes / 1e6:,.0f} MB",
+    ]
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 100:
+        return f"{seconds:.3g} s"
+    minutes = seconds / 60
+    return f"{minutes:.1f} min" if minutes < 100 else f"{minutes / 60:.1f} h"
+
+
+def _escaped(text: str) -> str:
+    """Keep Markdown from reading a name's own signs."""
+    return text.replace("\\", "\\\\").replace("|", "\\|").replace("_", "\\_").replace("*", "\\*")
