@@ -1,5 +1,151 @@
-"""`predict`: what is on these pictures, by a finished run."""
+"""`predict`: what is on these pictures, says a finished run."""
+
+import csv
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any, TextIO
+
+import torch
+from torch import Tensor
+
+from cnnlab import machine
+from cnnlab.data.decode import decode_image
+from cnnlab.data.digit_image import centre_digit
+from cnnlab.data.resize import resize_image
+from cnnlab.errors import ConfigError, DataError
+from cnnlab.evaluation import Run, load_run, predict_probs
+from cnnlab.lab.image_files import find_images
+
+BATCH_SIZE = 64
+"""Pictures held in memory at once, at the network's size; their files are decoded one by one."""
 
 
-def predict() -> None:
-    """Classify files."""
+@dataclass(frozen=True)
+class Prediction:
+    """The answer for one file.
+
+    Attributes:
+        file: its path.
+        labels: class names with their probabilities, most probable first; empty if there is an error.
+        error: why there is no answer, in one line.
+    """
+
+    file: str
+    labels: tuple[tuple[str, float], ...]
+    error: str | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return everything for JSON; probabilities are fractions."""
+        labels = [{"label": label, "prob": prob} for label, prob in self.labels]
+        return {"file": self.file, "labels": labels, "error": self.error}
+
+
+def predict(
+    run_path: Path | str, sources: Sequence[Path | str] | Path | str, *, top_k: int = 3
+) -> list[Prediction]:
+    """Classify pictures.
+
+    For a network trained on digits, a photo or scan of one is brought to light strokes on black, centred as
+    in its training images. For others the central square is cut out and resized.
+
+    Args:
+        run_path: a run folder.
+        sources: files, folders (with all below them) and patterns such as `scans/*.png`.
+        top_k: how many labels to return for each, at most.
+
+    Returns:
+        One answer per file, in the order of the sources, sorted within each. A file that cannot be read, or
+        shows nothing, has its `error` in place of labels.
+
+    Raises:
+        ConfigError: `top_k` is not at least 1.
+        RunError: the run is missing, unfinished or damaged.
+        MissingResourceError: a source matches no file.
+
+    Example:
+        >>> cnnlab.predict("runs/lenet5-mnist-s0-20260101-120000", "scan.png")  # doctest: +SKIP
+        [Prediction(file='scan.png', labels=(('7', 0.998), ('9', 0.001), ('2', 0.0)), error=None)]
+    """
+    return list(iter_predictions(run_path, sources, top_k=top_k))
+
+
+def iter_predictions(
+    run_path: Path | str, sources: Sequence[Path | str] | Path | str, *, top_k: int = 3
+) -> Iterator[Prediction]:
+    """As `predict`, one answer after the other: memory does not grow with the number of files."""
+    if top_k < 1:
+        raise ConfigError(f"top_k: must be at least 1. Received: {top_k}.")
+    sources = [sources] if isinstance(sources, Path | str) else sources
+    run = load_run(run_path)
+    files = find_images(sources)
+    torch.set_num_threads(machine.default_threads())
+    return _predictions(run, files, top_k)
+
+
+def _predictions(run: Run, files: Sequence[Path], top_k: int) -> Iterator[Prediction]:
+    remaining = iter(files)
+    while batch := list(islice(remaining, BATCH_SIZE)):
+        prepared = [_prepared_or_error(run, file) for file in batch]
+        images = [image for image in prepared if isinstance(image, Tensor)]
+        rows = iter(predict_probs(run, torch.stack(images)) if images else ())
+        for file, image in zip(batch, prepared, strict=True):
+            if isinstance(image, Tensor):
+                yield Prediction(str(file), _best(next(rows), run.class_names, top_k))
+            else:
+                yield Prediction(str(file), (), image)
+
+
+def prepare_image(run: Run, file: Path) -> Tensor:
+    """Return a picture as the run's network takes it, C x image_size x image_size, uint8.
+
+    Raises:
+        DataError: the file is not an image that can be read, or shows no digit where one is needed.
+    """
+    if not run.is_digits:
+        return resize_image(decode_image(file, channels=run.in_channels), run.image_size)
+    image = decode_image(file, channels=1)
+    # The 8 x 8 digits fill their image, also where they were enlarged for training; MNIST's have a margin.
+    is_small_set = run.description.get("trained_on", {}).get("data") == "digits"
+    size = 8 if is_small_set else run.image_size
+    digit = resize_image(centre_digit(image, size=size, name=str(file)), run.image_size)
+    return digit.expand(run.in_channels, -1, -1)
+
+
+def _prepared_or_error(run: Run, file: Path) -> Tensor | str:
+    try:
+        return prepare_image(run, file)
+    except DataError as error:
+        return " ".join(str(error).split())
+
+
+def _best(probs: Tensor, class_names: tuple[str, ...], top_k: int) -> tuple[tuple[str, float], ...]:
+    order = probs.argsort(descending=True, stable=True)[:top_k].tolist()
+    return tuple((class_names[index], float(probs[index])) for index in order)
+
+
+def write_csv(
+    predictions: Iterator[Prediction] | Sequence[Prediction], file: TextIO, *, top_k: int = 3
+) -> None:
+    """Write one line per file, as answers come: path, labels with probabilities (fractions), error.
+
+    The file must be opened with `newline=""`.
+    """
+    writer = csv.writer(file, lineterminator="\n")
+    numbers = range(1, top_k + 1)
+    writer.writerow(["file", *(f"{what}{n}" for n in numbers for what in ("label", "prob")), "error"])
+    for prediction in predictions:
+        cells = [cell for label, prob in prediction.labels[:top_k] for cell in (label, f"{prob:.6f}")]
+        empty = [""] * (2 * top_k - len(cells))
+        writer.writerow([prediction.file, *cells, *empty, prediction.error or ""])
+
+
+def write_json(predictions: Iterator[Prediction] | Sequence[Prediction], file: TextIO) -> None:
+    """Write a JSON list with one object per file, as answers come."""
+    separator = "[\n"
+    for prediction in predictions:
+        file.write(separator + json.dumps(prediction.as_dict(), ensure_ascii=False))
+        separator = ",\n"
+    file.write("[]\n" if separator == "[\n" else "\n]\n")
