@@ -20,9 +20,7 @@ def runs(out: options.Out = Path("runs"), as_json: options.Json = False) -> None
         )
         return
     if not found:
-        say(
-            f"There are no runs in {out}/. Make one with `cnnlab train NAME`, or name a folder with --out."
-        )
+        say(f"There are no runs in {out}/. Make one with `cnnlab train NAME`, or name a folder with --out.")
         return
     rows = [
         (str(run.path), run.state, str(run.step), "" if run.top1 is None else f"{run.top1:.2%}")

@@ -1,0 +1,38 @@
+"""`cnnlab predict`."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from cnnlab.cli import options
+
+
+def predict(
+    run: options.Run,
+    sources: Annotated[list[str], typer.Argument(metavar="FILE...", help="Images, folders, or patterns.")],
+    top: Annotated[int, typer.Option(help="Labels per image.")] = 3,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
+    as_json: options.Json = False,
+) -> None:
+    """Say what is on images. Exit code 1 if one of them cannot be read."""
+    from cnnlab.lab.predict import iter_predictions, write_csv, write_json
+
+    failed = 0
+
+    def counted():
+        nonlocal failed
+        for prediction in iter_predictions(run, sources, top_k=top):
+            failed += prediction.error is not None
+            yield prediction
+
+    if as_json:
+        write_json(counted(), sys.stdout)
+    elif as_csv:
+        write_csv(counted(), sys.stdout, top_k=top)
+    else:
+        for prediction in counted():
+            answer = "  ".join(f"{label} {prob:.2%}" for label, prob in prediction.labels)
+            print(f"{prediction.file}: {answer or prediction.error}")
+    if failed:
+        raise typer.Exit(1)
