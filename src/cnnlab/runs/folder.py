@@ -48,7 +48,8 @@ class RunFolder:
     def create(cls, out: Path, config: RunConfig) -> "RunFolder":
         """Make a new folder `<recipe>-<data>-s<seed>-<time>` in `out` and write the config into it."""
         data = re.sub(r"[^A-Za-z0-9.-]+", "-", Path(config.data.name).name).strip("-.") or "data"
-        stem = f"{config.recipe or config.model.name}-{data}-s{config.seed}-{datetime.now():%Y%m%d-%H%M%S}"
+        name = (config.recipe or config.model.name).removesuffix(f"-{data}")
+        stem = f"{name}-{data}-s{config.seed}-{datetime.now():%Y%m%d-%H%M%S}"
         out.mkdir(parents=True, exist_ok=True)
         for suffix in ("", *(f"-{n}" for n in range(2, 1000))):
             path = out / f"{stem}{suffix}"
