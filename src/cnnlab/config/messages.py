@@ -1,24 +1,44 @@
 """What is wrong with a config, in one line: the field, the value received, the remedy."""
 
+from typing import Any
+
 from pydantic import BaseModel, ValidationError
 
 from cnnlab.errors import did_you_mean
+
+MAX_SHOWN = 80  # characters of a wrong value
 
 
 def one_line(error: ValidationError, source: str, config: type[BaseModel]) -> str:
     """Say the first thing that is wrong, with its field, the value received and the remedy."""
     first = error.errors()[0]
-    place = ".".join(str(part) for part in first["loc"])
-    if first["type"] == "extra_forbidden":
-        *sections, field = [str(part) for part in first["loc"]]
-        known = _section_at(config, sections).model_fields
-        return f"{source}: unknown setting {place!r}. {did_you_mean(field, known)}"
-    if first["type"] == "missing":
-        return f"{source}: the setting {place!r} is required."
+    parts = [str(part) for part in first["loc"]]
+    is_argument = parts[:2] == ["model", "args"] and len(parts) > 2
+    if is_argument:
+        parts = parts[:3]  # behind them are the types that were tried
+    place = ".".join(parts)
     message = first["msg"].removeprefix("Value error, ")
-    if first["type"] == "value_error":
-        return f"{source}: {place}: {message}."
-    return f"{source}: {place}: {message[0].lower()}{message[1:]}. Received: {first['input']!r}."
+    message = f"{message[0].lower()}{message[1:]}"
+    if first["type"] == "extra_forbidden":
+        *sections, field = parts
+        remedy = did_you_mean(field, _section_at(config, sections).model_fields)
+        text = f"unknown setting {place!r}. {remedy}"
+    elif first["type"] == "missing":
+        text = f"the setting {place!r} is required."
+    elif first["type"] == "value_error":
+        text = f"{place}: {message}."
+    else:
+        if first["type"] == "model_type":
+            message = f"is a section, with the fields {', '.join(_section_at(config, parts).model_fields)}"
+        elif is_argument:
+            message = "must be true, false, a finite number or text"
+        text = f"{place}: {message}. Received: {_shown(first['input'])}."
+    return " ".join(f"{source}: {text}".splitlines())
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}..."
 
 
 def _section_at(config: type[BaseModel], path: list[str]) -> type[BaseModel]:

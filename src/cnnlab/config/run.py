@@ -13,6 +13,7 @@ from cnnlab.config.sections import (
     OptimConfig,
     ScheduleConfig,
     Section,
+    Text,
     TrainConfig,
 )
 from cnnlab.config.text import parse_toml
@@ -22,7 +23,7 @@ from cnnlab.errors import ConfigError, did_you_mean
 class RunConfig(Section):
     """One run, complete: the same config and the same machine give the same bits."""
 
-    recipe: str = ""
+    recipe: Text = ""
     """Name of the recipe this came from; empty for a bare model."""
     seed: int = Field(default=0, ge=0, lt=2**32)
     """Seed of the weights, the order of images, augmentation and dropout."""
@@ -30,7 +31,7 @@ class RunConfig(Section):
     """Where to compute; `auto` takes a GPU if there is one."""
     precision: Literal["auto", "float32", "bf16"] = "auto"
     """`auto` takes bf16 where the processor multiplies it fast, else float32."""
-    threads: int | None = Field(default=None, ge=1)
+    threads: int | None = Field(default=None, ge=1, le=1024)
     """Threads of the CPU; the cores this process may use if not given."""
     model: ModelConfig
     data: DataConfig = DataConfig()
@@ -71,7 +72,7 @@ class RunConfig(Section):
             ConfigError: the file cannot be read, or as `from_toml`.
         """
         try:
-            text = path.read_text(encoding="utf-8")
+            text = path.read_text(encoding="utf-8-sig")  # some editors begin a file with a mark
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigError(f"{path}: cannot be read as a recipe: {error}.") from None
         return cls.from_toml(text, source=str(path))
@@ -97,7 +98,8 @@ class RunConfig(Section):
             place = values
             for section in sections:
                 if not isinstance(place.get(section), dict):
-                    remedy = did_you_mean(section, [key for key in place if isinstance(place[key], dict)])
+                    known = [key for key in place if isinstance(place[key], dict)]
+                    remedy = did_you_mean(section, known) if known else "A field has no parts."
                     raise ConfigError(f"{source} {name}: there is no section {section!r}. {remedy}")
                 place = place[section]
             if not isinstance(place.get(field), dict) or isinstance(value, dict):

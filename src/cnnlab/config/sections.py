@@ -1,25 +1,38 @@
 """The sections of a config: what may be set, what each setting means, and which values it takes."""
 
+import re
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict, model_validator
+
+
+def _check_text(text: str) -> str:
+    """Refuse what no UTF-8 file and no message of one line can hold."""
+    if re.search(r"[\x00-\x1f\x7f\ud800-\udfff]", text):
+        raise ValueError(f"control characters and broken Unicode are not allowed. Received: {text!a:.80}")
+    return text
+
 
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
-Scalar = bool | int | float | str
+Decay = Annotated[float, Field(ge=0.0, lt=1.0)]
+Text = Annotated[str, AfterValidator(_check_text)]
+Scalar = bool | int | float | Text
 
 
 class Section(BaseModel):
-    """Settings that refuse what they do not know, and never change once made."""
+    """Settings that refuse what they do not know, take no type for another, and never change once made."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, allow_inf_nan=False, use_attribute_docstrings=True
+    )
 
 
 class ModelConfig(Section):
     """Which network, and its constructor's arguments."""
 
-    name: str
+    name: Text
     """A name that `cnnlab models` lists."""
-    args: dict[str, Scalar] = {}
+    args: dict[Text, Scalar] = {}
     """Constructor arguments that differ from the network's defaults, such as `dropout = 0.5`."""
 
     @model_validator(mode="after")
@@ -52,9 +65,9 @@ class AugmentConfig(Section):
 class DataConfig(Section):
     """Which images, and how they are split and brought to the network."""
 
-    name: str = "mnist"
+    name: Text = "mnist"
     """A data set that `cnnlab data` lists, a folder of class folders, or `synthetic:CxHxWxN`."""
-    root: str | None = None
+    root: Text | None = None
     """Where data sets lie; else CNNLAB_DATA_ROOT, else the cache."""
     val_size: int | None = Field(default=None, ge=1)
     """Images cut from train for validation; the data set's own number if not given."""
@@ -80,9 +93,9 @@ class OptimConfig(Section):
     """Momentum of sgd and rmsprop."""
     nesterov: bool = False
     """Nesterov's form of the momentum of sgd."""
-    beta1: Fraction = 0.9
+    beta1: Decay = 0.9
     """Decay of the first moment of adam and adamw."""
-    beta2: Fraction = 0.999
+    beta2: Decay = 0.999
     """Decay of the second moment of adam and adamw."""
     rho: Fraction = 0.9
     """Decay of the squared averages of adadelta and rmsprop."""
@@ -109,7 +122,7 @@ class ScheduleConfig(Section):
     """Fraction of the run at which `one-cycle` reaches the peak."""
     final: Fraction = 0.0
     """Last rate of `cosine` and `one-cycle`, as a fraction of the peak."""
-    milestones: tuple[Fraction, ...] = (0.5, 0.75)
+    milestones: Annotated[tuple[Fraction, ...], Strict(False)] = (0.5, 0.75)
     """Fractions of the run at which `step` multiplies the rate by `gamma`."""
     gamma: Fraction = 0.1
     """Factor of `step`."""
