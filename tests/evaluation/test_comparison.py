@@ -1,0 +1,175 @@
+import json
+from dataclasses import replace
+
+import pytest
+import torch
+from scipy import stats
+
+from cnnlab.config import RunConfig
+from cnnlab.errors import RunError
+from cnnlab.evaluation import Comparison, Evaluation, compare_runs, save_predictions
+from cnnlab.runs import RunFolder
+
+NUM_IMAGES = 1_000
+
+
+@pytest.fixture
+def make_evaluated(tmp_path):
+    """Return a function that makes a run with this many right answers, without a network."""
+
+    def make(network, seed, num_correct, *, fingerprint="f", data="some", first_wrong=0):
+        config = RunConfig.from_dict({"model": {"name": network}, "seed": seed}, source="test")
+        folder = RunFolder.create(tmp_path, config)
+        labels = torch.zeros(NUM_IMAGES, dtype=torch.int64)
+        probs = torch.tensor([[0.9, 0.1]]).repeat(NUM_IMAGES, 1)
+        wrong = [(first_wrong + n) % NUM_IMAGES for n in range(NUM_IMAGES - num_correct)]
+        probs[wrong] = torch.tensor([0.2, 0.8])
+        scores = {"top1": num_correct / NUM_IMAGES}
+        evaluation = Evaluation(data, "test", fingerprint, ("a", "b"), labels, probs, scores, 0.1)
+        save_predictions(folder, evaluation)
+        folder.evaluation = evaluation.as_dict()
+        folder.cost = {
+            "seconds_per_epoch": 2.0 + seed,
+            "train_seconds": 20.0 + seed,
+            "parameters": 61_706,
+            "peak_memory_bytes": 1_000_000 * (1 + seed),
+        }
+        execution = {"device": "cpu", "hardware": "A processor", "threads": 2, "precision": "float32"}
+        folder.environment = {"execution": execution, "commit": "abc"}
+        return folder
+
+    return make
+
+
+def groups_of(make, first, second):
+    return {
+        "one": [make("lenet5", seed, number) for seed, number in enumerate(first)],
+        "two": [make("resnet20", seed, number) for seed, number in enumerate(second)],
+    }
+
+
+def test_three_seeds_are_compared_by_t(make_evaluated):
+    a, b = [950, 953, 951], [970, 976, 969]
+    comparison = compare_runs(groups_of(make_evaluated, a, b), command="cnnlab compare one two")
+    one, two = comparison.networks
+    assert (one.mean_top1, two.mean_top1) == pytest.approx((sum(a) / 3000, sum(b) / 3000))
+    assert two.top1 == (0.970, 0.976, 0.969)
+    low, high = stats.t.interval(0.95, 2, loc=sum(b) / 3000, scale=stats.sem([x / 1000 for x in b]))
+    assert two.interval == pytest.approx((low, high))
+    assert two.interval_method == "t over seeds"
+    assert one.test is None and two.test is not None
+    assert two.test.p_value == pytest.approx(stats.ttest_rel(b, a).pvalue, rel=1e-6)
+    assert two.test.method == "paired t over seeds"
+    assert two.test.verdict == "better"
+    assert two.test.difference == pytest.approx((sum(b) - sum(a)) / 3000)
+    assert (comparison.seeds, comparison.num_images, comparison.data) == ((0, 1, 2), NUM_IMAGES, "some")
+    assert comparison.hardware == ("A processor, 2 threads, float32",)
+    assert comparison.commits == ("abc",)
+
+
+def test_the_cost_is_a_mean_and_a_peak(make_evaluated):
+    _, two = compare_runs(groups_of(make_evaluated, [950] * 3, [970] * 3)).networks
+    assert (two.seconds_per_epoch, two.train_seconds) == (3.0, 21.0)
+    assert (two.num_parameters, two.peak_memory_bytes) == (61_706, 3_000_000)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "verdict"),
+    [
+        ([970, 976, 969], [950, 953, 951], "worse"),
+        ([950, 960, 970], [955, 958, 975], "cannot be told apart"),
+        ([950, 951, 952], [951, 952, 953], "cannot be told apart"),  # one image more each time is no proof
+        ([950, 951, 952], [950, 951, 952], "cannot be told apart"),
+    ],
+)
+def test_words_follow_the_test(make_evaluated, first, second, verdict):
+    _, two = compare_runs(groups_of(make_evaluated, first, second)).networks
+    assert two.test is not None and two.test.verdict == verdict
+
+
+def test_one_seed_is_compared_over_images(make_evaluated):
+    groups = {"one": [make_evaluated("lenet5", 0, 990)], "two": [make_evaluated("resnet20", 0, 998)]}
+    one, two = compare_runs(groups).networks
+    expected = stats.binomtest(998, NUM_IMAGES).proportion_ci(method="wilson")
+    assert two.interval == pytest.approx((expected.low, expected.high))
+    assert two.interval_method == one.interval_method == "Wilson over images"
+    assert two.test is not None
+    assert two.test.method == "McNemar over images"
+    # The two wrong answers of the second are among the ten of the first: 8 images to 0.
+    assert two.test.p_value == 2 / 2**8
+    assert two.test.verdict == "higher in this run"
+
+
+def test_few_seeds_never_make_a_network_better(make_evaluated):
+    for num_seeds in (1, 2):
+        groups = groups_of(make_evaluated, [500] * num_seeds, [990] * num_seeds)
+        _, two = compare_runs(groups).networks
+        assert two.test is not None and two.test.p_value < 1e-6
+        assert two.test.verdict == "higher in this run"
+
+
+def test_which_images_are_wrong_matters(make_evaluated):
+    one = make_evaluated("lenet5", 0, 990)
+    same = make_evaluated("resnet20", 0, 990)
+    others = make_evaluated("resnet32", 0, 980, first_wrong=500)
+    _, second, third = compare_runs({"one": [one], "two": [same], "three": [others]}).networks
+    assert second.test is not None and second.test.p_value == 1.0
+    assert third.test is not None
+    assert third.test.p_value == pytest.approx(stats.binomtest(10, 30, 0.5).pvalue)
+
+
+def test_an_interval_ends_at_one(make_evaluated):
+    one, _ = compare_runs(groups_of(make_evaluated, [1000, 1000, 990], [1000] * 3)).networks
+    assert one.interval[1] == 1.0 and one.interval[0] < one.mean_top1
+
+
+def test_other_test_images_are_refused(make_evaluated):
+    groups = {
+        "one": [make_evaluated("lenet5", 0, 990)],
+        "two": [make_evaluated("resnet20", 0, 990, fingerprint="g", data="other")],
+    }
+    with pytest.raises(
+        RunError, match=r"resnet20.*1,000 images of other.*lenet5.*cannot be compared"
+    ) as error:
+        compare_runs(groups)
+    assert "\n" not in str(error.value)
+
+
+def test_a_run_without_test_metrics_is_told_how_to_get_them(make_evaluated):
+    groups = groups_of(make_evaluated, [950], [970])
+    (groups["two"][0].path / "eval.json").unlink()
+    with pytest.raises(RunError, match=r"no test metrics.*cnnlab evaluate .*resnet20"):
+        compare_runs(groups)
+
+
+def test_a_run_without_cost_is_named(make_evaluated):
+    groups = groups_of(make_evaluated, [950], [970])
+    groups["two"][0].cost = {"train_seconds": 1.0}
+    with pytest.raises(RunError, match=r"resnet20.*cost\.json lacks 'seconds_per_epoch'"):
+        compare_runs(groups)
+
+
+def test_different_machines_and_commits_are_listed(make_evaluated):
+    groups = groups_of(make_evaluated, [950], [970])
+    folder = groups["two"][0]
+    execution = folder.environment["execution"] | {"threads": 1, "precision": "bf16"}
+    folder.environment = {"execution": execution, "commit": "def+"}
+    comparison = compare_runs(groups)
+    assert comparison.hardware == ("A processor, 1 thread, bf16", "A processor, 2 threads, float32")
+    assert comparison.commits == ("abc", "def+")
+
+
+def test_a_comparison_comes_back_from_json(make_evaluated):
+    comparison = compare_runs(groups_of(make_evaluated, [950, 953, 951], [970, 976, 969]), command="c")
+    text = json.dumps(comparison.as_dict(), allow_nan=False)
+    assert Comparison.from_dict(json.loads(text), source="file") == comparison
+    assert replace(comparison, data="else") != comparison
+
+
+@pytest.mark.parametrize("change", [{"networks": 3}, {"seeds": ["a"]}])
+def test_other_json_is_refused(make_evaluated, change):
+    values = compare_runs(groups_of(make_evaluated, [950], [970])).as_dict()
+    with pytest.raises(RunError, match=r"comparison\.json: not a comparison: (networks|seeds)"):
+        Comparison.from_dict(values | change, source="comparison.json")
+    with pytest.raises(RunError, match="not a comparison"):
+        Comparison.from_dict({}, source="comparison.json")
