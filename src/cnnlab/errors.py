@@ -59,7 +59,7 @@ class StoppedError(CnnlabError):
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return the end of an error message about an unknown name: the nearest known ones, else all of them."""
-    names = sorted(known)
+    names = sorted(set(known))
     near = get_close_matches(name, names, n=3, cutoff=0.6)
     if near:
         return f"Did you mean {' or '.join(repr(match) for match in near)}?"

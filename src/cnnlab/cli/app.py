@@ -63,7 +63,8 @@ def main(arguments: list[str] | None = None) -> None:
         if debug:
             raise
         text = error.format_message() if isinstance(error, TyperException) else str(error)
-        say(f"{'Stopped' if error.exit_code in (0, INTERRUPTED) else 'Error'}: {' '.join(text.split())}")
+        if text:  # a bare `cnnlab` has printed its help and has nothing to add
+            say(f"{'Stopped' if error.exit_code in (0, INTERRUPTED) else 'Error'}: {' '.join(text.split())}")
         code = error.exit_code
     except (KeyboardInterrupt, typer.Abort):
         if debug:

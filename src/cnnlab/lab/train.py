@@ -9,6 +9,7 @@ from cnnlab.data import Dataset, load_data
 from cnnlab.errors import GeometryError
 from cnnlab.lab.evaluate import evaluate
 from cnnlab.lab.resolve import resolve
+from cnnlab.models import create_model, model_info
 from cnnlab.reporting import write_pictures
 from cnnlab.runs import RunFolder
 from cnnlab.training import LineProgress, Progress, fit
@@ -43,12 +44,9 @@ def train(
     progress = progress or LineProgress()
     config = recipe if isinstance(recipe, RunConfig) else resolve(recipe, say=progress.message, **options)
     splits = load_config_data(config, ("train", "val"), warn=progress.message)
+    _check_network(config, splits["train"])
     folder = RunFolder.create(Path(out), config)
-    try:
-        return _fit_and_test(config, splits, folder, progress, test=test, inexact=False)
-    except GeometryError as error:
-        remedy = "Bring the images to it with --set data.image_size=N."
-        raise GeometryError(f"{error} {remedy}") from None
+    return _fit_and_test(config, splits, folder, progress, test=test, inexact=False)
 
 
 def resume(
@@ -104,6 +102,26 @@ def load_config_data(
         strict=data.strict,
         warn=warn,
     )
+
+
+def _check_network(config: RunConfig, train: Dataset) -> None:
+    """Refuse what cannot be built before a run folder is made for it.
+
+    Raises:
+        ConfigError: the network or one of its arguments is wrong.
+        GeometryError: the images are too small for the network.
+    """
+    try:
+        create_model(
+            config.model.name,
+            in_channels=train.in_channels,
+            num_classes=train.num_classes,
+            image_size=train.image_size,
+            **config.model.args,
+        )
+    except GeometryError as error:
+        size = model_info(config.model.name).image_size
+        raise GeometryError(f"{error} Enlarge them, for example with --set data.image_size={size}.") from None
 
 
 def _fit_and_test(
