@@ -1,0 +1,71 @@
+import numpy as np
+import pytest
+import torch
+
+from cnnlab.reporting.answers import sample_predictions
+from cnnlab.reporting.canvas import drawable_names
+
+ORANGE_RED = (0xD5, 0x5E, 0x00)
+
+
+def num_frames(pixels):
+    """Count the frames of mistakes: runs of their colour along a row through the middle of each image."""
+    is_frame = (np.abs(pixels.astype(int) - ORANGE_RED).max(axis=2) < 3).astype(int)
+    return max((np.diff(row, prepend=0) == 1).sum() for row in is_frame) / 2
+
+
+def draw(data, **changes):
+    return sample_predictions(
+        **{"images": data.images, "labels": data.labels, "probs": data.probs, **changes}
+    )
+
+
+def test_right_ones_and_mistakes_are_drawn(test_images, to_pixels):
+    names = test_images.class_names
+    pixels = to_pixels(draw(test_images, class_names=names))
+    # 12 right ones in two rows, 5 mistakes in one; 9 inches wide.
+    assert pixels.shape[1] == 1350 and pixels.shape[0] == pytest.approx(
+        150 * (0.4 + 2 * 0.4 + 3 * 2.05), abs=1
+    )
+    assert num_frames(pixels) >= 5
+
+
+def test_no_mistakes_no_frames(test_images, to_pixels):
+    labels = test_images.probs.argmax(1)
+    pixels = to_pixels(draw(test_images, labels=labels, class_names=test_images.class_names))
+    assert num_frames(pixels) == 0
+
+
+def test_no_right_ones(test_images, to_pixels):
+    labels = (test_images.probs.argmax(1) + 1) % 4
+    pixels = to_pixels(draw(test_images, labels=labels, class_names=test_images.class_names))
+    assert num_frames(pixels) >= 6
+
+
+def test_an_image_is_drawn_as_it_is(test_images, to_pixels):
+    images = torch.zeros(40, 3, 1, 1, dtype=torch.uint8)
+    images[:, 1] = 200
+    pixels = to_pixels(draw(test_images, images=images, class_names=test_images.class_names))
+    assert ((pixels == (0, 200, 0)).all(axis=2)).sum() > 17 * 190 * 190  # 17 images of 195 x 195 pixels
+
+
+def test_grey_is_drawn_from_black_to_white(test_images, to_pixels):
+    images = torch.full((40, 1, 8, 8), 100, dtype=torch.uint8)  # neither the darkest nor the lightest
+    pixels = to_pixels(draw(test_images, images=images, class_names=test_images.class_names))
+    assert ((pixels == 100).all(axis=2)).sum() > 17 * 190 * 190
+
+
+def test_names_are_drawn_without_warnings(test_images):
+    names = ("$x_{1}^", "狗", "a very long name of a class of things", "line\nbreak")
+    png = draw(test_images, class_names=names, title="猫 $5")
+    assert png == draw(test_images, class_names=names, title="猫 $5")
+
+
+def test_names_that_the_font_lacks_keep_apart():
+    assert drawable_names(["猫", "naïve", "狗", "дом", "a\tb"]) == [
+        "class 0",
+        "naïve",
+        "class 2",
+        "дом",
+        "class 4",
+    ]

@@ -1,0 +1,57 @@
+import numpy as np
+import pytest
+
+from cnnlab.reporting.canvas import BLUE, VERMILION
+from cnnlab.reporting.curves import learning_curves
+
+
+def has_colour(pixels, colour):
+    wanted = np.array([int(colour[place : place + 2], 16) for place in (1, 3, 5)])
+    return (np.abs(pixels.astype(int) - wanted).max(axis=2) < 3).sum() > 100
+
+
+def test_both_splits_are_drawn(folder, to_pixels):
+    pixels = to_pixels(learning_curves(folder))
+    assert pixels.shape == (585, 1350, 3)  # 9 x 3.9 inches at 150 dpi
+    left, right = pixels[:, :675], pixels[:, 675:]
+    assert all(has_colour(half, colour) for half in (left, right) for colour in (BLUE, VERMILION))
+
+
+def test_the_same_run_gives_the_same_bytes(folder):
+    assert learning_curves(folder) == learning_curves(folder)
+
+
+def test_nothing_touches_the_edge(folder, test_images, to_pixels):
+    pixels = to_pixels(learning_curves(folder))
+    edge = np.concatenate([pixels[:3].reshape(-1), pixels[-3:].reshape(-1), pixels[:, :3].reshape(-1)])
+    assert (edge == 255).all() and (pixels[:, -3:] == 255).all()
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [],
+        [(2.3, 0.1)],
+        [(0.0, 1.0), (0.0, 1.0)],
+        [(2.3, 0.1), (1e-9, 1.0)],
+        [(2.3, 0.4), (2.0, 0.6)],
+        [(2.3, 0.0), (0.01, 0.995), (0.02, 0.9999)],
+        [(2.3, 0.905), (2.3, 0.901)],
+    ],
+)
+def test_any_course_can_be_drawn(folder, to_pixels, values):
+    (folder.path / "metrics.jsonl").unlink()
+    for step, (loss, top1) in enumerate(values, start=1):
+        for split in ("train", "val"):
+            line = {"split": split, "step": step, "epoch": step / 9, "loss": loss, "top1": top1}
+            folder.append_metrics(line)
+    assert to_pixels(learning_curves(folder)).shape == (585, 1350, 3)
+
+
+def test_a_users_own_settings_do_not_matter(folder):
+    import matplotlib
+
+    plain = learning_curves(folder)
+    with matplotlib.rc_context({"font.size": 30, "lines.linewidth": 9, "savefig.facecolor": "red"}):
+        assert learning_curves(folder) == plain
+        assert matplotlib.rcParams["font.size"] == 30

@@ -1,0 +1,149 @@
+import csv
+import io
+import json
+from dataclasses import replace
+
+import pytest
+
+from cnnlab.errors import RunError
+from cnnlab.evaluation import Comparison, NetworkResult, PairedTest
+from cnnlab.reporting import (
+    comparison_notes,
+    comparison_rows,
+    read_comparison,
+    to_csv,
+    to_markdown,
+    to_text,
+    write_comparison,
+)
+
+FIRST = NetworkResult(
+    name="alexnet_mnist3",
+    network="alexnet_mnist3",
+    runs=("r0", "r1", "r2"),
+    top1=(0.993, 0.9935, 0.994),
+    mean_top1=0.9935,
+    interval=(0.992258, 0.994742),
+    interval_method="t over seeds",
+    test=None,
+    seconds_per_epoch=61.25,
+    train_seconds=245.0,
+    num_parameters=1_234_567,
+    peak_memory_bytes=812_000_000,
+)
+SECOND = replace(
+    FIRST,
+    name="resnet20",
+    network="resnet20",
+    top1=(0.995, 0.9951, 0.9961),
+    mean_top1=0.9954,
+    interval=(0.994, 0.9968),
+    test=PairedTest(0.0019, 0.0123, "paired t over seeds", "better"),
+    seconds_per_epoch=120.0,
+    train_seconds=7_200.0,
+)
+COMPARISON = Comparison(
+    data="mnist",
+    fingerprint="f",
+    num_images=10_000,
+    seeds=(0, 1, 2),
+    networks=(FIRST, SECOND),
+    hardware=("A processor, 2 threads, bf16",),
+    commits=("abc",),
+    command="cnnlab compare alexnet_mnist3 resnet20 --data mnist",
+)
+
+
+def test_rows_are_what_people_read():
+    header, (first, second) = comparison_rows(COMPARISON)
+    assert header[1] == "test top1, mean of 3"
+    assert first == [
+        "alexnet_mnist3",
+        "99.35%",
+        "99.23% to 99.47%",
+        "(the first)",
+        "",
+        "61.2 s",
+        "4.1 min",
+        "1,234,567",
+        "812 MB",
+    ]
+    assert second[3:7] == ["+0.19 points: better", "0.012", "2.0 min", "2.0 h"]
+
+
+def test_small_p_values_are_not_zero():
+    tiny = replace(SECOND, test=PairedTest(-0.1, 1e-9, "paired t over seeds", "worse"))
+    _, (_, row) = comparison_rows(replace(COMPARISON, networks=(FIRST, tiny)))
+    assert row[3:5] == ["-10.00 points: worse", "< 0.001"]
+
+
+def test_notes_name_all_that_the_figures_depend_on():
+    text = "\n".join(comparison_notes(COMPARISON))
+    for part in (
+        "mnist",
+        "10,000",
+        "0, 1, 2",
+        "t over seeds",
+        "paired t over seeds",
+        "2 threads, bf16",
+        "abc",
+    ):
+        assert part in text
+    assert "cnnlab compare alexnet_mnist3 resnet20 --data mnist" in text
+    assert "3 or more" not in text and "cannot be compared" not in text
+
+
+def test_few_seeds_and_mixed_machines_are_said():
+    few = replace(COMPARISON, seeds=(0,), hardware=("one", "two"))
+    text = "\n".join(comparison_notes(few))
+    assert "use 3 or more" in text and "their times cannot be compared" in text
+
+
+def test_text_is_aligned():
+    header, rule, first, second, *_ = to_text(COMPARISON).splitlines()
+    assert len(rule) >= max(len(header), len(first), len(second))
+    assert header.index("parameters") + len("parameters") == first.index("1,234,567") + len("1,234,567")
+    assert second.startswith("resnet20      ")
+
+
+def test_markdown_is_one_table():
+    lines = to_markdown(COMPARISON).splitlines()
+    assert [line.count("|") for line in lines[:4]] == [10] * 4
+    assert lines[1] == "| --- | --: | --: | --- | --: | --: | --: | --: | --: |"
+    assert lines[2].startswith("| alexnet\\_mnist3 | 99.35% |")
+    assert lines[4] == ""
+
+
+def test_a_name_cannot_break_the_markdown():
+    odd = replace(COMPARISON, networks=(replace(FIRST, name="a|b"),))
+    assert "| a\\|b |" in to_markdown(odd)
+
+
+def test_csv_has_fractions_and_seconds():
+    first, second = csv.DictReader(io.StringIO(to_csv(COMPARISON)))
+    assert (first["name"], float(first["mean_top1"]), first["p_value"]) == ("alexnet_mnist3", 0.9935, "")
+    assert (float(second["low"]), float(second["p_value"]), second["verdict"]) == (0.994, 0.0123, "better")
+    assert (float(second["train_seconds"]), int(second["peak_memory_bytes"])) == (7_200.0, 812_000_000)
+    assert [float(second[f"top1_seed{seed}"]) for seed in range(3)] == [0.995, 0.9951, 0.9961]
+
+
+def test_files_hold_all_and_come_back(tmp_path):
+    paths = write_comparison(tmp_path / "new", COMPARISON)
+    assert [path.name for path in paths] == ["comparison.json", "comparison.csv", "comparison.md"]
+    again = read_comparison(paths[0])
+    assert again == COMPARISON
+    assert to_markdown(again) == paths[2].read_text(encoding="utf-8")
+    values = json.loads(paths[0].read_text())
+    assert values["networks"][1]["mean_top1"] == 0.9954
+
+
+def test_another_file_is_refused(tmp_path):
+    path = tmp_path / "comparison.json"
+    with pytest.raises(RunError, match=r"comparison\.json: cannot be read"):
+        read_comparison(path)
+    path.write_text("[]")
+    with pytest.raises(RunError, match=r"comparison\.json: not a comparison"):
+        read_comparison(path)
+    path.write_text("{")
+    with pytest.raises(RunError, match="cannot be read"):
+        read_comparison(path)
