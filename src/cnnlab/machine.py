@@ -2,10 +2,14 @@
 
 import os
 import platform
-import resource
 import sys
 from functools import cache
 from pathlib import Path
+
+try:
+    import resource
+except ImportError:  # Windows has none; there the memory held is not known.
+    resource = None
 
 # A batch of 128 small images does not feed more threads than this.
 MAX_THREADS = 16
@@ -60,7 +64,9 @@ def memory_bytes() -> int:
 
 
 def peak_memory_bytes() -> int:
-    """Return the most memory this process has held so far, in bytes."""
+    """Return the most memory this process has held so far in bytes, or 0 where the system does not tell."""
+    if resource is None:
+        return 0
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
 

@@ -16,9 +16,9 @@ def write_bytes(path: Path, content: bytes) -> None:
     """Replace a file as one step: whoever reads it sees the old content or the new, never a part.
 
     Raises:
-        MissingResourceError: the disk is full; the old file is untouched.
+        MissingResourceError: the disk is full or does not let itself be written; the old file is untouched.
     """
-    with disk_full_explained(path, needed=len(content)):
+    with write_errors_explained(path, needed=len(content)):
         temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
         try:
             with temporary.open("wb") as file:
@@ -44,19 +44,29 @@ def sync_folder(folder: Path) -> None:
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (
+            errno.EINVAL,
+            errno.ENOTSUP,
+        ):  # some network folders have no such promise to give
+            raise
     finally:
         os.close(descriptor)
 
 
 @contextmanager
-def disk_full_explained(path: Path, *, needed: int) -> Iterator[None]:
-    """Turn "no space left" (or a quota) into one line that says where, how much, and what to do."""
+def write_errors_explained(path: Path, *, needed: int) -> Iterator[None]:
+    """Turn what a disk refuses into one line that says where and why, and if it is full, how much is needed.
+
+    Raises:
+        MissingResourceError: the disk is full, over its quota, write-protected or broken.
+    """
     try:
         yield
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-            raise
-        free = shutil.disk_usage(path.parent).free
+            raise MissingResourceError(f"{path}: cannot be written: {error.strerror or error}.") from None
+        free = shutil.disk_usage(next(place for place in path.parents if place.exists())).free
         raise MissingResourceError(
             f"{path}: the disk is full: {needed / 1e6:.1f} MB needed, {free / 1e6:.1f} MB free. "
             "Nothing saved before is lost; free some space, then go on with `cnnlab resume`."

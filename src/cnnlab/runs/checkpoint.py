@@ -7,20 +7,24 @@ two are kept: should the newest prove damaged, the one before it is used.
 import hashlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
 from cnnlab.errors import RunError
-from cnnlab.runs.atomic import disk_full_explained, sync_folder
+from cnnlab.runs.atomic import sync_folder, write_errors_explained
 
 TENSORS, STATE, SUMS = "tensors.safetensors", "state.json", "SHA256SUMS"
 NUM_KEPT = 2
+
+_NAME = re.compile(r"step-[0-9]{8,}")
 
 
 @dataclass(frozen=True)
@@ -37,7 +41,9 @@ class Checkpoint:
 
 
 def save_checkpoint(folder: Path, step: int, checkpoint: Checkpoint) -> Path:
-    """Write a checkpoint into `folder`, then drop all but the newest two.
+    """Write a checkpoint into `folder`, then drop all but this one and the one before it.
+
+    Checkpoints of later steps are dropped as well: the run went back behind them because they are damaged.
 
     Args:
         folder: the run's `checkpoint/`; made if it is not there.
@@ -45,7 +51,8 @@ def save_checkpoint(folder: Path, step: int, checkpoint: Checkpoint) -> Path:
         checkpoint: tensors (contiguous, on any device) and state.
 
     Raises:
-        MissingResourceError: the disk is full; the checkpoints before this one are untouched.
+        MissingResourceError: the disk is full or does not let itself be written; the checkpoints before this
+            one are untouched.
     """
     files = {
         TENSORS: save({name: tensor.cpu().contiguous() for name, tensor in checkpoint.tensors.items()}),
@@ -54,10 +61,13 @@ def save_checkpoint(folder: Path, step: int, checkpoint: Checkpoint) -> Path:
     files[SUMS] = "".join(f"{_sha256(content)}  {name}\n" for name, content in files.items()).encode()
     final = folder / f"step-{step:08d}"
     temporary = folder / f".{final.name}.tmp"
-    with disk_full_explained(folder, needed=sum(map(len, files.values()))):
+    with write_errors_explained(folder, needed=sum(map(len, files.values()))):
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            shutil.rmtree(temporary, ignore_errors=True)
+            if not folder.is_dir():
+                folder.mkdir(parents=True)
+                sync_folder(folder.parent)
+            for left_by_a_crash in folder.glob(".step-*.tmp"):
+                shutil.rmtree(left_by_a_crash, ignore_errors=True)
             temporary.mkdir()
             for name, content in files.items():
                 with (temporary / name).open("wb") as file:
@@ -66,20 +76,28 @@ def save_checkpoint(folder: Path, step: int, checkpoint: Checkpoint) -> Path:
                     os.fsync(file.fileno())
             sync_folder(temporary)
             if final.exists():
-                shutil.rmtree(final)  # a step is only saved twice by a resume: the two hold the same
+                shutil.rmtree(final)  # a step is only saved again where its first checkpoint is damaged
             temporary.rename(final)
             sync_folder(folder)
         except OSError:
             shutil.rmtree(temporary, ignore_errors=True)
             raise
-    for old in list_checkpoints(folder)[:-NUM_KEPT]:
-        shutil.rmtree(old, ignore_errors=True)
+    paths = list_checkpoints(folder)
+    kept = [path for path in paths if step_of(path) <= step][-NUM_KEPT:]
+    for path in paths:
+        if path not in kept:
+            shutil.rmtree(path, ignore_errors=True)
     return final
 
 
 def list_checkpoints(folder: Path) -> list[Path]:
     """Return the checkpoints in a run's `checkpoint/`, oldest first."""
-    return sorted(folder.glob("step-????????"))
+    return sorted((path for path in folder.glob("step-*") if _NAME.fullmatch(path.name)), key=step_of)
+
+
+def step_of(path: Path) -> int:
+    """Return the step that a checkpoint was written after."""
+    return int(path.name.removeprefix("step-"))
 
 
 def load_latest(folder: Path, *, warn: Callable[[str], None]) -> Checkpoint | None:
@@ -114,13 +132,14 @@ def read_checkpoint(path: Path) -> Checkpoint:
     try:
         contents = {name: (path / name).read_bytes() for name in (TENSORS, STATE, SUMS)}
     except OSError as error:
-        raise RunError(
-            f"{path}: damaged checkpoint: {error.strerror}: {Path(error.filename).name}."
-        ) from None
+        raise RunError(f"{path}: damaged checkpoint: {error.strerror}: {error.filename or ''}.") from None
     expected = "".join(f"{_sha256(contents[name])}  {name}\n" for name in (TENSORS, STATE))
     if contents[SUMS].decode(errors="replace") != expected:
         raise RunError(f"{path}: damaged checkpoint: its files differ from their sha256 sums.")
-    return Checkpoint(load(contents[TENSORS]), json.loads(contents[STATE]))
+    try:
+        return Checkpoint(load(contents[TENSORS]), json.loads(contents[STATE]))
+    except (SafetensorError, ValueError, KeyError, TypeError, RecursionError):
+        raise RunError(f"{path}: damaged checkpoint: not written by cnnlab.") from None
 
 
 def _sha256(content: bytes) -> str:

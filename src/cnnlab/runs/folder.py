@@ -15,6 +15,7 @@ predictions.safetensors  the test set's labels and probabilities, for paired tes
 import json
 import os
 import re
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -23,7 +24,7 @@ from typing import Any
 
 from cnnlab.config import RunConfig
 from cnnlab.errors import RunError
-from cnnlab.runs.atomic import disk_full_explained, write_bytes, write_json
+from cnnlab.runs.atomic import sync_folder, write_bytes, write_errors_explained, write_json
 
 try:
     import fcntl
@@ -32,6 +33,8 @@ except ImportError:  # Windows has no flock; there two processes on one run are 
 
 # Fields of metrics.jsonl that depend on the clock; all others are the same bits for the same config.
 TIMING_FIELDS = frozenset({"seconds", "images_per_s"})
+
+MAX_NAME = 80  # characters of a recipe or a data set in a folder's name
 
 
 class RunFolder:
@@ -46,20 +49,26 @@ class RunFolder:
 
     @classmethod
     def create(cls, out: Path, config: RunConfig) -> "RunFolder":
-        """Make a new folder `<recipe>-<data>-s<seed>-<time>` in `out` and write the config into it."""
-        data = re.sub(r"[^A-Za-z0-9.-]+", "-", Path(config.data.name).name).strip("-.") or "data"
-        name = (config.recipe or config.model.name).removesuffix(f"-{data}")
+        """Make a new folder `<recipe>-<data>-s<seed>-<time>` in `out` and write the config into it.
+
+        Raises:
+            MissingResourceError: `out` cannot be made or written, or the disk is full.
+        """
+        data = _plain(Path(config.data.name).name) or "data"
+        name = _plain(config.recipe or config.model.name).removesuffix(f"-{data}") or "run"
         stem = f"{name}-{data}-s{config.seed}-{datetime.now():%Y%m%d-%H%M%S}"
-        out.mkdir(parents=True, exist_ok=True)
-        for suffix in ("", *(f"-{n}" for n in range(2, 1000))):
-            path = out / f"{stem}{suffix}"
-            try:
-                path.mkdir()
-            except FileExistsError:
-                continue
-            write_bytes(path / "config.toml", config.to_toml().encode())
-            return cls(path)
-        raise RunError(f"{out / stem}: a thousand runs have this name. Choose another folder with --out.")
+        content = config.to_toml().encode()
+        with write_errors_explained(out, needed=len(content)):
+            out.mkdir(parents=True, exist_ok=True)
+            path = _make_unique(out, stem)
+        try:
+            write_bytes(path / "config.toml", content)
+        except BaseException:
+            shutil.rmtree(path, ignore_errors=True)
+            raise
+        with write_errors_explained(out, needed=0):
+            sync_folder(out)
+        return cls(path)
 
     @classmethod
     def open(cls, path: Path) -> "RunFolder":
@@ -136,12 +145,16 @@ class RunFolder:
 
         Appended, not renamed: a line torn by a crash lies behind the newest checkpoint; resume cuts it off.
         """
-        content = (json.dumps(line) + "\n").encode()
+        content = (json.dumps(line, allow_nan=False) + "\n").encode()
         path = self.path / "metrics.jsonl"
-        with disk_full_explained(path, needed=len(content)), path.open("ab") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+        is_new = not path.exists()
+        with write_errors_explained(path, needed=len(content)):
+            with path.open("ab") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            if is_new:
+                sync_folder(self.path)
 
     def truncate_metrics(self, num_bytes: int) -> None:
         """Forget the lines written after a checkpoint.
@@ -152,7 +165,8 @@ class RunFolder:
         path = self.path / "metrics.jsonl"
         if self.metrics_bytes < num_bytes:
             raise RunError(
-                f"{path}: {self.metrics_bytes} bytes where the checkpoint has seen {num_bytes}: damaged."
+                f"{path}: {self.metrics_bytes} bytes where the checkpoint has seen {num_bytes}: damaged. "
+                "Bring the file back, or train again with `cnnlab train`."
             )
         if path.exists():
             os.truncate(path, num_bytes)
@@ -165,8 +179,8 @@ class RunFolder:
         *lines, _torn = path.read_text(encoding="utf-8", errors="replace").split("\n")
         try:
             return [json.loads(line) for line in lines]
-        except ValueError as error:
-            raise RunError(f"{path}: a line is not JSON: {error}.") from None
+        except (ValueError, RecursionError) as error:
+            raise RunError(f"{path}: damaged: a line is not JSON: {error}.") from None
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -175,7 +189,10 @@ class RunFolder:
         Raises:
             RunError: another process is writing this run.
         """
-        with (self.path / ".lock").open("w") as file:
+        path = self.path / ".lock"
+        with write_errors_explained(path, needed=0):
+            file = path.open("w")
+        with file:
             if fcntl is not None:
                 try:
                     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -183,13 +200,41 @@ class RunFolder:
                     raise RunError(
                         f"{self.path}: another process is writing this run. Wait for it to end."
                     ) from None
+                except OSError:
+                    pass  # a network folder without locks; as on Windows
+            for left_by_a_crash in self.path.glob(".*.tmp"):
+                left_by_a_crash.unlink(missing_ok=True)
             yield
 
     def _read_json(self, name: str) -> dict[str, Any] | None:
         path = self.path / name
         try:
-            return json.loads(path.read_text(encoding="utf-8"))
+            values = json.loads(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
             return None
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise RunError(f"{path}: damaged: {error}.") from None
+        if not isinstance(values, dict):
+            raise RunError(f"{path}: damaged: holds no table of values.")
+        return values
+
+
+def _plain(name: str) -> str:
+    """Return a name as a part of a folder's name: no separators, nothing hidden, not too long."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.")[:MAX_NAME]
+
+
+def _make_unique(out: Path, stem: str) -> Path:
+    """Make a new folder, with a number behind its name if the name is taken.
+
+    Raises:
+        RunError: all numbers are taken.
+    """
+    for suffix in ("", *(f"-{n}" for n in range(2, 1000))):
+        path = out / f"{stem}{suffix}"
+        try:
+            path.mkdir()
+        except FileExistsError:
+            continue
+        return path
+    raise RunError(f"{out / stem}: a thousand runs have this name. Choose another folder with --out.")

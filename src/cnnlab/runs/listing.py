@@ -5,8 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 from cnnlab.config import RunConfig
-from cnnlab.errors import RunError
-from cnnlab.runs.checkpoint import list_checkpoints
+from cnnlab.runs.checkpoint import list_checkpoints, step_of
 from cnnlab.runs.folder import RunFolder
 
 State = Literal["started", "interrupted", "trained", "evaluated", "damaged"]
@@ -56,10 +55,10 @@ def summarise(folder: RunFolder) -> RunSummary:
         config = folder.config
         evaluation = folder.evaluation
         top1 = evaluation["top1"] if evaluation else None
-    except (RunError, ValueError, KeyError):
+    except (ValueError, KeyError, OSError):
         return RunSummary(folder.path, "damaged", None, 0, None)
     checkpoints = list_checkpoints(folder.checkpoints)
-    step = int(checkpoints[-1].name.removeprefix("step-")) if checkpoints else 0
+    step = step_of(checkpoints[-1]) if checkpoints else 0
     if evaluation:
         state: State = "evaluated"
     elif folder.weights.exists():

@@ -60,6 +60,7 @@ def load_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
                 f"{path}: weights in format {metadata['format']!r}; this version reads {FORMAT!r}."
             )
         text, expected = metadata["description"], metadata["sha256"]
+        description = json.loads(text)
     except OSError as error:
         raise RunError(f"{path}: no weights can be read here: {error.strerror}.") from None
     except (SafetensorError, ValueError, KeyError, TypeError, RecursionError) as error:
@@ -68,7 +69,7 @@ def load_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         raise RunError(f"{path}: damaged weights, or not written by cnnlab.") from None
     if _digest(text, tensors) != expected:
         raise RunError(f"{path}: damaged weights: the content differs from its sha256 sum.")
-    return tensors, json.loads(text)
+    return tensors, description
 
 
 def _digest(text: str, tensors: dict[str, Tensor]) -> str:

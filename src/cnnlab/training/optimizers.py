@@ -54,12 +54,13 @@ def optimizer_tensors(optimizer: Optimizer, model: nn.Module) -> dict[str, Tenso
 def restore_optimizer(optimizer: Optimizer, model: nn.Module, tensors: dict[str, Tensor]) -> None:
     """Put back what `optimizer_tensors` returned."""
     parameters = dict(model.named_parameters())
+    fused = {p for group in optimizer.param_groups if group.get("fused") for p in group["params"]}
     for key, saved in tensors.items():
         name, quantity = key.rsplit("/", 1)
         parameter = parameters[name]
         if saved.shape == parameter.shape and saved.ndim > 0:
             # Saved tensors are contiguous; fused updates want the parameter's own memory layout.
             value = torch.empty_like(parameter).copy_(saved)
-        else:
-            value = saved.clone()  # counts stay where the optimizer keeps them
+        else:  # fused updates keep their counts beside the parameter, the others on the CPU
+            value = saved.to(parameter.device if parameter in fused else "cpu", copy=True)
         optimizer.state[parameter][quantity] = value.detach()

@@ -147,9 +147,9 @@ def opening_line(title: str, plan: Plan, *, step: int, seconds_left: float | Non
 
 def format_seconds(seconds: float) -> str:
     """Return a duration as a person would say it, such as `3 min 20 s`."""
-    if seconds < 60:
-        return f"{seconds:.0f} s"
     minutes, rest = divmod(round(seconds), 60)
+    if minutes == 0:
+        return f"{rest} s"
     if minutes < 60:
         return f"{minutes} min {rest} s" if minutes < 10 else f"{minutes} min"
     hours, minutes = divmod(minutes, 60)
