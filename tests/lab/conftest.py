@@ -1,0 +1,39 @@
+"""A network that has learned the bundled digits for a few steps."""
+
+from pathlib import Path
+
+import pytest
+
+from cnnlab.config import RunConfig
+from cnnlab.data import load_data
+from cnnlab.runs import RunFolder
+from cnnlab.training import fit
+
+
+def train_briefly(config: RunConfig, out: Path) -> RunFolder:
+    """Train without evaluating, as fast as it goes."""
+    size = config.data.image_size
+    data = load_data("digits", splits=("train", "val"), split_seed=config.data.split_seed, image_size=size)
+    folder = RunFolder.create(out, config)
+    fit(config, data["train"], data["val"], folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+    """A finished run that is not evaluated; tests work on copies."""
+    values = {
+        "threads": 1,
+        "model": {"name": "convnet_mnist"},
+        "data": {"name": "digits"},
+        "train": {"steps": 60},
+    }
+    return train_briefly(RunConfig.from_dict(values, source="test"), tmp_path_factory.mktemp("trained"))
+
+
+@pytest.fixture
+def run(trained: RunFolder, tmp_path: Path) -> RunFolder:
+    """A copy of the finished run."""
+    import shutil
+
+    return RunFolder(Path(shutil.copytree(trained.path, tmp_path / "runs" / trained.name)))

@@ -1,0 +1,120 @@
+import json
+from dataclasses import replace
+from importlib import import_module
+
+import pytest
+import torch
+
+from cnnlab.data import load_data
+from cnnlab.errors import CnnlabError, ConfigError, DataError, RunError
+from cnnlab.evaluation import load_predictions
+from cnnlab.lab import evaluate as evaluate_verb
+from cnnlab.lab.evaluate import evaluate
+
+module = import_module("cnnlab.lab.evaluate")  # `cnnlab.lab.evaluate` is the verb
+
+
+@pytest.fixture
+def no_data(monkeypatch):
+    """Make looking at data an error."""
+
+    def refuse(*args, **kwargs):
+        raise AssertionError("data was looked at")
+
+    monkeypatch.setattr(module, "load_data", refuse)
+
+
+def test_the_test_split_is_scored_and_kept(run):
+    scores = evaluate(run.path)
+    assert scores["top1"] > 0.9  # 60 steps suffice on these
+    assert (scores["split"], scores["data"], scores["num_images"]) == ("test", "digits", 360)
+    assert scores["fingerprint"] == load_data("digits", splits=["test"])["test"].fingerprint
+    assert json.loads((run.path / "eval.json").read_text()) == scores
+    stored = load_predictions(run)
+    assert stored.is_correct.double().mean().item() == scores["top1"]
+    assert stored.fingerprint == scores["fingerprint"]
+
+
+def test_the_test_split_is_looked_at_once(run, monkeypatch):
+    first = evaluate(run.path)
+    content = (run.path / "eval.json").read_bytes()
+
+    def refuse(*args, **kwargs):
+        raise AssertionError("data was looked at")
+
+    monkeypatch.setattr(module, "load_data", refuse)
+    assert evaluate(str(run.path)) == first
+    assert (run.path / "eval.json").read_bytes() == content
+
+
+def test_kept_scores_are_the_answer_even_if_they_are_strange(run, no_data):
+    run.evaluation = {"top1": 0.125}
+    assert evaluate(run.path) == {"top1": 0.125}
+
+
+@pytest.mark.parametrize(("split", "num_images"), [("val", 180), ("train", 1257)])
+def test_other_splits_are_computed_anew_and_not_kept(run, split, num_images):
+    before = sorted(path.name for path in run.path.iterdir())
+    scores = evaluate(run.path, split=split)
+    assert (scores["split"], scores["num_images"]) == (split, num_images)
+    assert sorted(path.name for path in run.path.iterdir()) == before
+
+
+def test_val_is_what_training_validated_on(run):
+    last = [line for line in run.read_metrics() if line["split"] == "val"][-1]
+    assert evaluate(run.path, split="val")["top1"] == pytest.approx(last["top1"], abs=2 / 180)
+
+
+def test_val_images_that_changed_since_are_refused(run):
+    (run.path / "config.toml").write_bytes(run.config.with_changes({"data.split_seed": 1}).to_toml().encode())
+    with pytest.raises(RunError, match="val images of digits are not those of the training"):
+        evaluate(run.path, split="val")
+
+
+def test_an_interrupted_evaluation_leaves_no_scores(run, monkeypatch):
+    def fail(*args):
+        raise CnnlabError("no space")
+
+    monkeypatch.setattr(module, "save_predictions", fail)
+    with pytest.raises(CnnlabError, match="no space"):
+        evaluate(run.path)
+    assert run.evaluation is None
+    monkeypatch.undo()
+    assert evaluate(run.path)["num_images"] == 360
+
+
+def test_classes_are_bound_by_name(run, monkeypatch):
+    plain = evaluate(run.path)
+    (run.path / "eval.json").unlink()
+    real = load_data("digits", splits=["test"])["test"]
+    names = tuple(reversed(real.class_names))
+    turned = replace(real, labels=9 - real.labels, class_names=names)
+    monkeypatch.setattr(module, "load_data", lambda *args, **kwargs: {"test": turned})
+    assert evaluate(run.path)["confusion_matrix"] == plain["confusion_matrix"]
+    (run.path / "eval.json").unlink()
+    other = replace(real, class_names=(*real.class_names[:9], "nine"))
+    monkeypatch.setattr(module, "load_data", lambda *args, **kwargs: {"test": other})
+    with pytest.raises(DataError, match="missing: '9'; not known to the run: 'nine'"):
+        evaluate(run.path)
+    assert run.evaluation is None
+
+
+def test_an_unknown_split_is_refused(run, no_data):
+    with pytest.raises(ConfigError, match=r"no split 'tset'\. Did you mean 'test'\?"):
+        evaluate(run.path, split="tset")
+
+
+def test_an_unfinished_run_is_refused_before_data_is_read(run, no_data):
+    run.weights.unlink()
+    with pytest.raises(RunError, match="has not finished"):
+        evaluate(run.path)
+
+
+def test_the_verb_of_the_lab_is_this_one():
+    assert evaluate_verb is evaluate
+
+
+def test_the_threads_of_the_run_are_used(run):
+    torch.set_num_threads(2)
+    evaluate(run.path)
+    assert torch.get_num_threads() == 1
