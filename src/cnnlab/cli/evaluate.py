@@ -26,7 +26,12 @@ def evaluate(
     print(f"top1 {scores['top1']:.2%} ({low:.2%} to {high:.2%}, 95 %, Wilson)")
     print(f"top5 {scores['top5']:.2%}   loss {scores['loss']:.4f}   ece {scores['ece']:.4f}\n")
     rows = [
-        (name, f"{figures['num_images']:,}", f"{figures['recall']:.2%}", f"{figures['precision']:.2%}")
+        (name, f"{figures['num_images']:,}", _share(figures["recall"]), _share(figures["precision"]))
         for name, figures in scores["per_class"].items()
     ]
     print_table(("class", "images", "recall", "precision"), rows, right=(1, 2, 3))
+
+
+def _share(value: float | None) -> str:
+    """A share of nothing (no image of the class, or none called it) is undefined."""
+    return "-" if value is None else f"{value:.2%}"

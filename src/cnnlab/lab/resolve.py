@@ -53,12 +53,10 @@ def resolve(
     unknown = options.keys() - SHORT_OPTIONS.keys()
     if unknown:
         raise ConfigError(f"Unknown option {min(unknown)!r}. {did_you_mean(min(unknown), SHORT_OPTIONS)}")
-    for option, value in options.items():
-        if value is not None:
-            value = str(value) if isinstance(value, Path) else value
-            config = config.with_changes(
-                {SHORT_OPTIONS[option]: value}, source=f"--{option.replace('_', '-')}"
-            )
+    named = {SHORT_OPTIONS[name]: value for name, value in options.items() if value is not None}
+    named = {field: str(value) if isinstance(value, Path) else value for field, value in named.items()}
+    if named:
+        config = config.with_changes(named, source="command line")
     if changes:
         config = config.with_changes(changes)
     is_folder = config.data.name not in DATASETS and not config.data.name.startswith("synthetic:")

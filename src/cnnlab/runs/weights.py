@@ -18,6 +18,7 @@ from cnnlab.errors import RunError
 from cnnlab.runs.atomic import write_bytes
 
 FORMAT = "cnnlab-1"
+METADATA = "cnnlab"
 MAX_HEADER_BYTES = 1_000_000
 
 
@@ -34,8 +35,9 @@ def save_weights(path: Path, tensors: dict[str, Tensor], description: dict[str, 
     """
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     text = json.dumps(description, ensure_ascii=False, sort_keys=True)
-    metadata = {"format": FORMAT, "description": text, "sha256": _digest(text, plain)}
-    write_bytes(path, save(plain, metadata))
+    about = {"format": FORMAT, "description": text, "sha256": _digest(text, plain)}
+    # One entry only: safetensors writes several in no fixed order, and equal runs must give equal files.
+    write_bytes(path, save(plain, {METADATA: json.dumps(about)}))
 
 
 def load_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -54,12 +56,10 @@ def load_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             header = json.loads(file.read(header_bytes))
             file.seek(0)
             tensors = load(file.read())
-        metadata = header["__metadata__"]
-        if metadata["format"] != FORMAT:
-            raise RunError(
-                f"{path}: weights in format {metadata['format']!r}; this version reads {FORMAT!r}."
-            )
-        text, expected = metadata["description"], metadata["sha256"]
+        about = json.loads(header["__metadata__"][METADATA])
+        if about["format"] != FORMAT:
+            raise RunError(f"{path}: weights in format {about['format']!r}; this version reads {FORMAT!r}.")
+        text, expected = about["description"], about["sha256"]
         description = json.loads(text)
     except OSError as error:
         raise RunError(f"{path}: no weights can be read here: {error.strerror}.") from None

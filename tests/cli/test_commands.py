@@ -1,0 +1,227 @@
+"""Each command does what its help says, in text and in JSON."""
+
+import csv
+import io
+import json
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from cnnlab.config import RunConfig
+from cnnlab.data import load_data
+
+
+def test_train_leaves_a_whole_run_folder(finished):
+    names = {path.name for path in finished.iterdir() if not path.name.startswith(".")}
+    assert names == {
+        "config.toml",
+        "environment.json",
+        "metrics.jsonl",
+        "model.safetensors",
+        "checkpoint",
+        "cost.json",
+        "eval.json",
+        "predictions.safetensors",
+        "curves.png",
+        "predictions.png",
+    }
+    for picture in finished.glob("*.png"):
+        with Image.open(picture) as image:
+            image.verify()
+
+
+def test_train_prints_the_run_folder_and_progress_lines(run_cli, tmp_path, tiny):
+    result = run_cli("train", "convnet_mnist", *tiny, "--print-every", "4", "--out", tmp_path)
+    assert result.code == 0
+    assert result.out.strip() == str(next(tmp_path.iterdir()))
+    lines = [line for line in result.err.splitlines() if line.startswith("step")]
+    assert [line.split()[1] for line in lines] == ["4/12", "8/12", "12/12"]
+    assert all(re.search(r"loss \d.*train \d.*val \d", line) for line in lines)
+
+
+def test_train_json_holds_fractions_and_seconds(run_cli, tmp_path, tiny):
+    result = run_cli("train", "convnet_mnist", *tiny, "--json", "--out", tmp_path)
+    values = json.loads(result.out)
+    assert 0 <= values["test"]["top1"] <= 1
+    assert values["cost"]["train_seconds"] > 0
+
+
+def test_train_takes_an_edited_recipe(run_cli, tmp_path):
+    text = run_cli("recipes", "show", "convnet_mnist-digits").out
+    recipe = tmp_path / "mine.toml"
+    recipe.write_text(text.replace("lr = 0.05", "lr = 0.025"))
+    assert recipe.read_text() != text
+    result = run_cli(
+        "train", recipe, "--steps", "3", "--threads", "1", "--out", tmp_path / "runs", "--no-test"
+    )
+    config = RunConfig.from_file(next((tmp_path / "runs").glob("mine-digits-s0-*/config.toml")))
+    assert (result.code, config.optim.lr, config.train.steps, config.train.epochs) == (0, 0.025, 3, None)
+
+
+def test_same_command_same_bits(run_cli, tmp_path, tiny):
+    for name in "ab":
+        run_cli("train", "convnet_mnist", *tiny, "--out", tmp_path / name)
+    first, second = (next(tmp_path.glob(f"{name}/*/model.safetensors")).read_bytes() for name in "ab")
+    assert first == second
+
+
+def test_resume_of_a_finished_run_changes_nothing(run_cli, finished):
+    before = {path: path.read_bytes() for path in finished.rglob("*") if path.is_file()}
+    assert run_cli("resume", finished).code == 0
+    assert {path: path.read_bytes() for path in finished.rglob("*") if path.is_file()} == before
+
+
+def test_evaluate(run_cli, finished):
+    stored = json.loads((finished / "eval.json").read_text())
+    assert json.loads(run_cli("evaluate", finished, "--json").out) == stored
+    text = run_cli("evaluate", finished).out
+    assert f"top1 {stored['top1']:.2%}" in text and "360 images" in text
+    val = json.loads(run_cli("evaluate", finished, "--split", "val", "--json").out)
+    assert (val["split"], val["num_images"]) == ("val", 180)
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    test = load_data("digits", splits=("test",))["test"]
+    for index in range(3):
+        digit = test.images[index, 0].numpy()
+        page = np.full((60, 60), 255, np.uint8)
+        page[14:46, 14:46] = 255 - np.kron(digit, np.ones((4, 4), np.uint8))
+        Image.fromarray(page).save(tmp_path / f"{index}.png")
+    Image.new("L", (40, 40), 255).save(tmp_path / "blank.png")
+    return tmp_path
+
+
+def test_predict_names_each_file_and_refuses_a_blank_one(run_cli, finished, pictures):
+    result = run_cli("predict", finished, pictures)
+    lines = result.out.splitlines()
+    assert len(lines) == 4 and result.code == 1
+    assert "blank" in lines[3] and "%" not in lines[3]
+    assert all(re.search(r"\.png: \d \d+\.\d\d%", line) for line in lines[:3])
+
+
+def test_predict_as_csv_and_json(run_cli, finished, pictures):
+    rows = list(csv.DictReader(io.StringIO(run_cli("predict", finished, pictures / "0.png", "--csv").out)))
+    (answer,) = json.loads(run_cli("predict", finished, pictures / "0.png", "--json").out)
+    assert rows[0]["label1"] == answer["labels"][0]["label"]
+    assert float(rows[0]["prob1"]) == pytest.approx(answer["labels"][0]["prob"], abs=1e-6)
+
+
+def test_compare_trains_what_is_missing_and_only_that(run_cli, tmp_path, tiny):
+    arguments = ["compare", "convnet_mnist", "alexnet_mnist3", *tiny, "--seeds", "1", "--out", tmp_path]
+    first = run_cli(*arguments)
+    assert first.code == 0 and "alexnet_mnist3" in first.out
+    folders = sorted(path for path in tmp_path.iterdir() if path.is_dir())
+    assert len(folders) == 2
+    second = run_cli(*arguments, "--json")
+    assert sorted(path for path in tmp_path.iterdir() if path.is_dir()) == folders
+    values = json.loads(second.out)
+    assert [result["name"] for result in values["networks"]] == ["convnet_mnist", "alexnet_mnist3"]
+    assert {"comparison.json", "comparison.csv", "comparison.md"} <= {
+        path.name for path in tmp_path.iterdir()
+    }
+
+
+def test_runs(run_cli, finished, tmp_path):
+    (row,) = json.loads(run_cli("runs", "--out", finished.parent, "--json").out)
+    assert (row["run"], row["state"], row["step"]) == (str(finished), "evaluated", 12)
+    assert finished.name in run_cli("runs", "--out", finished.parent).out
+    empty = run_cli("runs", "--out", tmp_path)
+    assert empty.code == 0 and "no runs" in empty.err
+
+
+def test_models(run_cli):
+    rows = json.loads(run_cli("models", "--json").out)
+    assert {row["name"]: row["parameters"] for row in rows}["lenet5"] == 61_706
+    assert "resnet110" in run_cli("models").out
+    assert [row["name"] for row in json.loads(run_cli("models", "--pattern", "lenet*", "--json").out)] == [
+        "lenet5"
+    ]
+
+
+def test_models_show(run_cli):
+    values = json.loads(run_cli("models", "show", "alexnet_mnist5", "--json").out)
+    assert values["parameters"] == sum(layer["parameters"] for layer in values["layers"]) == 4_412_810
+    text = run_cli("models", "show", "alexnet_mnist5").out
+    assert "[N, 28, 28, 64]" in text and "4,412,810" in text
+    wide = json.loads(run_cli("models", "show", "alexnet_mnist3", "--set", "dense_width=1024", "--json").out)
+    assert wide["parameters"] == 5_624_842
+
+
+def test_recipes(run_cli):
+    names = [row["name"] for row in json.loads(run_cli("recipes", "--json").out)]
+    for name in names:
+        RunConfig.from_toml(run_cli("recipes", "show", name).out, source=name)
+    assert "lenet5" in names
+
+
+def test_data(run_cli):
+    rows = json.loads(run_cli("data", "--json").out)
+    assert [row["name"] for row in rows] == ["digits", "mnist", "fashion-mnist", "cifar10"]
+    assert "1,257" in run_cli("data").out
+
+
+def test_data_check_finds_what_is_wrong(run_cli, tmp_path):
+    for name in ("cat", "dog"):
+        (tmp_path / name).mkdir()
+        for index in range(12):
+            shade = np.full((9, 9, 3), index * 9 + (name == "dog"), np.uint8)
+            Image.fromarray(shade).save(tmp_path / name / f"{index}.png")
+    (tmp_path / "dog" / "copy.png").write_bytes((tmp_path / "dog" / "3.png").read_bytes())
+    clean = run_cli("data", "check", tmp_path)
+    assert clean.code == 0 and "duplicate pairs in all: 1" in clean.out
+    whole = (tmp_path / "cat" / "5.png").read_bytes()
+    (tmp_path / "cat" / "5.png").write_bytes(whole[: len(whole) // 2])
+    damaged = run_cli("data", "check", tmp_path, "--json")
+    assert damaged.code == 1
+    assert [item["file"] for item in json.loads(damaged.out)["unreadable"]] == ["cat/5.png"]
+
+
+def test_doctor(run_cli):
+    findings = json.loads(run_cli("doctor", "--json").out)
+    assert {"python", "torch", "threads", "bf16", "data digits"} <= {finding["topic"] for finding in findings}
+    assert "threads" in run_cli("doctor").out
+
+
+def test_help_of_every_command(run_cli):
+    listed = run_cli("--help")
+    assert listed.code == 0
+    for name in (
+        "train",
+        "resume",
+        "evaluate",
+        "predict",
+        "compare",
+        "runs",
+        "models",
+        "recipes",
+        "data",
+        "doctor",
+    ):
+        assert name in listed.out
+        assert run_cli(name, "--help").code == 0
+
+
+def test_version(run_cli):
+    assert re.fullmatch(r"cnnlab \d+\.\d+\.\d+\n", run_cli("--version").out)
+
+
+def test_help_is_quick_and_does_not_import_torch():
+    code = (
+        "import sys, time; start = time.process_time()\n"
+        "from cnnlab.cli import main\n"
+        "try: main(['--help'])\n"
+        "except SystemExit: pass\n"
+        "print(time.process_time() - start, 'torch' in sys.modules, 'numpy' in sys.modules)"
+    )
+    best = 9.0
+    for _ in range(3):
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+        seconds, *imported = done.stdout.splitlines()[-1].split()
+        assert imported == ["False", "False"]
+        best = min(best, float(seconds))
+    assert best < 0.3
