@@ -45,10 +45,7 @@ def sync_folder(folder: Path) -> None:
     try:
         os.fsync(descriptor)
     except OSError as error:
-        if error.errno not in (
-            errno.EINVAL,
-            errno.ENOTSUP,
-        ):  # some network folders have no such promise to give
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # as some network folders answer
             raise
     finally:
         os.close(descriptor)

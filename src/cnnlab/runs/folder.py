@@ -14,7 +14,6 @@ predictions.safetensors  the test set's labels and probabilities, for paired tes
 
 import json
 import os
-import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,6 +24,7 @@ from typing import Any
 from cnnlab.config import RunConfig
 from cnnlab.errors import RunError
 from cnnlab.runs.atomic import sync_folder, write_bytes, write_errors_explained, write_json
+from cnnlab.runs.naming import make_unique, name_of_run
 
 try:
     import fcntl
@@ -33,8 +33,6 @@ except ImportError:  # Windows has no flock; there two processes on one run are 
 
 # Fields of metrics.jsonl that depend on the clock; all others are the same bits for the same config.
 TIMING_FIELDS = frozenset({"seconds", "images_per_s"})
-
-MAX_NAME = 80  # characters of a recipe or a data set in a folder's name
 
 
 class RunFolder:
@@ -54,13 +52,10 @@ class RunFolder:
         Raises:
             MissingResourceError: `out` cannot be made or written, or the disk is full.
         """
-        data = _plain(Path(config.data.name).name) or "data"
-        name = _plain(config.recipe or config.model.name).removesuffix(f"-{data}") or "run"
-        stem = f"{name}-{data}-s{config.seed}-{datetime.now():%Y%m%d-%H%M%S}"
         content = config.to_toml().encode()
         with write_errors_explained(out, needed=len(content)):
             out.mkdir(parents=True, exist_ok=True)
-            path = _make_unique(out, stem)
+            path = make_unique(out, name_of_run(config, datetime.now()))
         try:
             write_bytes(path / "config.toml", content)
         except BaseException:
@@ -217,24 +212,3 @@ class RunFolder:
         if not isinstance(values, dict):
             raise RunError(f"{path}: damaged: holds no table of values.")
         return values
-
-
-def _plain(name: str) -> str:
-    """Return a name as a part of a folder's name: no separators, nothing hidden, not too long."""
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.")[:MAX_NAME]
-
-
-def _make_unique(out: Path, stem: str) -> Path:
-    """Make a new folder, with a number behind its name if the name is taken.
-
-    Raises:
-        RunError: all numbers are taken.
-    """
-    for suffix in ("", *(f"-{n}" for n in range(2, 1000))):
-        path = out / f"{stem}{suffix}"
-        try:
-            path.mkdir()
-        except FileExistsError:
-            continue
-        return path
-    raise RunError(f"{out / stem}: a thousand runs have this name. Choose another folder with --out.")

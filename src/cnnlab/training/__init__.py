@@ -1,7 +1,7 @@
 """Training: the loop and its parts."""
 
 from cnnlab.training.execution import Execution, choose_execution
-from cnnlab.training.loop import FitResult, fit
+from cnnlab.training.fit import FitResult, fit
 from cnnlab.training.progress import BarProgress, LineProgress, Progress, SilentProgress, format_seconds
 
 __all__ = [

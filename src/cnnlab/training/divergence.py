@@ -1,6 +1,8 @@
-"""When the loss is not a finite number: which layer was the first to leave the numbers, and what to try."""
+"""When numbers stop being finite: which layer was the first to leave them, and what to try."""
 
+from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -8,33 +10,40 @@ from torch import Tensor, nn
 from cnnlab.errors import DivergedError
 
 
-def explain_divergence(
-    model: nn.Module, images: Tensor, *, step: int, lr: float, loss: float, folder: Path
-) -> DivergedError:
-    """Return the error for a loss that is NaN or infinite.
+def divergence(what: str, where: str, run: Path, *, step: int, lr: float) -> DivergedError:
+    """Return the error for a run that has left the finite numbers.
 
     Args:
-        model: the network, with the weights that gave this loss.
-        images: the batch that gave this loss, N x C x H x W.
-        step: the update (from 1) that was about to be made.
+        what: what is not finite, such as `the loss is nan`.
+        where: what was affected first.
+        run: the run folder.
+        step: the update (from 1) at which it was seen.
         lr: its learning rate.
-        loss: what the loss was.
-        folder: the run folder, for the message.
     """
-    where = first_affected_layer(model, images)
     return DivergedError(
-        f"{folder}: step {step}: the loss is {loss} at a learning rate of {lr:g}; first affected: {where}. "
+        f"{run}: step {step}: {what} at a learning rate of {lr:g}; first affected: {where}. "
         "The last good checkpoint is kept. Try a lower --lr, a warm-up (--set schedule.warmup=0.1) "
         "or --set optim.clip_norm=1."
     )
 
 
+def first_non_finite(tensors: dict[str, Tensor]) -> str | None:
+    """Return the name of the first tensor that holds a number that is not finite."""
+    return next((name for name, tensor in tensors.items() if not tensor.isfinite().all()), None)
+
+
 @torch.no_grad()
-def first_affected_layer(model: nn.Module, images: Tensor) -> str:
-    """Name the first weight that is not finite, else the first layer in forward order whose output is not."""
-    for name, parameter in model.named_parameters():
-        if not parameter.isfinite().all():
-            return f"the weights {name!r}, which the last update made non-finite"
+def first_affected_layer(model: nn.Module, images: Tensor, autocast: AbstractContextManager[Any]) -> str:
+    """Name the first weight that is not finite, else the first layer in forward order whose output is not.
+
+    Args:
+        model: the network, with the weights and in the mode that gave numbers that are not finite.
+        images: the batch that gave them, N x C x H x W.
+        autocast: the context that they were computed in.
+    """
+    name = first_non_finite(dict(model.named_parameters()))
+    if name is not None:
+        return f"the weights {name!r}, which the last update made non-finite"
     found: list[str] = []
 
     def look(name: str):
@@ -47,7 +56,8 @@ def first_affected_layer(model: nn.Module, images: Tensor) -> str:
     leaves = [(name, module) for name, module in model.named_modules() if not any(module.children())]
     handles = [module.register_forward_hook(look(name)) for name, module in leaves]
     try:
-        model(images)
+        with autocast:
+            model(images)
     finally:
         for handle in handles:
             handle.remove()

@@ -2,14 +2,13 @@
 
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 import torch
 
 from cnnlab import machine
 from cnnlab.config import RunConfig
-from cnnlab.errors import MissingResourceError, RunError
+from cnnlab.errors import MissingResourceError
 
 
 @dataclass(frozen=True)
@@ -63,31 +62,3 @@ def choose_execution(config: RunConfig) -> Execution:
     torch.set_num_threads(threads)
     hardware = torch.cuda.get_device_name() if device == "cuda" else machine.cpu_name()
     return Execution(device, precision, threads, hardware, str(torch.__version__))
-
-
-def check_same_execution(
-    state: dict[str, Any], execution: Execution, fingerprint: str, run: Path, *, inexact: bool
-) -> None:
-    """Refuse to go on from a checkpoint where the same bits cannot come out.
-
-    Args:
-        state: of the checkpoint.
-        execution: how this process would compute.
-        fingerprint: of the training images at hand.
-        run: the run folder, for messages.
-        inexact: accept another execution; other images are never accepted.
-
-    Raises:
-        RunError: the execution or the images differ.
-    """
-    if state["train_fingerprint"] != fingerprint:
-        raise RunError(
-            f"{run}: the training images are not those of the checkpoint. Bring them back, or train anew."
-        )
-    before, now = state["execution"], execution.as_dict()
-    different = [
-        f"{name} was {before[name]!r}, here {now[name]!r}" for name in now if before[name] != now[name]
-    ]
-    if different and not inexact:
-        remedy = "--threads and --precision choose them; --inexact goes on with other bits."
-        raise RunError(f"{run}: cannot go on to the same bits: {'; '.join(different)}. {remedy}")

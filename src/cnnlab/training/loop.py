@@ -1,40 +1,25 @@
-"""The training loop, from the first step or from a checkpoint to the final weights."""
+"""The training loop: step after step until the run is over, diverges, or is asked to stop."""
 
+import math
 import time
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
 from cnnlab.config import RunConfig
 from cnnlab.data import Dataset, counter_generator
 from cnnlab.errors import StoppedError
-from cnnlab.runs import RunFolder, load_latest, save_checkpoint, save_weights
-from cnnlab.training.description import describe_cost, describe_environment, describe_weights
-from cnnlab.training.divergence import explain_divergence
-from cnnlab.training.estimate import estimate_seconds
-from cnnlab.training.execution import Execution, check_same_execution, choose_execution
+from cnnlab.runs import RunFolder, save_checkpoint
+from cnnlab.training.divergence import divergence, first_affected_layer, first_non_finite
+from cnnlab.training.execution import Execution
 from cnnlab.training.optimizers import set_lr
-from cnnlab.training.plan import Plan, make_plan
-from cnnlab.training.progress import Progress, SilentProgress
+from cnnlab.training.plan import Plan
+from cnnlab.training.progress import Progress
 from cnnlab.training.schedules import lr_factor
-from cnnlab.training.state import Tally, TrainingState, new_state
+from cnnlab.training.state import Tally, TrainingState
 from cnnlab.training.steps import TrainingBatches, train_step, validate
 from cnnlab.training.stop import StopRequest
-
-
-@dataclass(frozen=True)
-class FitResult:
-    """How a run ended.
-
-    Attributes:
-        steps: updates done; fewer than planned after early stopping.
-        seconds: time in the loop over all sittings, validations and checkpoints included.
-        val_top1: accuracy of the last validation, as a fraction.
-    """
-
-    steps: int
-    seconds: float
-    val_top1: float
 
 
 @dataclass(frozen=True)
@@ -44,73 +29,21 @@ class Setup:
     config: RunConfig
     execution: Execution
     plan: Plan
-    train: Dataset
     val: Dataset
     batches: TrainingBatches
+    origin: dict[str, Any]
     folder: RunFolder
     progress: Progress
 
 
-def fit(
-    config: RunConfig,
-    train: Dataset,
-    val: Dataset,
-    folder: RunFolder,
-    *,
-    progress: Progress | None = None,
-    inexact: bool = False,
-) -> FitResult:
-    """Train a network, from the newest checkpoint if there is one, and leave its weights in the run folder.
-
-    Args:
-        config: what to run.
-        train: the images to learn from.
-        val: the images to validate on; the test images are not seen here.
-        folder: the run folder; metrics, checkpoints and weights are written there.
-        progress: told of everything that happens.
-        inexact: go on from a checkpoint even where this machine computes in another way, giving other bits.
+def run_steps(setup: Setup, state: TrainingState, stop: StopRequest) -> None:
+    """Do the steps that are left, with their metrics, validations and checkpoints.
 
     Raises:
-        ConfigError: the network or one of its arguments is wrong.
-        GeometryError: the images are too small for the network.
-        DivergedError: the loss was not finite; the last checkpoint is good.
+        DivergedError: a loss or a weight is not a finite number; no checkpoint holds it.
         StoppedError: a signal asked to stop; the state is saved.
-        RunError: the checkpoints are damaged, or made by another way of computing.
-        MissingResourceError: no GPU where one was asked for, or a full disk.
+        MissingResourceError: the disk is full; what was saved before is good.
     """
-    progress = progress or SilentProgress()
-    execution = choose_execution(config)
-    plan = make_plan(config, len(train))
-    with torch.random.fork_rng(), StopRequest() as stop, folder.locked():
-        state = new_state(
-            config,
-            execution,
-            in_channels=train.in_channels,
-            num_classes=train.num_classes,
-            image_size=train.image_size,
-        )
-        checkpoint = load_latest(folder.checkpoints, warn=progress.message)
-        if checkpoint is not None:
-            check_same_execution(checkpoint.state, execution, train.fingerprint, folder.path, inexact=inexact)
-            state.restore(checkpoint)
-        folder.truncate_metrics(checkpoint.state["metrics_bytes"] if checkpoint else 0)
-        folder.environment = describe_environment(config, execution, train, val)
-        batches = TrainingBatches(train, config, plan, execution)
-        seconds_left = estimate_seconds(state, batches, config, plan, execution, len(val))
-        title = f"{config.model.name} on {train.name}, seed {config.seed}, {execution.summary}"
-        progress.start(title, plan, step=state.step, seconds_left=seconds_left)
-        try:
-            _run(Setup(config, execution, plan, train, val, batches, folder, progress), state, stop)
-        finally:
-            progress.stop()
-        folder.cost = describe_cost(state, plan)
-        description = describe_weights(config, train, mean=batches.mean, std=batches.std)
-        save_weights(folder.weights, state.final_weights(), description)
-    return FitResult(state.step, state.seconds, state.val_top1)
-
-
-def _run(setup: Setup, state: TrainingState, stop: StopRequest) -> None:
-    """Do the steps that are left, with their metrics, validations and checkpoints."""
     config, plan, progress = setup.config, setup.plan, setup.progress
     state.model.train()
     stopwatch = Stopwatch()
@@ -127,11 +60,11 @@ def _run(setup: Setup, state: TrainingState, stop: StopRequest) -> None:
         if plan.is_log_step(state.step):
             _log(setup, state, lr)
         if plan.is_val_step(state.step):
-            _validate(setup, state)
+            _validate(setup, state, lr)
         state.seconds += stopwatch.lap()
         is_due = state.seconds - saved_at > config.train.checkpoint_seconds
         if plan.is_val_step(state.step) or is_due or stop.signal is not None:
-            _save(setup, state)
+            _save(setup, state, lr)
             saved_at = state.seconds
             state.seconds += stopwatch.lap()
         if stop.signal is not None and state.step < plan.num_steps:
@@ -150,19 +83,23 @@ def _step(setup: Setup, state: TrainingState, lr: float) -> tuple[float, int, in
     """
     images, labels = setup.batches[state.step]
     set_lr(state.optimizer, lr)
-    # Dropout draws from torch's global generator: seeded per step, it too is a function of (seed, step).
-    torch.manual_seed(counter_generator(setup.config.seed, "dropout", state.step).initial_seed())
+    _seed_dropout(setup, state)
     loss, num_correct = train_step(
         state.model, state.optimizer, images, labels, setup.config, setup.execution
     )
     if not loss.isfinite():
-        raise explain_divergence(
-            state.model, images, step=state.step + 1, lr=lr, loss=loss.item(), folder=setup.folder.path
-        )
+        _seed_dropout(setup, state)
+        where = first_affected_layer(state.model, images, setup.execution.autocast())
+        raise divergence(f"the loss is {loss.item()}", where, setup.folder.path, step=state.step + 1, lr=lr)
     if state.ema is not None:
         state.ema.update_parameters(state.model)
     state.step += 1
     return loss.item(), int(num_correct), len(labels)
+
+
+def _seed_dropout(setup: Setup, state: TrainingState) -> None:
+    """Make dropout, which draws from torch's global generator, a function of (seed, step) as well."""
+    torch.manual_seed(counter_generator(setup.config.seed, "dropout", state.step).initial_seed())
 
 
 def _log(setup: Setup, state: TrainingState, lr: float) -> None:
@@ -174,10 +111,19 @@ def _log(setup: Setup, state: TrainingState, lr: float) -> None:
     state.tally = Tally()
 
 
-def _validate(setup: Setup, state: TrainingState) -> None:
-    """Look at the validation images and remember what was seen."""
-    batches = setup.batches
-    seen = validate(state.evaluated_model, setup.val, setup.execution, mean=batches.mean, std=batches.std)
+def _validate(setup: Setup, state: TrainingState, lr: float) -> None:
+    """Look at the validation images and remember what was seen.
+
+    Raises:
+        DivergedError: the loss is not finite.
+    """
+    batches, model = setup.batches, state.evaluated_model
+    seen = validate(model, setup.val, setup.execution, mean=batches.mean, std=batches.std)
+    if not math.isfinite(seen.mean_loss):
+        name = first_non_finite(model.state_dict())
+        where = f"{name!r}" if name else "an output of the network (all weights are finite)"
+        what = f"the validation loss is {seen.mean_loss}"
+        raise divergence(what, where, setup.folder.path, step=state.step, lr=lr)
     state.note_validation(seen.top1, keep_best=setup.config.train.keep == "best")
     setup.progress.validate(state.step, loss=seen.mean_loss, top1=seen.top1)
     _write_metrics(setup, state, "val", {"loss": seen.mean_loss, "top1": seen.top1})
@@ -189,13 +135,17 @@ def _write_metrics(setup: Setup, state: TrainingState, split: str, figures: dict
     setup.folder.append_metrics(line)
 
 
-def _save(setup: Setup, state: TrainingState) -> None:
-    """Write a checkpoint."""
-    checkpoint = state.to_checkpoint(
-        execution=setup.execution,
-        fingerprint=setup.train.fingerprint,
-        metrics_bytes=setup.folder.metrics_bytes,
-    )
+def _save(setup: Setup, state: TrainingState, lr: float) -> None:
+    """Write a checkpoint.
+
+    Raises:
+        DivergedError: something in it is not finite; it is not written.
+    """
+    checkpoint = state.to_checkpoint(origin=setup.origin, metrics_bytes=setup.folder.metrics_bytes)
+    name = first_non_finite(checkpoint.tensors)
+    if name is not None:
+        what = "the last update left the finite numbers"
+        raise divergence(what, f"{name!r}", setup.folder.path, step=state.step, lr=lr)
     save_checkpoint(setup.folder.checkpoints, state.step, checkpoint)
 
 

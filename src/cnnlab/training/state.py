@@ -99,8 +99,8 @@ class TrainingState:
         else:
             self.num_worse += 1
 
-    def to_checkpoint(self, *, execution: Execution, fingerprint: str, metrics_bytes: int) -> Checkpoint:
-        """Collect everything that `restore` needs."""
+    def to_checkpoint(self, *, origin: dict[str, Any], metrics_bytes: int) -> Checkpoint:
+        """Collect everything that `restore` needs, and what decides the run's bits, `describe_origin`."""
         tensors = {f"model/{name}": value for name, value in self.model.state_dict().items()}
         tensors |= {f"optimizer/{k}": v for k, v in optimizer_tensors(self.optimizer, self.model).items()}
         tensors |= {f"best/{name}": value for name, value in self.best.items()}
@@ -113,8 +113,7 @@ class TrainingState:
             "val_top1": self.val_top1,
             "best_top1": self.best_top1,
             "num_worse": self.num_worse,
-            "execution": execution.as_dict(),
-            "train_fingerprint": fingerprint,
+            "origin": origin,
             "metrics_bytes": metrics_bytes,
         }
         return Checkpoint(tensors, state)

@@ -26,7 +26,8 @@ class StopRequest:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         for number, handler in self._previous.items():
-            signal.signal(number, handler)  # pyright: ignore[reportArgumentType] # what signal() gave
+            if handler is not None:  # one that was not set from Python cannot be put back
+                signal.signal(number, handler)  # pyright: ignore[reportArgumentType] # what signal() gave
         self._previous = {}
 
     @property

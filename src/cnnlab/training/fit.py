@@ -1,0 +1,114 @@
+"""`fit`: from a config and images to trained weights in a run folder, from the start or from a checkpoint."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from cnnlab.config import RunConfig
+from cnnlab.data import Dataset
+from cnnlab.errors import RunError
+from cnnlab.runs import Checkpoint, RunFolder, load_latest, save_weights
+from cnnlab.training.description import describe_cost, describe_environment, describe_weights
+from cnnlab.training.estimate import estimate_seconds
+from cnnlab.training.execution import choose_execution
+from cnnlab.training.loop import Setup, run_steps
+from cnnlab.training.origin import check_same_origin, describe_origin
+from cnnlab.training.plan import make_plan
+from cnnlab.training.progress import Progress, SilentProgress
+from cnnlab.training.state import TrainingState, new_state
+from cnnlab.training.steps import TrainingBatches
+from cnnlab.training.stop import StopRequest
+
+
+@dataclass(frozen=True)
+class FitResult:
+    """How a run ended.
+
+    Attributes:
+        steps: updates done; fewer than planned after early stopping.
+        seconds: time in the loop over all sittings, validations and checkpoints included.
+        val_top1: accuracy of the last validation, as a fraction.
+    """
+
+    steps: int
+    seconds: float
+    val_top1: float
+
+
+def fit(
+    config: RunConfig,
+    train: Dataset,
+    val: Dataset,
+    folder: RunFolder,
+    *,
+    progress: Progress | None = None,
+    inexact: bool = False,
+) -> FitResult:
+    """Train a network, from the newest checkpoint if there is one, and leave its weights in the run folder.
+
+    Args:
+        config: what to run.
+        train: the images to learn from.
+        val: the images to validate on; the test images are not seen here.
+        folder: the run folder; metrics, checkpoints and weights are written there.
+        progress: told of everything that happens.
+        inexact: go on from a checkpoint even where this machine or config.toml would give other bits.
+
+    Raises:
+        ConfigError: the network or one of its arguments is wrong.
+        GeometryError: the images are too small for the network.
+        DivergedError: a loss or a weight is not a finite number; the last checkpoint is good.
+        StoppedError: a signal asked to stop; the state is saved.
+        RunError: the checkpoints are damaged, or of other images, other settings or another way of computing.
+        MissingResourceError: no GPU where one was asked for, or a full disk.
+    """
+    progress = progress or SilentProgress()
+    execution = choose_execution(config)
+    plan = make_plan(config, len(train))
+    origin = describe_origin(config, execution, train, val)
+    gpus = range(torch.cuda.device_count())
+    with torch.random.fork_rng(devices=gpus), StopRequest() as stop, folder.locked():
+        state = new_state(
+            config,
+            execution,
+            in_channels=train.in_channels,
+            num_classes=train.num_classes,
+            image_size=train.image_size,
+        )
+        checkpoint = load_latest(folder.checkpoints, warn=progress.message)
+        if checkpoint is not None:
+            _restore(state, checkpoint, origin, folder, inexact=inexact)
+        folder.truncate_metrics(checkpoint.state["metrics_bytes"] if checkpoint else 0)
+        folder.environment = describe_environment(config, execution, train, val)
+        batches = TrainingBatches(train, config, plan, execution)
+        seconds_left = estimate_seconds(state, batches, config, plan, execution, len(val))
+        title = f"{config.model.name} on {train.name}, seed {config.seed}, {execution.summary}"
+        progress.start(title, plan, step=state.step, seconds_left=seconds_left)
+        setup = Setup(config, execution, plan, val, batches, origin, folder, progress)
+        try:
+            run_steps(setup, state, stop)
+        finally:
+            progress.stop()
+        folder.cost = describe_cost(state, plan)
+        description = describe_weights(config, train, mean=batches.mean, std=batches.std)
+        save_weights(folder.weights, state.final_weights(), description)
+    return FitResult(state.step, state.seconds, state.val_top1)
+
+
+def _restore(
+    state: TrainingState, checkpoint: Checkpoint, origin: dict[str, Any], folder: RunFolder, *, inexact: bool
+) -> None:
+    """Go back to a checkpoint.
+
+    Raises:
+        RunError: the same bits cannot come out, or the checkpoint is of another network.
+    """
+    try:
+        check_same_origin(checkpoint.state["origin"], origin, folder.path, inexact=inexact)
+        state.restore(checkpoint)
+    except (KeyError, TypeError, AttributeError, RuntimeError) as error:
+        raise RunError(
+            f"{folder.checkpoints}: does not fit the network and the optimizer of config.toml. "
+            "Train again with `cnnlab train`."
+        ) from error

@@ -1,0 +1,73 @@
+"""What decides the bits of a run: remembered in every checkpoint, and compared before a run goes on."""
+
+from pathlib import Path
+from typing import Any
+
+from cnnlab.config import RunConfig
+from cnnlab.data import Dataset
+from cnnlab.errors import RunError
+from cnnlab.training.execution import Execution
+
+
+def describe_origin(config: RunConfig, execution: Execution, train: Dataset, val: Dataset) -> dict[str, Any]:
+    """Return the execution, the settings and the images that a run's bits are a function of."""
+    return {
+        "execution": execution.as_dict(),
+        "settings": _settings(config),
+        "fingerprints": {data.split: data.fingerprint for data in (train, val)},
+    }
+
+
+def check_same_origin(before: dict[str, Any], now: dict[str, Any], run: Path, *, inexact: bool) -> None:
+    """Refuse to go on from a checkpoint where the same bits cannot come out.
+
+    Args:
+        before: what `describe_origin` returned for the checkpoint.
+        now: what it returns here.
+        run: the run folder, for messages.
+        inexact: accept another execution or other settings; other images are never accepted.
+
+    Raises:
+        RunError: the execution, the settings or the images differ.
+    """
+    for split, fingerprint in now["fingerprints"].items():
+        if before["fingerprints"].get(split) != fingerprint:
+            raise RunError(
+                f"{run}: the {split} images are not those of the checkpoint. Bring them back, or train anew."
+            )
+    different = _differences(before["execution"], now["execution"])
+    if different and not inexact:
+        remedy = "--threads chooses the threads; --inexact goes on with other bits."
+        raise RunError(f"{run}: cannot go on to the same bits: {different}. {remedy}")
+    different = _differences(before["settings"], now["settings"])
+    if different and not inexact:
+        remedy = "Change config.toml back; --inexact goes on with the new settings."
+        raise RunError(f"{run}: config.toml is not what the checkpoint was made with: {different}. {remedy}")
+
+
+def _settings(config: RunConfig) -> dict[str, Any]:
+    """Return the settings that change a run's bits, by dotted name, but for those that act through others.
+
+    Device, precision and threads act through the execution; where data lies and how it is cut, through the
+    fingerprints; how often a checkpoint is written changes nothing.
+    """
+    values = config.model_dump(mode="json")
+    del values["train"]["checkpoint_seconds"]
+    sections = {
+        "model": values["model"],
+        "data.augment": values["data"]["augment"],
+        **{name: values[name] for name in ("optim", "schedule", "train")},
+    }
+    dotted = {
+        f"{name}.{field}": value for name, section in sections.items() for field, value in section.items()
+    }
+    return {"seed": config.seed, **dotted}
+
+
+def _differences(before: dict[str, Any], now: dict[str, Any]) -> str:
+    """Say what differs; empty if nothing does."""
+    return "; ".join(
+        f"{name} was {before.get(name)!r}, here {now.get(name)!r}"
+        for name in [*now, *(before.keys() - now.keys())]
+        if before.get(name) != now.get(name)
+    )
