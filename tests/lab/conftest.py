@@ -1,20 +1,22 @@
 """A network that has learned the bundled digits for a few steps."""
 
+import shutil
 from pathlib import Path
 
 import pytest
 
 from cnnlab.config import RunConfig
 from cnnlab.data import load_data
+from cnnlab.lab.evaluate import evaluate
 from cnnlab.runs import RunFolder
 from cnnlab.training import fit
 
 
-def train_briefly(config: RunConfig, out: Path) -> RunFolder:
-    """Train without evaluating, as fast as it goes."""
+def train_briefly(config: RunConfig, out: Path, unfinished: Path | None = None) -> RunFolder:
+    """Train without evaluating."""
     size = config.data.image_size
     data = load_data("digits", splits=("train", "val"), split_seed=config.data.split_seed, image_size=size)
-    folder = RunFolder.create(out, config)
+    folder = RunFolder(unfinished) if unfinished else RunFolder.create(out, config)
     fit(config, data["train"], data["val"], folder)
     return folder
 
@@ -34,6 +36,24 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
 @pytest.fixture
 def run(trained: RunFolder, tmp_path: Path) -> RunFolder:
     """A copy of the finished run."""
-    import shutil
-
     return RunFolder(Path(shutil.copytree(trained.path, tmp_path / "runs" / trained.name)))
+
+
+class RecordingLaunch:
+    """Trains within this process, and notes what it was asked for."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, int, Path | None]] = []
+
+    def __call__(self, config: RunConfig, out: Path, unfinished: Path | None) -> Path:
+        """Do what `launch_process` does."""
+        self.asked.append((config.model.name, config.seed, unfinished))
+        folder = train_briefly(config, out, unfinished)
+        evaluate(folder.path)
+        return folder.path
+
+
+@pytest.fixture
+def launch() -> RecordingLaunch:
+    """A launch without processes."""
+    return RecordingLaunch()

@@ -89,7 +89,8 @@ def test_notes_name_all_that_the_figures_depend_on():
         "abc",
     ):
         assert part in text
-    assert "cnnlab compare alexnet_mnist3 resnet20 --data mnist" in text
+    assert "Made by: cnnlab compare alexnet_mnist3 resnet20 --data mnist\n" in to_text(COMPARISON)
+    assert "Made by: `cnnlab compare alexnet_mnist3 resnet20 --data mnist`" in to_markdown(COMPARISON)
     assert "3 or more" not in text and "cannot be compared" not in text
 
 
@@ -100,10 +101,17 @@ def test_few_seeds_and_mixed_machines_are_said():
 
 
 def test_text_is_aligned():
-    header, rule, first, second, *_ = to_text(COMPARISON).splitlines()
+    header, rule, first, second, *_ = to_text(COMPARISON, width=200).splitlines()
     assert len(rule) >= max(len(header), len(first), len(second))
     assert header.index("parameters") + len("parameters") == first.index("1,234,567") + len("1,234,567")
     assert second.startswith("resnet20      ")
+
+
+def test_on_a_narrow_terminal_networks_become_columns():
+    lines = to_text(COMPARISON, width=80).splitlines()
+    assert lines[0].split() == ["network", "alexnet_mnist3", "resnet20"]
+    assert lines[8].split() == ["parameters", "1,234,567", "1,234,567"]
+    assert max(map(len, lines[:10])) <= 80
 
 
 def test_markdown_is_one_table():

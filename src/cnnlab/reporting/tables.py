@@ -3,7 +3,7 @@
 import csv
 import io
 import json
-from collections.abc import Callable
+import shutil
 from pathlib import Path
 
 from cnnlab.errors import RunError
@@ -11,6 +11,7 @@ from cnnlab.evaluation import Comparison, NetworkResult
 from cnnlab.runs.atomic import write_bytes, write_json
 
 STEM = "comparison"
+_SIDES = "<>><>>>>>"  # of the columns of `comparison_rows`
 
 
 def comparison_rows(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
@@ -31,7 +32,7 @@ def comparison_rows(comparison: Comparison) -> tuple[list[str], list[list[str]]]
 
 
 def comparison_notes(comparison: Comparison) -> list[str]:
-    """Return what a reader must know to trust the table: data, seeds, tests, hardware, commit, command."""
+    """Return what a reader must know to trust the table: data, seeds, tests, hardware, commit."""
     seeds = ", ".join(str(seed) for seed in comparison.seeds)
     first, *others = comparison.networks
     notes = [
@@ -48,30 +49,33 @@ def comparison_notes(comparison: Comparison) -> list[str]:
     if len(comparison.hardware) > 1:
         notes.append("Not all runs had the same hardware or precision: their times cannot be compared.")
     notes.append(f"Commit: {', '.join(comparison.commits)}.")
-    if comparison.command:
-        notes.append(f"Made by: {comparison.command}")
     return notes
 
 
-def to_text(comparison: Comparison) -> str:
-    """Return an aligned table with its notes, for a terminal of any width or a pipe."""
+def to_text(comparison: Comparison, *, width: int | None = None) -> str:
+    """Return an aligned table with its notes.
+
+    Args:
+        comparison: what to show.
+        width: characters in a line, the terminal's if not given; where a row does not fit, networks become
+            columns.
+    """
     header, rows = comparison_rows(comparison)
-    widths = [max(len(row[column]) for row in [header, *rows]) for column in range(len(header))]
-    pads: list[Callable[[str, int], str]] = [str.ljust, str.rjust, str.rjust, str.ljust, *[str.rjust] * 5]
-    lines = [
-        "  ".join(pad(cell, width) for pad, cell, width in zip(pads, row, widths, strict=True)).rstrip()
-        for row in [header, ["-" * width for width in widths], *rows]
-    ]
-    return "\n".join([*lines, "", *comparison_notes(comparison)]) + "\n"
+    table = [header, *rows]
+    width = width or shutil.get_terminal_size(fallback=(200, 24)).columns
+    lines = _aligned(table, _SIDES)
+    if len(lines[1]) > width:
+        lines = _aligned([list(column) for column in zip(*table, strict=True)], "<" + ">" * len(rows))
+    return "\n".join([*lines, "", *comparison_notes(comparison), *_made_by(comparison)]) + "\n"
 
 
 def to_markdown(comparison: Comparison) -> str:
     """Return a table with its notes."""
     header, rows = comparison_rows(comparison)
-    sides = ["---", "--:", "--:", "---", *["--:"] * 5]
     lines = [f"| {' | '.join(_escaped(cell) for cell in row)} |" for row in [header, *rows]]
-    lines.insert(1, f"| {' | '.join(sides)} |")
-    return "\n".join([*lines, "", *(f"{_escaped(note)}  " for note in comparison_notes(comparison))]) + "\n"
+    lines.insert(1, f"| {' | '.join('--:' if side == '>' else '---' for side in _SIDES)} |")
+    notes = [_escaped(note) for note in comparison_notes(comparison)] + _made_by(comparison, "`")
+    return "\n".join([*lines, "", *(f"{note}  " for note in notes)]) + "\n"
 
 
 def to_csv(comparison: Comparison) -> str:
@@ -134,6 +138,22 @@ def _row(result: NetworkResult) -> list[str]:
         f"{result.num_parameters:,}",
         f"{result.peak_memory_bytes / 1e6:,.0f} MB",
     ]
+
+
+def _aligned(table: list[list[str]], sides: str) -> list[str]:
+    """Return the lines of a table whose columns are set to the left (<) or the right (>)."""
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    rule = ["-" * width for width in widths]
+    return [
+        "  ".join(
+            f"{cell:{side}{width}}" for cell, side, width in zip(row, sides, widths, strict=True)
+        ).rstrip()
+        for row in (table[0], rule, *table[1:])
+    ]
+
+
+def _made_by(comparison: Comparison, quote: str = "") -> list[str]:
+    return [f"Made by: {quote}{comparison.command}{quote}"] if comparison.command else []
 
 
 def _duration(seconds: float) -> str:

@@ -1,0 +1,107 @@
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from cnnlab.config import RunConfig
+from cnnlab.errors import CheckFailedError, CnnlabError, MissingResourceError, RunError, StoppedError
+from cnnlab.lab import launch as module
+from cnnlab.lab.launch import launch_process
+from cnnlab.runs import RunFolder, find_runs
+
+VALUES = {"threads": 1, "model": {"name": "convnet_mnist"}, "data": {"name": "digits"}, "train": {"steps": 2}}
+CONFIG = RunConfig.from_dict(VALUES, source="test")
+
+
+@pytest.fixture
+def pretend(tmp_path, monkeypatch):
+    """Return a function that puts a script in Python's place."""
+
+    def put(script):
+        path = tmp_path / "python"
+        path.write_text(f"#!/bin/sh\n{script}\n")
+        path.chmod(0o755)
+        monkeypatch.setattr(module.sys, "executable", str(path))
+
+    return put
+
+
+def test_a_real_process_trains_and_its_run_is_found_again(tmp_path):
+    out = tmp_path / "runs"
+    folder = RunFolder.open(launch_process(CONFIG, out, None))
+    assert folder.evaluation is not None
+    assert folder.cost["peak_memory_bytes"] > 1e6
+    found = find_runs(out, CONFIG)
+    assert [(run.path, run.state) for run in found] == [(folder.path, "evaluated")]
+
+
+def test_training_is_given_the_whole_config(tmp_path, pretend):
+    pretend(
+        f'shift 2; printf "%s\\n" "$@" > {tmp_path}/arguments; cp "$2" {tmp_path}/config; echo {tmp_path}/run'
+    )
+    assert launch_process(CONFIG, tmp_path / "runs", None) == tmp_path / "run"
+    verb, file, *rest = (tmp_path / "arguments").read_text().splitlines()
+    assert (verb, Path(file).name) == ("train", "convnet_mnist.toml")
+    assert rest == ["--set", 'recipe=""', "--out", str(tmp_path / "runs")]
+    assert RunConfig.from_toml((tmp_path / "config").read_text(), source="test") == CONFIG
+    assert not Path(file).exists()
+
+
+def test_an_unfinished_run_is_resumed(tmp_path, pretend):
+    pretend('shift 2; echo "$@"')
+    assert launch_process(CONFIG, tmp_path, tmp_path / "old run") == Path(f"resume {tmp_path}/old run")
+
+
+@pytest.mark.parametrize(
+    ("script", "kind", "exit_code", "message"),
+    [
+        ("exit 130", StoppedError, 130, "stopped"),
+        ("exit 0", StoppedError, 0, "stopped"),
+        ("exit 1", CheckFailedError, 1, "exit code 1"),
+        ("exit 2", RunError, 2, "exit code 2"),
+        ("exit 3", MissingResourceError, 3, "exit code 3"),
+        ("kill -9 $$", RunError, 2, "killed by signal 9"),
+    ],
+)
+def test_how_it_ends_is_one_clear_line(tmp_path, pretend, script, kind, exit_code, message):
+    pretend(script)
+    with pytest.raises(CnnlabError) as error:
+        launch_process(CONFIG, tmp_path, None)
+    assert type(error.value) is kind and error.value.exit_code == exit_code
+    text = str(error.value)
+    assert text.startswith("convnet_mnist, seed 0: ") and message in text and "\n" not in text
+    assert "give the same command again" in text
+
+
+@pytest.mark.parametrize(("number", "exit_code"), [(signal.SIGINT, 130), (signal.SIGTERM, 0)])
+def test_a_signal_is_passed_on_and_waited_for(tmp_path, pretend, number, exit_code):
+    # The process saves for a while after the signal, as training does.
+    saving = f"kill $!; sleep 0.3; touch {tmp_path}/saved; exit 0"
+    pretend(f"trap '{saving}' TERM\nsleep 60 > /dev/null & touch {tmp_path}/ready\nwait")
+    handlers = [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)]
+
+    def send():
+        while not (tmp_path / "ready").exists():
+            time.sleep(0.01)
+        os.kill(os.getpid(), number)
+
+    sender = threading.Thread(target=send)
+    sender.start()
+    with pytest.raises(StoppedError) as error:
+        launch_process(CONFIG, tmp_path, None)
+    sender.join()
+    assert error.value.exit_code == exit_code
+    assert (tmp_path / "saved").exists()
+    assert [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)] == handlers
+
+
+def test_a_thread_can_launch_too(tmp_path, pretend):
+    pretend(f"echo {tmp_path}/run")
+    found = []
+    thread = threading.Thread(target=lambda: found.append(launch_process(CONFIG, tmp_path, None)))
+    thread.start()
+    thread.join()
+    assert found == [tmp_path / "run"]
