@@ -26,7 +26,7 @@ figures: $(VENV)/.installed ## train what the table in README.md needs (hours), 
 	$(MAKE) figures-table
 
 figures-table: $(VENV)/.installed ## write the tables in README.md from docs/figures
-	$(BIN)/python scripts/readme_tables.py
+	$(BIN)/python scripts/readme.py
 
 constraints: ## pin the versions that the environment holds now
 	$(PYTHON) scripts/pin.py $(BIN)/python

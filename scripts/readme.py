@@ -1,0 +1,77 @@
+"""Write the generated parts of README.md; `--tour` also runs the tour's commands and pastes what they print."""
+
+import argparse
+import re
+import subprocess
+import tempfile
+from pathlib import Path
+
+from cnnlab.models import create_model, layer_table, list_models, model_info
+from cnnlab.reporting import read_comparison, to_markdown
+
+ROOT = Path(__file__).resolve().parents[1]
+README = ROOT / "README.md"
+FIGURES = ROOT / "docs" / "figures" / "mnist" / "comparison.json"
+TOUR = re.compile(r"```sh\n(?P<commands>.*?)```\n\n```text\n(?P<printed>.*?)```\n", re.DOTALL)
+
+
+def networks() -> str:
+    lines = [
+        "| network | year | images | parameters | MACs | what it is |",
+        "|---|--:|---|--:|--:|---|",
+    ]
+    for name in list_models():
+        info = model_info(name)
+        table = layer_table(create_model(name), in_channels=info.in_channels, image_size=info.image_size)
+        shape = f"{info.in_channels}x{info.image_size}x{info.image_size}"
+        macs = f"{table.macs / 1e6:,.1f} M"
+        lines.append(f"| `{name}` | {info.year} | {shape} | {table.parameters:,} | {macs} | {info.source} |")
+    return "\n".join(lines) + "\n"
+
+
+def figures() -> str:
+    return to_markdown(read_comparison(FIGURES))
+
+
+GENERATED = {"networks": networks, "figures": figures}
+
+
+def with_generated_parts(text: str) -> str:
+    for name, make in GENERATED.items():
+        block = re.compile(rf"(<!-- begin {name}.*?-->\n)(.*?)(<!-- end {name} -->)", re.DOTALL)
+        assert block.search(text), f"README.md has no place for {name}"
+        text = block.sub(lambda match, content=make(): match[1] + "\n" + content + "\n" + match[3], text)
+    return text
+
+
+def with_tour(text: str) -> str:
+    """Run the tour's commands one after the other in an empty folder, as a reader would."""
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "docs").symlink_to(ROOT / "docs")
+        environment: list[str] = []
+
+        def rerun(match: re.Match[str]) -> str:
+            commands = match["commands"]
+            script = "set -euo pipefail\n" + "".join(environment) + commands
+            done = subprocess.run(["bash", "-c", script], cwd=folder, capture_output=True, text=True)
+            assert done.returncode == 0, f"{commands}\n{done.stderr}"
+            if "RUN=" in commands:
+                run = next(Path(folder, "runs").iterdir()).relative_to(folder)
+                environment.append(f"RUN={run}\n")
+            printed = (done.stderr + done.stdout).rstrip()
+            printed = "\n".join(line.rstrip() for line in printed.splitlines())
+            return f"```sh\n{commands}```\n\n```text\n{printed}\n```\n"
+
+        return TOUR.sub(rerun, text)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--tour", action="store_true", help="run the tour and paste its output")
+    args = parser.parse_args()
+    text = with_generated_parts(README.read_text())
+    README.write_text(with_tour(text) if args.tour else text)
+
+
+if __name__ == "__main__":
+    main()
