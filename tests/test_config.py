@@ -1,0 +1,460 @@
+import inspect
+import tomllib
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from cnnlab.config import (
+    AugmentConfig,
+    DataConfig,
+    ModelConfig,
+    OptimConfig,
+    RunConfig,
+    ScheduleConfig,
+    TrainConfig,
+    parse_setting,
+    parse_toml,
+)
+from cnnlab.errors import ConfigError
+
+SECTIONS = (RunConfig, ModelConfig, DataConfig, AugmentConfig, OptimConfig, ScheduleConfig, TrainConfig)
+
+# Every field at a value that is not its default.
+EVERYTHING: dict[str, Any] = {
+    "recipe": "my recipe",
+    "seed": 2**32 - 1,
+    "device": "cpu",
+    "precision": "bf16",
+    "threads": 3,
+    "model": {
+        "name": "alexnet_mnist3",
+        "args": {"lrn": False, "width": 1024, "dropout": 0.1 + 0.2, "activation": "tanh", "odd.key 'é": 1.0},
+    },
+    "data": {
+        "name": '/a folder/ü "quoted" \\ 猫',
+        "root": "/data",
+        "val_size": 17,
+        "split_seed": 5,
+        "image_size": 33,
+        "channels": 3,
+        "strict": True,
+        "augment": {
+            "pad_crop": 4,
+            "mirror": True,
+            "shift": 1.5,
+            "rotation": 10.0,
+            "noise": 1e-300,
+            "erasing": 0.25,
+            "fill": "mean",
+        },
+    },
+    "optim": {
+        "name": "sgd",
+        "lr": 5e-324,
+        "momentum": 0.1,
+        "nesterov": True,
+        "beta1": 0.8,
+        "beta2": 0.99,
+        "rho": 0.95,
+        "eps": 1e-6,
+        "weight_decay": 5e-4,
+        "decay_all": True,
+        "clip_norm": 1.0,
+    },
+    "schedule": {
+        "name": "step",
+        "warmup": 0.05,
+        "start": 0.1,
+        "peak_at": 0.4,
+        "final": 0.01,
+        "milestones": (0.25, 0.6, 1.0),
+        "gamma": 0.2,
+    },
+    "train": {
+        "steps": 1800,
+        "batch_size": 64,
+        "label_smoothing": 0.1,
+        "ema_decay": 0.999,
+        "keep": "best",
+        "patience": 3,
+        "log_every": 10,
+        "val_every": 100,
+        "checkpoint_seconds": 0.5,
+    },
+}
+
+
+def config(**changes: Any) -> RunConfig:
+    return RunConfig.from_dict({"model": {"name": "lenet5"}, **changes}, source="here")
+
+
+def refusal(**changes: Any) -> str:
+    with pytest.raises(ConfigError) as caught:
+        config(**changes)
+    return str(caught.value)
+
+
+def flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    fields: dict[str, Any] = {}
+    for key, value in values.items():
+        fields |= flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
+    return fields
+
+
+# --- fields ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+def test_every_field_carries_the_sentence_that_explains_it(section):
+    for name, field in section.model_fields.items():
+        if inspect.isclass(field.annotation) and field.annotation in SECTIONS:
+            assert inspect.getdoc(field.annotation), name
+        else:
+            assert field.description, f"{section.__name__}.{name} has no docstring"
+            assert field.description.endswith("."), name
+
+
+def test_a_bare_network_is_a_config():
+    bare = config()
+    assert (bare.model.name, bare.data.name, bare.train.epochs, bare.seed) == ("lenet5", "mnist", 10, 0)
+
+
+@pytest.mark.parametrize(
+    ("section", "field", "value"),
+    [
+        ("model", "name", "x"),
+        ("optim", "lr", 1.0),
+        ("train", "steps", 5),
+        ("data", "strict", True),
+        ("schedule", "warmup", 0.5),
+    ],
+)
+def test_configs_never_change(section, field, value):
+    with pytest.raises(ValidationError, match="frozen"):
+        setattr(getattr(config(), section), field, value)
+    with pytest.raises(ValidationError, match="frozen"):
+        config().seed = 3
+
+
+# --- TOML there and back --------------------------------------------------------------------------------
+
+
+def test_everything_is_set_to_something_else_than_its_default():
+    default = flat(config().model_dump())
+    for name, value in flat(EVERYTHING).items():
+        assert default.get(name) != value, name
+    given_fields = flat(RunConfig.from_dict(EVERYTHING, source="x").model_dump()).keys()
+    assert given_fields - flat(EVERYTHING).keys() == {"train.epochs"}
+
+
+def test_toml_round_trip_keeps_every_field():
+    everything = RunConfig.from_dict(EVERYTHING, source="here")
+    back = RunConfig.from_toml(everything.to_toml(), source="back")
+    assert back == everything
+    assert flat(back.model_dump()) == {**flat(EVERYTHING), "train.epochs": None}
+    types = {name: type(value) for name, value in back.model.args.items()}
+    assert types == {"lrn": bool, "width": int, "dropout": float, "activation": str, "odd.key 'é": float}
+
+
+def test_toml_round_trip_of_the_defaults():
+    assert RunConfig.from_toml(config().to_toml(), source="x") == config()
+
+
+def test_toml_names_every_field_that_has_a_value():
+    written = flat(tomllib.loads(config().to_toml()))
+    unset = {name for name, value in flat(config().model_dump()).items() if value is None}
+    assert written.keys() == flat(config().model_dump()).keys() - unset
+
+
+FRACTIONS = st.floats(0.0, 1.0)
+POSITIVE = st.floats(min_value=0.0, exclude_min=True, allow_infinity=False)
+TEXT = st.text(st.characters(exclude_categories=["Cs", "Cc"]))
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    lr=POSITIVE,
+    epochs=POSITIVE,
+    milestones=st.lists(FRACTIONS, max_size=4),
+    name=TEXT,
+    args=st.dictionaries(
+        TEXT.filter(lambda key: key not in ("in_channels", "num_classes", "image_size")),
+        st.one_of(st.booleans(), st.integers(), st.floats(allow_nan=False, allow_infinity=False), TEXT),
+        max_size=4,
+    ),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_toml_round_trip_of_any_values(lr, epochs, milestones, name, args, seed):
+    made = RunConfig.from_dict(
+        {
+            "seed": seed,
+            "model": {"name": "x", "args": args},
+            "data": {"name": name},
+            "optim": {"lr": lr},
+            "schedule": {"milestones": milestones},
+            "train": {"epochs": epochs},
+        },
+        source="here",
+    )
+    back = RunConfig.from_toml(made.to_toml(), source="there")
+    assert back == made
+    assert repr(back) == repr(made)  # 1 and True and 1.0 are equal, but not the same
+
+
+# --- what is refused ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("changes", "place", "near"),
+    [
+        ({"sede": 1}, "sede", "seed"),
+        ({"model": {"name": "x", "argz": {}}}, "model.argz", "args"),
+        ({"data": {"val_sise": 1}}, "data.val_sise", "val_size"),
+        ({"data": {"augment": {"miror": True}}}, "data.augment.miror", "mirror"),
+        ({"optim": {"weight_decai": 0.1}}, "optim.weight_decai", "weight_decay"),
+        ({"schedule": {"warm_up": 0.1}}, "schedule.warm_up", "warmup"),
+        ({"train": {"epochs": 1, "batchsize": 1}}, "train.batchsize", "batch_size"),
+    ],
+)
+def test_unknown_keys_are_refused_with_the_nearest_known_one(changes, place, near):
+    message = refusal(**changes)
+    assert message.startswith(f"here: unknown setting {place!r}. Did you mean ")
+    assert repr(near) in message
+
+
+def test_an_unknown_key_without_a_near_one_lists_all():
+    message = refusal(train={"epochs": 1, "zzz": 1})
+    assert "Known: " in message
+    assert "label_smoothing" in message
+
+
+WRONG = [
+    ({"seed": -1}, "seed", "-1"),
+    ({"seed": 2**32}, "seed", "4294967296"),
+    ({"seed": 1.5}, "seed", "1.5"),
+    ({"seed": "1"}, "seed", "'1'"),
+    ({"device": "gpu"}, "device", "'gpu'"),
+    ({"precision": "fp16"}, "precision", "'fp16'"),
+    ({"threads": 0}, "threads", "0"),
+    ({"threads": 10**9}, "threads", "1000000000"),
+    ({"model": "lenet5"}, "model", "'lenet5'"),
+    ({"model": {"name": 5}}, "model.name", "5"),
+    ({"model": {"name": "x", "args": 5}}, "model.args", "5"),
+    ({"model": {"name": "x", "args": {"width": [1]}}}, "model.args.width", "[1]"),
+    ({"model": {"name": "x", "args": {"width": {"a": 1}}}}, "model.args.width", "{'a': 1}"),
+    ({"model": {"name": "x", "args": {"width": float("nan")}}}, "model.args.width", "nan"),
+    ({"model": {"name": "x", "args": {"width": float("inf")}}}, "model.args.width", "inf"),
+    ({"data": {"name": "a\nb"}}, "data.name", "'a\\nb'"),
+    ({"data": {"name": "a\0"}}, "data.name", "'a\\x00'"),
+    ({"data": {"name": "\udc80"}}, "data.name", "'\\udc80'"),
+    ({"data": {"root": 5}}, "data.root", "5"),
+    ({"data": {"val_size": 0}}, "data.val_size", "0"),
+    ({"data": {"split_seed": -1}}, "data.split_seed", "-1"),
+    ({"data": {"channels": 2}}, "data.channels", "2"),
+    ({"data": {"strict": "yes"}}, "data.strict", "'yes'"),
+    ({"data": {"augment": True}}, "data.augment", "True"),
+    ({"data": {"augment": {"pad_crop": -1}}}, "data.augment.pad_crop", "-1"),
+    ({"data": {"augment": {"pad_crop": 1.5}}}, "data.augment.pad_crop", "1.5"),
+    ({"data": {"augment": {"mirror": 1}}}, "data.augment.mirror", "1"),
+    ({"data": {"augment": {"rotation": 180.5}}}, "data.augment.rotation", "180.5"),
+    ({"data": {"augment": {"noise": float("inf")}}}, "data.augment.noise", "inf"),
+    ({"data": {"augment": {"erasing": 1.01}}}, "data.augment.erasing", "1.01"),
+    ({"data": {"augment": {"fill": "white"}}}, "data.augment.fill", "'white'"),
+    ({"optim": {"name": "lion"}}, "optim.name", "'lion'"),
+    ({"optim": {"lr": 0}}, "optim.lr", "0"),
+    ({"optim": {"lr": "0.1"}}, "optim.lr", "'0.1'"),
+    ({"optim": {"lr": float("nan")}}, "optim.lr", "nan"),
+    ({"optim": {"lr": float("inf")}}, "optim.lr", "inf"),
+    ({"optim": {"lr": True}}, "optim.lr", "True"),
+    ({"optim": {"beta1": 1.0}}, "optim.beta1", "1.0"),  # torch refuses it
+    ({"optim": {"beta2": 1.0}}, "optim.beta2", "1.0"),
+    ({"optim": {"clip_norm": 0.0}}, "optim.clip_norm", "0.0"),
+    ({"schedule": {"name": "linear"}}, "schedule.name", "'linear'"),
+    ({"schedule": {"milestones": 0.5}}, "schedule.milestones", "0.5"),
+    ({"schedule": {"milestones": [0.5, 2]}}, "schedule.milestones.1", "2"),
+    ({"schedule": {"name": "one-cycle", "warmup": 0.1}}, "schedule", "warmup=0.1"),
+    ({"train": {"epochs": 0}}, "train.epochs", "0"),
+    ({"train": {"epochs": True}}, "train.epochs", "True"),
+    ({"train": {"epochs": float("inf")}}, "train.epochs", "inf"),
+    ({"train": {"steps": 0}}, "train.steps", "0"),
+    ({"train": {"steps": 2.0}}, "train.steps", "2.0"),
+    ({"train": {"steps": 5, "epochs": 1}}, "train", "epochs=1.0 and steps=5"),
+    ({"train": {}}, "train", "epochs=None and steps=None"),
+    ({"train": {"epochs": 1, "batch_size": 0}}, "train.batch_size", "0"),
+    ({"train": {"epochs": 1, "label_smoothing": 1.0}}, "train.label_smoothing", "1.0"),
+    ({"train": {"epochs": 1, "ema_decay": 1.0}}, "train.ema_decay", "1.0"),
+    ({"train": {"epochs": 1, "ema_decay": 0.0}}, "train.ema_decay", "0.0"),
+    ({"train": {"epochs": 1, "keep": "first"}}, "train.keep", "'first'"),
+    ({"train": {"epochs": 1, "patience": 0}}, "train.patience", "0"),
+    ({"train": {"epochs": 1, "log_every": 0}}, "train.log_every", "0"),
+    ({"train": {"epochs": 1, "val_every": 0}}, "train.val_every", "0"),
+    ({"train": {"epochs": 1, "checkpoint_seconds": 0}}, "train.checkpoint_seconds", "0"),
+]
+
+
+@pytest.mark.parametrize(("changes", "place", "received"), WRONG, ids=[f"{w[1]}={w[2]}" for w in WRONG])
+def test_wrong_values_name_source_field_and_value_in_one_line(changes, place, received):
+    message = refusal(**changes)
+    assert message.startswith(f"here: {place}: ")
+    assert message.endswith(f"Received: {received}.")
+    assert message.isprintable()  # one line, nothing odd
+
+
+@pytest.mark.parametrize("taken", ["in_channels", "num_classes", "image_size"])
+def test_geometry_comes_from_the_data(taken):
+    assert f"args.{taken}" in refusal(model={"name": "x", "args": {taken: 3}})
+
+
+def test_the_network_is_required():
+    with pytest.raises(ConfigError, match=r"^f\.toml: the setting 'model' is required\.$"):
+        RunConfig.from_toml("seed = 1", source="f.toml")
+    assert "'model.name' is required" in refusal(model={})
+
+
+def test_long_wrong_values_are_cut():
+    assert len(refusal(optim={"lr": "9" * 10_000})) < 200
+
+
+def test_messages_stay_in_one_line_whatever_they_quote():
+    for changes in (
+        {"model": {"name": "x", "args": {"a\nb": [1]}}},
+        {"a\nb": 1},
+        {"optim": {"lr": "a\nb"}},
+        {"optim": {"a\r\nb": 1}},
+        {"model": {"name": "x", "args": {"width": "a\nb"}}},
+    ):
+        assert len(refusal(**changes).splitlines()) == 1
+
+
+# --- files ----------------------------------------------------------------------------------------------
+
+
+def test_from_file(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text(config(seed=7).to_toml())
+    assert RunConfig.from_file(path) == config(seed=7)
+
+
+def test_from_file_with_a_byte_order_mark(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text(config(seed=7).to_toml(), encoding="utf-8-sig")
+    assert RunConfig.from_file(path) == config(seed=7)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"model = ",
+        b"[model\nname = 'x'",
+        b"a = 1\na = 2",
+        b"\xff\xfe",
+        b"a = " + b"[" * 100_000,
+        b"seed = " + b"9" * 5000,
+        b"a\x00b",
+    ],
+    ids=["cut", "bracket", "twice", "not utf-8", "deep", "digits", "nul"],
+)
+def test_files_that_are_not_toml(tmp_path, content):
+    path = tmp_path / "bad.toml"
+    path.write_bytes(content)
+    with pytest.raises(ConfigError) as caught:
+        RunConfig.from_file(path)
+    assert str(caught.value).startswith(f"{path}: ")
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_files_that_cannot_be_read(tmp_path):
+    for path in (tmp_path, tmp_path / "none.toml"):
+        with pytest.raises(ConfigError, match="cannot be read as a recipe"):
+            RunConfig.from_file(path)
+
+
+def test_toml_errors_name_the_line():
+    with pytest.raises(ConfigError, match=r"^f: not valid TOML: .*line 2"):
+        parse_toml("a = 1\nb =\nc = 3", source="f")
+
+
+# --- changes --------------------------------------------------------------------------------------------
+
+
+def test_with_changes_replaces_dotted_fields_and_nothing_else():
+    before = RunConfig.from_dict(EVERYTHING, source="x")
+    after = before.with_changes(
+        {"seed": 1, "optim.lr": 0.5, "data.augment.noise": 0.1, "model.args.dropout": 0.9}
+    )
+    changed = {"seed": 1, "optim.lr": 0.5, "data.augment.noise": 0.1, "model.args.dropout": 0.9}
+    assert flat(after.model_dump()) == {**flat(before.model_dump()), **changed}
+    assert before == RunConfig.from_dict(EVERYTHING, source="x")
+
+
+def test_setting_one_length_clears_the_other():
+    assert config().with_changes({"train.steps": 5}).train == TrainConfig(steps=5)
+    back = config(train={"steps": 5}).with_changes({"train.epochs": 2})
+    assert (back.train.epochs, back.train.steps) == (2, None)
+    with pytest.raises(ConfigError, match="exactly one"):
+        config().with_changes({"train.steps": 5, "train.epochs": 2})
+
+
+def test_a_whole_section_may_be_replaced():
+    before = config(data={"name": "cifar10", "augment": {"mirror": True}})
+    after = before.with_changes({"data.augment": {}})
+    assert after.data == DataConfig(name="cifar10")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"optm.lr": 1}, "there is no section 'optm'. Did you mean 'optim'?"),
+        ({"data.augmnt.noise": 1}, "there is no section 'augmnt'. Did you mean 'augment'?"),
+        ({"optim.lr.x": 1}, "there is no section 'lr'. A field has no parts."),
+        ({"optim.rl": 1}, "unknown setting 'optim.rl'."),
+        ({"optim": 3}, "names a section; name one of its fields: name, lr"),
+        ({"data.augment": True}, "names a section; name one of its fields: pad_crop"),
+        ({"optim.lr": "fast"}, "optim.lr: input should be a valid number. Received: 'fast'."),
+        ({"": 1}, "unknown setting ''."),
+        ({".": 1}, "there is no section ''."),
+        ({"train.steps": None}, "give exactly one of epochs and steps"),
+    ],
+)
+def test_changes_that_are_refused(changes, message):
+    with pytest.raises(ConfigError) as caught:
+        config().with_changes(changes, source="--set")
+    assert str(caught.value).startswith("--set")
+    assert message in str(caught.value)
+    assert len(str(caught.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "setting"),
+    [
+        ("optim.lr=0.1", ("optim.lr", 0.1)),
+        ("optim.lr = 1e-3", ("optim.lr", 1e-3)),
+        ("optim.lr=.5", ("optim.lr", 0.5)),
+        ("optim.lr=-5.", ("optim.lr", -5.0)),
+        ("train.steps=1_800", ("train.steps", 1800)),
+        ("data.strict=true", ("data.strict", True)),
+        ("data.strict=True", ("data.strict", True)),
+        ("data.strict=False", ("data.strict", False)),
+        ("schedule.milestones=[0.3, 0.6]", ("schedule.milestones", [0.3, 0.6])),
+        ("optim.name=sgd", ("optim.name", "sgd")),
+        ("optim.name='sgd'", ("optim.name", "sgd")),
+        ("data.name=/a/b c=d", ("data.name", "/a/b c=d")),
+        ("data.name=", ("data.name", "")),
+        ("data.name=synthetic:1x8x8x100", ("data.name", "synthetic:1x8x8x100")),
+        ("seed=1\nthreads=2", ("seed", "1\nthreads=2")),  # not two settings
+        ("data.name='" + "[" * 5, ("data.name", "'" + "[" * 5)),
+        ("seed=" + "9" * 5000, ("seed", "9" * 5000)),
+    ],
+)
+def test_parse_setting(text, setting):
+    assert parse_setting(text) == setting
+    assert type(parse_setting(text)[1]) is type(setting[1])
+
+
+@pytest.mark.parametrize("text", ["optim.lr", "", "=3", "  = 3"])
+def test_parse_setting_needs_a_name_and_a_value(text):
+    with pytest.raises(ConfigError, match="FIELD=VALUE"):
+        parse_setting(text)
