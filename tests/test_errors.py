@@ -36,8 +36,8 @@ def test_a_stopped_run_says_which_signal_it_was(code):
 
 
 def test_did_you_mean():
-    known = ["resnet20", "resnet32", "lenet5"]
-    assert did_you_mean("lnet5", known) == "Did you mean 'lenet5'?"
-    assert did_you_mean("resnet2", known) == "Did you mean 'resnet20' or 'resnet32'?"
-    assert did_you_mean("vgg", known) == "Known: lenet5, resnet20, resnet32."
-    assert did_you_mean("lnet5", (name for name in known)) == "Did you mean 'lenet5'?"
+    known = ["kappa", "beta", "gamma"]
+    assert did_you_mean("kapa", known) == "Did you mean 'kappa'?"
+    assert did_you_mean("kamma", known) == "Did you mean 'gamma' or 'kappa'?"  # the nearest first
+    assert did_you_mean("xyz", known) == "Known: beta, gamma, kappa."
+    assert did_you_mean("kapa", (name for name in known)) == "Did you mean 'kappa'?"
