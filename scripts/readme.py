@@ -1,4 +1,4 @@
-"""Write the generated parts of README.md; `--tour` also runs the tour's commands and pastes what they print."""
+"""Write the generated parts of README.md; `--tour` also runs the tour and pastes what it prints."""
 
 import argparse
 import re
@@ -39,8 +39,9 @@ GENERATED = {"networks": networks, "figures": figures}
 def with_generated_parts(text: str) -> str:
     for name, make in GENERATED.items():
         block = re.compile(rf"(<!-- begin {name}.*?-->\n)(.*?)(<!-- end {name} -->)", re.DOTALL)
-        assert block.search(text), f"README.md has no place for {name}"
-        text = block.sub(lambda match, content=make(): match[1] + "\n" + content + "\n" + match[3], text)
+        place = block.search(text)
+        assert place, f"README.md has no place for {name}"
+        text = text.replace(place[0], f"{place[1]}\n{make()}\n{place[3]}")
     return text
 
 

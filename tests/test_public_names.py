@@ -1,4 +1,4 @@
-"""What `import cnnlab` offers is a promise: a change here is a change for users, and goes into CHANGELOG.md."""
+"""What `import cnnlab` offers is a promise: a change here is a change for users; it goes into CHANGELOG.md."""
 
 import subprocess
 import sys

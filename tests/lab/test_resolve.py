@@ -1,0 +1,69 @@
+import pytest
+
+from cnnlab.config import AugmentConfig
+from cnnlab.errors import ConfigError
+from cnnlab.lab import resolve
+from cnnlab.recipes import list_recipes, load_recipe, recipe_text
+
+
+def test_a_recipe_by_its_name():
+    assert resolve("lenet5") == load_recipe("lenet5")
+
+
+def test_a_network_on_data_that_has_a_recipe():
+    assert resolve("resnet20", data="digits") == load_recipe("resnet20-digits")
+
+
+def test_other_data_drops_the_augmentation_and_says_so():
+    said = []
+    config = resolve("lenet5", data="fashion-mnist", say=said.append)
+    assert config.data.name == "fashion-mnist"
+    assert config.data.augment == AugmentConfig()
+    assert load_recipe("lenet5").data.augment != AugmentConfig()
+    assert len(said) == 1 and "augmentation" in said[0]
+    assert config.optim == load_recipe("lenet5").optim
+
+
+@pytest.mark.parametrize(("name", "data"), [("resnet32", "cifar10"), ("preact_resnet20", "cifar10")])
+def test_a_network_without_a_recipe_takes_the_data_it_was_made_for(name, data):
+    assert resolve(name).data.name == data
+
+
+def test_options_and_settings():
+    config = resolve("lenet5", epochs=2, lr=0.5, seed=7, changes={"optim.momentum": 0.5})
+    assert (config.train.epochs, config.optim.lr, config.seed, config.optim.momentum) == (2, 0.5, 7, 0.5)
+
+
+def test_steps_replace_epochs():
+    config = resolve("lenet5", steps=9)
+    assert (config.train.steps, config.train.epochs) == (9, None)
+
+
+def test_a_folder_comes_in_the_size_of_the_network():
+    assert resolve("resnet20", data="./pictures").data.image_size == 32
+    assert resolve("resnet20", data="./pictures", changes={"data.image_size": 48}).data.image_size == 48
+
+
+def test_a_file(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text(recipe_text("lenet5"))
+    config = resolve(str(path))
+    assert config.recipe == "mine"
+    assert config.with_changes({"recipe": "lenet5"}) == load_recipe("lenet5")
+
+
+def test_unknown_names():
+    with pytest.raises(ConfigError, match="Did you mean 'lenet5'"):
+        resolve("lenet")
+    with pytest.raises(ConfigError, match="Did you mean 'epochs'"):
+        resolve("lenet5", epoch=3)
+
+
+@pytest.mark.parametrize("name", list_recipes())
+def test_recipe_headers_say_what_is_needed(name):
+    header = [line for line in recipe_text(name).splitlines() if line.startswith("#")]
+    text = "\n".join(header)
+    assert all(f"# {part}" in text for part in ("Source:", "Run:", "Expect:"))
+    command = next(line for line in header if line.startswith("# Run:")).split()
+    data = command[command.index("--data") + 1] if "--data" in command else None
+    assert resolve(command[4], data=data) == load_recipe(name)
