@@ -1,4 +1,4 @@
-"""What `import cnnlab` offers is a promise: a change here is a change for users; it goes into CHANGELOG.md."""
+"""What `import cnnlab` offers is a promise: a change here is a change for users, and is in the changelog."""
 
 import subprocess
 import sys
