@@ -120,7 +120,8 @@ def _strokes(grey: np.ndarray, name: str) -> np.ndarray:
     dark, light = np.clip(-residual - floor, 0, None).sum(), np.clip(residual - floor, 0, None).sum()
     ink = np.clip(-residual if dark > light else residual, 0, None)
     mask = ink > max(_otsu(ink), 2.5 * noise)
-    pieces, num_pieces = ndimage.label(mask, structure=np.ones((3, 3)))
+    pieces = np.zeros(mask.shape, dtype=np.int32)
+    num_pieces = ndimage.label(mask, structure=np.ones((3, 3)), output=pieces)
     areas = np.bincount(pieces.ravel())[1:]
     if not num_pieces or ink[mask].mean() < max(LEAST_CONTRAST, 4 * noise):
         raise DataError(f"{name}: must show a digit, but nothing stands out from the paper.")

@@ -177,7 +177,7 @@ def _scan_classes(root: Path, folder: Path, ignored: list[str]) -> dict[str, lis
             inside = _listed(Path(found.path).name for found in inner)
             raise DataError(
                 f"{root / entry.path}: a class folder must hold images only. Received: folders {inside}; "
-                f"is one of the folders above it meant? (Split folders are named train, val and test.)"
+                f"is it the data set itself that is meant? (Split folders are named train, val and test.)"
             )
         images = [file for file in files if file.path.lower().endswith(SUFFIXES)]
         ignored += [file.path for file in files if not file.path.lower().endswith(SUFFIXES)]

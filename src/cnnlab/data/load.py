@@ -100,7 +100,7 @@ def folder_named(name: str) -> Path | None:
     if name in DATASETS or name.startswith(synthetic.PREFIX):
         return None
     folder = Path(name).expanduser()
-    if folder.is_dir():
+    if name and folder.is_dir():  # Path("") would be the folder we are in
         return folder
     if name.startswith((".", "~")) or "/" in name or os.sep in name:
         raise MissingResourceError(f"data.name: there is no folder {name!r}.")

@@ -1,0 +1,84 @@
+import pytest
+import torch
+
+from cnnlab.data import load_data
+from cnnlab.errors import ConfigError, MissingResourceError
+
+
+def test_splits_come_in_the_order_asked_for_and_only_those():
+    assert list(load_data("digits", splits=["test", "train"])) == ["test", "train"]
+    assert list(load_data("digits")) == ["train", "val", "test"]
+
+
+def test_train_does_not_depend_on_what_else_is_asked_for():
+    assert (
+        load_data("digits", splits=["train"])["train"].fingerprint == load_data("digits")["train"].fingerprint
+    )
+
+
+def test_splits_share_no_image_place():
+    sets = load_data("synthetic:1x4x4x300", val_size=77)
+    assert len(sets["train"]) == 223 and len(sets["val"]) == 77
+    rows = {split: {image.numpy().tobytes() for image in dataset.images} for split, dataset in sets.items()}
+    assert not rows["train"] & rows["val"]
+
+
+def test_image_size_and_channels():
+    sets = load_data("synthetic:3x20x30x50", image_size=10, channels=1)
+    assert all(dataset.images.shape[1:] == (1, 10, 10) for dataset in sets.values())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"name": "minst"}, "Did you mean 'mnist'"),
+        ({"name": "something"}, "neither a data set nor a folder"),
+        ({"name": ""}, "neither a data set nor a folder"),
+        ({"name": "digits", "splits": ["trian"]}, "no split 'trian'. Did you mean 'train'"),
+        ({"name": "digits", "channels": 2}, "data.channels: must be 1 (grey) or 3"),
+        ({"name": "digits", "image_size": 0}, "data.image_size: must be at least 1"),
+        ({"name": "digits", "val_size": 0}, "data.val_size"),
+        ({"name": "digits", "val_size": 1437}, "may take 1 to 1436 of them. Received: 1437"),
+        ({"name": "synthetic:3x2"}, "synthetic:CxHxWxN"),
+    ],
+)
+def test_mistakes_are_one_line(arguments, message):
+    with pytest.raises(ConfigError) as caught:
+        load_data(**arguments)
+    assert message in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["./none", "none/at/all", "~/none-at-all", "/none"])
+def test_a_path_that_is_not_there_is_a_missing_resource(name):
+    with pytest.raises(MissingResourceError, match="there is no folder") as caught:
+        load_data(name)
+    assert caught.value.exit_code == 3
+
+
+def test_a_root_that_is_not_there_is_not_made(tmp_path, monkeypatch):
+    with pytest.raises(MissingResourceError, match=r"data\.root: must be a folder that exists"):
+        load_data("mnist", root=tmp_path / "mistyped")
+    monkeypatch.setenv("CNNLAB_DATA_ROOT", str(tmp_path / "mistyped"))
+    with pytest.raises(MissingResourceError, match="CNNLAB_DATA_ROOT: must be a folder that exists"):
+        load_data("mnist")
+    assert not (tmp_path / "mistyped").exists()
+
+
+def test_the_data_root_variable_and_the_root(shared_data, tmp_path, monkeypatch):
+    monkeypatch.setenv("CNNLAB_DATA_ROOT", str(shared_data))
+    found = load_data("fashion-mnist", splits=["test"], download=False)["test"]
+    assert len(found) == 10_000 and not found.is_digits and found.class_names[9] == "Ankle boot"
+    with pytest.raises(MissingResourceError):  # the argument goes before the variable
+        load_data("fashion-mnist", splits=["test"], root=tmp_path, download=False)
+
+
+def test_cifar10_as_shared(shared_data):
+    sets = load_data("cifar10", root=shared_data)
+    assert {split: tuple(dataset.images.shape) for split, dataset in sets.items()} == {
+        "train": (45_000, 3, 32, 32),
+        "val": (5_000, 3, 32, 32),
+        "test": (10_000, 3, 32, 32),
+    }
+    assert sets["test"].labels[:10].tolist() == [3, 8, 8, 0, 6, 6, 1, 6, 3, 1]
+    assert torch.bincount(sets["val"].labels).tolist() == [500] * 10
+    assert sets["train"].class_names[0] == "airplane"
