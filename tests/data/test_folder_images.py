@@ -27,7 +27,7 @@ def make(root: Path, count: int = 12, *, mode: str = "RGB", size: tuple[int, int
 
 
 def load(root: Path, lines: list[str] | None = None, **kwargs) -> dict[str, Dataset]:
-    return load_data(str(root), warn=(lines if lines is not None else []).append, **kwargs)
+    return load_data(root, warn=(lines if lines is not None else []).append, **kwargs)
 
 
 def forbid_decoding(monkeypatch: pytest.MonkeyPatch) -> None:

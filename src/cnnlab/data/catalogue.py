@@ -113,7 +113,7 @@ class DataListing:
 
 
 def list_datasets(*, root: Path | str | None = None) -> tuple[DataListing, ...]:
-    """Return every named data set, looked for as `load_data` looks for it; opens no data file.
+    """Return every named data set, looked for as `load_data` looks for it.
 
     Raises:
         MissingResourceError: `root` or CNNLAB_DATA_ROOT is not a folder.

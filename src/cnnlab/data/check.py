@@ -1,8 +1,8 @@
 """What is wrong with a data set: damaged files, exact duplicates, images in more than one split.
 
-None of the named sets has an exact duplicate. The 43 pairs in train, 1 pair in test and 10 images in both that
-are quoted of Fashion-MNIST were in the files of its first week; those published since 31 August 2017 have none
-(github.com/zalandoresearch/fashion-mnist, issue 44 and commit 658ec8c).
+None of the named sets has an exact duplicate. The 43 pairs in train, 1 in test and 10 images in both that are
+often quoted of Fashion-MNIST were in the files of its first week; those published since 31 August 2017 have
+none (github.com/zalandoresearch/fashion-mnist, issue 44 and commit 658ec8c).
 """
 
 import hashlib
@@ -70,7 +70,7 @@ class DataReport:
 
 
 def check_data(
-    name: str,
+    name: str | Path,
     *,
     root: Path | str | None = None,
     download: bool = True,
@@ -89,6 +89,7 @@ def check_data(
         DataError: a folder's structure is wrong, so that there is nothing to scan.
         MissingResourceError: data is not on this machine and cannot be downloaded.
     """
+    name = str(name)
     warn = warn or (lambda message: None)
     folder = folder_named(name)
     if folder is not None:

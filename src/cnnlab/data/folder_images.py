@@ -134,9 +134,9 @@ def _decode(task: _Task, path: Path, state: str, *, warn: Callable[[str], None])
 
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        free = shutil.disk_usage(path.parent).free
-        if free < num_bytes + _SPARE_BYTES:
-            raise OSError(errno.ENOSPC, f"{num_bytes / 1e6:.0f} MB are needed, {free / 1e6:.0f} MB are free")
+        free, needed = shutil.disk_usage(path.parent).free, num_bytes + _SPARE_BYTES
+        if free < needed:
+            raise OSError(errno.ENOSPC, f"{needed / 1e6:.0f} MB must be free, {free / 1e6:.0f} MB are")
         write_image_cache(path, _decoded_parts(task), make_footer)
         return datasets[0]
     except OSError as error:

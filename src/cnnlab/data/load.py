@@ -19,7 +19,7 @@ SPLITS = ("train", "val", "test")
 
 
 def load_data(
-    name: str,
+    name: str | Path,
     *,
     splits: Sequence[str] = SPLITS,
     root: Path | str | None = None,
@@ -60,6 +60,7 @@ def load_data(
         raise ConfigError(f"data.channels: must be 1 (grey) or 3 (colour). Received: {channels}.")
     if image_size is not None and image_size < 1:
         raise ConfigError(f"data.image_size: must be at least 1 pixel. Received: {image_size}.")
+    name = str(name)
     warn = warn or (lambda message: None)
     folder = folder_named(name)
     if folder is not None:
