@@ -38,6 +38,11 @@ def test_ece_worked_by_hand():
     assert metrics.ece(probs, labels, num_bins=5) == pytest.approx(expected, abs=1e-7)
 
 
+def test_a_confidence_on_an_edge_belongs_to_the_bin_below():
+    probs = torch.tensor([[0.5, 0.5], [0.25, 0.75]])  # right, wrong; bins (0, 0.5] and (0.5, 1]
+    assert metrics.ece(probs, torch.tensor([0, 0]), num_bins=2) == 0.5 * (1 - 0.5) + 0.5 * 0.75
+
+
 def test_ece_of_certainty():
     probs = torch.eye(3)
     assert metrics.ece(probs, torch.tensor([0, 1, 2])) == 0.0
@@ -75,10 +80,10 @@ def test_scores_agree_with_scikit_learn(random_answers):
 
 
 def test_among_equals_the_first_class_counts():
-    probs = torch.full((8, 8), 1 / 8)
-    labels = torch.arange(8)
-    assert metrics.top1(probs, labels) == 1 / 8
-    assert metrics.top5(probs, labels) == 5 / 8
+    probs = torch.full((100, 100), 1 / 100)
+    assert metrics.top1(probs, torch.arange(100)) == 1 / 100
+    assert metrics.top5(probs, torch.arange(100)) == 5 / 100
+    assert metrics.top5(probs[:5], torch.arange(5)) == 1.0
 
 
 def test_a_class_without_images_has_no_recall():

@@ -68,7 +68,7 @@ def _run(arguments: list[str], *, what: str) -> Path:
     if code < 0:
         raise RunError(f"{what}: its process was killed by signal {-code}; out of memory? {GO_ON}")
     kind = {1: CheckFailedError, 3: MissingResourceError}.get(code, RunError)
-    raise kind(f"{what}: failed with exit code {code}; the reason is given above. {GO_ON}")
+    raise kind(f"{what}: failed with exit code {code}; the reason is given above. Finished runs are kept.")
 
 
 @contextmanager
