@@ -1,0 +1,131 @@
+from dataclasses import astuple
+from typing import Any
+
+import pytest
+import torch
+
+from cnnlab.config import RunConfig
+from cnnlab.runs import Checkpoint, RunFolder, find_runs, list_runs, save_checkpoint, save_weights
+
+STATES = ("started", "interrupted", "trained", "evaluated")
+
+
+def bring_to(folder: RunFolder, state: str, step: int = 5) -> RunFolder:
+    """Write what a run that came this far has written."""
+    if state != "started":
+        save_checkpoint(folder.checkpoints, step, Checkpoint({"a": torch.zeros(1)}, {}))
+    if state in ("trained", "evaluated"):
+        save_weights(folder.weights, {"a": torch.zeros(1)}, {})
+    if state == "evaluated":
+        folder.evaluation = {"top1": 0.75}
+    return folder
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_states(tmp_path, config, state):
+    folder = bring_to(RunFolder.create(tmp_path, config), state)
+    (run,) = list_runs(tmp_path)
+    step = 0 if state == "started" else 5
+    top1 = 0.75 if state == "evaluated" else None
+    assert astuple(run)[:2] == (folder.path, state)
+    assert (run.config, run.step, run.top1) == (config, step, top1)
+
+
+def test_the_newest_checkpoint_counts(tmp_path, config):
+    folder = bring_to(RunFolder.create(tmp_path, config), "interrupted", 9)
+    bring_to(folder, "interrupted", 100_000_000)
+    (folder.checkpoints / "step-abcdefgh").mkdir()
+    (folder.checkpoints / ".step-00000099.tmp").mkdir()
+    assert list_runs(tmp_path)[0].step == 100_000_000
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("config.toml", b"nonsense"),
+        ("config.toml", b""),
+        ("config.toml", b"\xff"),
+        ("config.toml", b"model.name = 'x'\nfrom_the_future = 1"),
+        ("eval.json", b""),
+        ("eval.json", b"[1]"),
+        ("eval.json", b"5"),
+        ("eval.json", b'{"top5": 1}'),
+        ("eval.json", b"\xff"),
+    ],
+)
+def test_damaged_runs_are_listed_as_such(tmp_path, config, name, content):
+    folder = bring_to(RunFolder.create(tmp_path, config), "evaluated")
+    (folder.path / name).write_bytes(content)
+    (run,) = list_runs(tmp_path)
+    assert (run.state, run.config, run.step, run.top1) == ("damaged", None, 0, None)
+    assert find_runs(tmp_path, config) == []
+
+
+def test_a_folder_in_place_of_a_file_is_damage(tmp_path, config):
+    folder = RunFolder.create(tmp_path, config)
+    (folder.path / "eval.json").mkdir()
+    assert list_runs(tmp_path)[0].state == "damaged"
+
+
+def test_only_run_folders_are_listed_by_name(tmp_path, config):
+    assert list_runs(tmp_path / "none") == []
+    assert list_runs(tmp_path) == []
+    (tmp_path / "pictures").mkdir()
+    (tmp_path / "config.toml").write_text("")
+    folders = [RunFolder.create(tmp_path, config) for _ in range(3)]
+    assert [run.path for run in list_runs(tmp_path)] == sorted(folder.path for folder in folders)
+    assert list_runs(tmp_path / "config.toml") == []
+
+
+# --- find_runs ------------------------------------------------------------------------------------------
+
+
+def test_the_most_advanced_run_comes_first(tmp_path, config):
+    for state in STATES:
+        bring_to(RunFolder.create(tmp_path, config), state)
+    far = bring_to(RunFolder.create(tmp_path, config), "interrupted", 50)
+    found = find_runs(tmp_path, config)
+    assert [run.state for run in found] == ["evaluated", "trained", "interrupted", "interrupted", "started"]
+    assert found[2].path == far.path
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"data.root": "/elsewhere"}, {"train.checkpoint_seconds": 1.0}, {}],
+)
+def test_what_changes_no_result_does_not_count(tmp_path, config, changes):
+    RunFolder.create(tmp_path, config)
+    assert len(find_runs(tmp_path, config.with_changes(changes))) == 1
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"seed": 8},
+        {"recipe": "other"},
+        {"model.name": "resnet20"},
+        {"model.args.dropout": 0.5},
+        {"data.name": "digits"},
+        {"data.val_size": 100},
+        {"data.augment.mirror": True},
+        {"optim.lr": 0.002},
+        {"schedule.warmup": 0.1},
+        {"train.epochs": 11},
+        {"train.batch_size": 64},
+        # These ask for a way of computing. What `auto` stands for differs between machines, so a run that was
+        # made with `auto` is not taken for one that asks for a way by name.
+        {"device": "cpu"},
+        {"precision": "bf16"},
+        {"threads": 1},
+    ],
+)
+def test_what_may_change_the_result_counts(tmp_path, config, changes: dict[str, Any]):
+    RunFolder.create(tmp_path, config)
+    assert find_runs(tmp_path, config.with_changes(changes)) == []
+
+
+def test_whole_numbers_written_as_fractions_are_equal(tmp_path):
+    values: dict[str, Any] = {"model": {"name": "x"}, "train": {"epochs": 3}, "optim": {"lr": 1}}
+    RunFolder.create(tmp_path, RunConfig.from_dict(values, source="test"))
+    values = {"model": {"name": "x"}, "train": {"epochs": 3.0}, "optim": {"lr": 1.0}}
+    assert len(find_runs(tmp_path, RunConfig.from_dict(values, source="test"))) == 1

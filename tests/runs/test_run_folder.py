@@ -1,0 +1,314 @@
+import errno
+import json
+import multiprocessing
+import re
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from cnnlab.config import RunConfig
+from cnnlab.errors import ConfigError, MissingResourceError, RunError
+from cnnlab.runs import RunFolder
+from cnnlab.runs.naming import name_of_run
+from disk_faults import count, fail_at, files_under, watched_disk
+
+NOON = datetime(2026, 1, 2, 12, 30, 5)
+
+
+def named(recipe: str, data: str = "mnist", model: str = "lenet5") -> str:
+    values = {"recipe": recipe, "model": {"name": model}, "data": {"name": data}, "seed": 3}
+    return name_of_run(RunConfig.from_dict(values, source="test"), NOON)
+
+
+# --- names ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("recipe", "data", "name"),
+    [
+        ("alexnet", "mnist", "alexnet-mnist-s3-20260102-123005"),
+        ("", "mnist", "lenet5-mnist-s3-20260102-123005"),
+        ("resnet20-cifar10", "cifar10", "resnet20-cifar10-s3-20260102-123005"),
+        ("alexnet", "fashion-mnist", "alexnet-fashion-mnist-s3-20260102-123005"),
+        ("alexnet", "/home/me/my pets/", "alexnet-my-pets-s3-20260102-123005"),
+        ("alexnet", "synthetic:1x8x8x200", "alexnet-synthetic-1x8x8x200-s3-20260102-123005"),
+        ("alexnet", "..", "alexnet-data-s3-20260102-123005"),
+        ("alexnet", "", "alexnet-data-s3-20260102-123005"),
+        ("alexnet", "猫", "alexnet-data-s3-20260102-123005"),
+        ("../../etc/cron.d/x", "mnist", "etc-cron.d-x-mnist-s3-20260102-123005"),
+        ("/root/x", "mnist", "root-x-mnist-s3-20260102-123005"),
+        (".hidden", "mnist", "hidden-mnist-s3-20260102-123005"),
+        ("猫", "mnist", "run-mnist-s3-20260102-123005"),
+    ],
+)
+def test_names(recipe, data, name):
+    assert named(recipe, data) == name
+
+
+def test_long_names_are_cut_so_that_every_file_system_takes_them():
+    assert len(named("x" * 5000, "y" * 5000)) < 200
+
+
+def test_a_misspelt_network_with_a_path_in_it_stays_inside(tmp_path):
+    values = {"model": {"name": "../outside"}}
+    folder = RunFolder.create(tmp_path / "runs", RunConfig.from_dict(values, source="test"))
+    assert folder.path.parent == tmp_path / "runs"
+    assert [path.name for path in tmp_path.iterdir()] == ["runs"]
+
+
+# --- create and open ------------------------------------------------------------------------------------
+
+
+def test_create_writes_the_config(tmp_path, config):
+    folder = RunFolder.create(tmp_path / "deep" / "er", config)
+    assert re.fullmatch(r"small-mnist-s7-\d{8}-\d{6}", folder.name)
+    assert folder.config == config
+    assert files_under(folder.path).keys() == {"config.toml"}
+    assert RunFolder.open(folder.path).path == folder.path
+
+
+def test_runs_of_the_same_second_have_different_folders(tmp_path, config, monkeypatch):
+    class Clock:
+        @staticmethod
+        def now() -> datetime:
+            return NOON
+
+    monkeypatch.setattr("cnnlab.runs.folder.datetime", Clock)
+    names = [RunFolder.create(tmp_path, config).name for _ in range(12)]
+    assert len(set(names)) == 12
+    assert names[:3] == [f"small-mnist-s7-20260102-123005{end}" for end in ("", "-2", "-3")]
+
+
+def test_a_thousand_of_the_same_name_is_enough(tmp_path, config, monkeypatch):
+    def taken(path: Path) -> None:
+        raise FileExistsError(path)
+
+    monkeypatch.setattr("cnnlab.runs.naming.Path.mkdir", lambda path, **options: options or taken(path))
+    with pytest.raises(RunError, match="a thousand runs have this name"):
+        RunFolder.create(tmp_path, config)
+
+
+def test_a_disk_that_fails_at_any_call_leaves_no_half_run(tmp_path, config):
+    with watched_disk(count) as calls:
+        RunFolder.create(tmp_path / "counted", config)
+    assert len(calls) > 6
+    for call in range(len(calls)):
+        out = tmp_path / f"call-{call}"
+        with watched_disk(fail_at(call)), pytest.raises(MissingResourceError, match="the disk is full"):
+            RunFolder.create(out, config)
+        whole = [RunFolder.open(path).config for path in out.glob("*")] if out.exists() else []
+        assert whole in ([], [config]), call
+
+
+def test_out_may_be_no_folder(tmp_path, config):
+    (tmp_path / "file").write_text("")
+    for out in (tmp_path / "file", tmp_path / "file" / "deeper"):
+        with pytest.raises(MissingResourceError, match=r"file.*: cannot be written: "):
+            RunFolder.create(out, config)
+
+
+def test_open_what_is_no_run(tmp_path):
+    with pytest.raises(RunError, match=r"is not a run folder \(no config.toml in it\)\. `cnnlab runs` lists"):
+        RunFolder.open(tmp_path)
+    with pytest.raises(RunError, match="does not exist"):
+        RunFolder.open(tmp_path / "none")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RunError, match="does not exist"):
+        RunFolder.open(tmp_path / "file")
+    (tmp_path / "run" / "config.toml").mkdir(parents=True)
+    with pytest.raises(RunError, match="is not a run folder"):
+        RunFolder.open(tmp_path / "run")
+
+
+def test_a_damaged_config_is_named(tmp_path, config):
+    folder = RunFolder.create(tmp_path, config)
+    (folder.path / "config.toml").write_text("nonsense")
+    with pytest.raises(ConfigError, match=re.escape(str(folder.path / "config.toml"))):
+        _ = folder.config
+
+
+# --- small files ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def folder(tmp_path, config) -> RunFolder:
+    return RunFolder.create(tmp_path, config)
+
+
+def test_json_files_there_and_back(folder):
+    assert (folder.environment, folder.cost, folder.evaluation) == ({}, {}, None)
+    folder.environment = {"threads": 2}
+    folder.cost = {"train_seconds": 0.1 + 0.2}
+    folder.evaluation = {"top1": 0.99}
+    again = RunFolder.open(folder.path)
+    assert again.environment == {"threads": 2}
+    assert again.cost == {"train_seconds": 0.1 + 0.2}
+    assert again.evaluation == {"top1": 0.99}
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"\xff", b"[]", b"5", b"null", b"[" * 100_000])
+def test_damaged_json_is_named(folder, content):
+    for name in ("environment", "cost", "evaluation"):
+        file = {"evaluation": "eval"}.get(name, name)
+        (folder.path / f"{file}.json").write_bytes(content)
+        with pytest.raises(RunError, match=rf"{file}\.json: damaged: "):
+            getattr(folder, name)
+
+
+# --- metrics --------------------------------------------------------------------------------------------
+
+
+LINES = [{"split": "train", "step": step, "loss": 0.1 * step, "top1": 1 / 3} for step in range(4)]
+
+
+@pytest.fixture
+def measured(folder) -> RunFolder:
+    for line in LINES:
+        folder.append_metrics(line)
+    return folder
+
+
+def test_metrics_there_and_back(measured):
+    assert measured.read_metrics() == LINES
+    text = (measured.path / "metrics.jsonl").read_bytes()
+    assert [json.loads(line) for line in text.splitlines()] == LINES
+    assert measured.metrics_bytes == len(text)
+
+
+def test_no_metrics_yet(folder):
+    assert folder.read_metrics() == []
+    assert folder.metrics_bytes == 0
+    folder.truncate_metrics(0)
+    assert not (folder.path / "metrics.jsonl").exists()
+
+
+def test_a_torn_last_line_is_left_out_wherever_it_is_torn(measured):
+    path = measured.path / "metrics.jsonl"
+    content = path.read_bytes()
+    start = content[:-1].rindex(b"\n") + 1
+    for end in range(start, len(content)):
+        path.write_bytes(content[:end])
+        assert measured.read_metrics() == LINES[:3], end
+
+
+def test_a_torn_letter_is_no_error(measured):
+    path = measured.path / "metrics.jsonl"
+    path.write_bytes(path.read_bytes() + '{"a": "é'.encode()[:-1])
+    assert measured.read_metrics() == LINES
+
+
+@pytest.mark.parametrize("line", [b"nonsense", b"", b"[" * 100_000])
+def test_damage_before_the_last_line_is_named(measured, line):
+    path = measured.path / "metrics.jsonl"
+    path.write_bytes(line + b"\n" + path.read_bytes())
+    with pytest.raises(RunError, match=r"metrics\.jsonl: damaged: a line is not JSON"):
+        measured.read_metrics()
+
+
+def test_resume_cuts_off_what_the_checkpoint_has_not_seen(folder):
+    for line in LINES[:2]:
+        folder.append_metrics(line)
+    seen = folder.metrics_bytes
+    folder.append_metrics(LINES[2])
+    with (folder.path / "metrics.jsonl").open("ab") as file:
+        file.write(b'{"torn')
+    folder.truncate_metrics(seen)
+    assert folder.read_metrics() == LINES[:2]
+    folder.append_metrics(LINES[3])
+    assert folder.read_metrics() == [*LINES[:2], LINES[3]]
+
+
+def test_lost_metrics_are_named(measured):
+    with pytest.raises(RunError, match=r"metrics\.jsonl: \d+ bytes where the checkpoint has seen 100000"):
+        measured.truncate_metrics(100_000)
+    assert measured.read_metrics() == LINES
+
+
+def test_metrics_that_others_cannot_read_are_not_written(measured):
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        measured.append_metrics({"loss": float("nan")})
+    assert measured.read_metrics() == LINES
+
+
+def test_a_full_disk_leaves_the_lines_before(measured):
+    with watched_disk(fail_at(1)), pytest.raises(MissingResourceError, match="the disk is full"):
+        measured.append_metrics(LINES[0])
+    assert measured.metrics_bytes > 0
+    assert measured.read_metrics() == LINES
+
+
+# --- the lock -------------------------------------------------------------------------------------------
+
+
+def hold(path: Path, events) -> None:
+    """In a process of its own: take the lock, say so, and wait to be killed."""
+    with RunFolder(path).locked():
+        events.put("held")
+        events.get()
+        events.get()
+
+
+def try_to_hold(path: Path, answers) -> None:
+    """In a process of its own."""
+    try:
+        with RunFolder(path).locked():
+            answers.put("held")
+    except RunError as error:
+        answers.put(str(error))
+
+
+def test_a_second_process_is_refused_until_the_first_is_gone_even_if_killed(folder):
+    processes = multiprocessing.get_context("forkserver")
+    processes.set_forkserver_preload(["disk_faults", "cnnlab.training"])
+    events, answers = processes.SimpleQueue(), processes.SimpleQueue()
+    first = processes.Process(target=hold, args=(folder.path, events))
+    first.start()
+    assert events.get() == "held"
+
+    second = processes.Process(target=try_to_hold, args=(folder.path, answers))
+    second.start()
+    expected = f"{folder.path}: another process is writing this run. Wait for it to end."
+    assert answers.get() == expected
+    second.join()
+    with pytest.raises(RunError, match="another process is writing"), folder.locked():
+        pass
+
+    first.kill()
+    first.join()
+    with folder.locked():
+        pass
+    for queue in (events, answers):
+        queue.close()
+
+
+def test_the_lock_is_released_after_an_error(folder):
+    with pytest.raises(KeyError), folder.locked():
+        raise KeyError
+    with folder.locked():
+        pass
+
+
+def test_temporary_files_of_a_crash_go_with_the_next_lock(folder):
+    for name in (".cost.json.123.tmp", ".model.safetensors.77.tmp"):
+        (folder.path / name).write_bytes(b"half")
+    with folder.locked():
+        assert files_under(folder.path).keys() == {"config.toml", ".lock"}
+
+
+def test_a_folder_that_cannot_be_written_is_said(folder):
+    with watched_disk(fail_at(0, errno.EROFS)), pytest.raises(MissingResourceError, match=r"Read-only file"):  # noqa: SIM117
+        with folder.locked():
+            pass
+
+
+def test_a_file_system_without_locks_is_no_error(folder, monkeypatch):
+    def no_locks(*args: object) -> None:
+        raise OSError(errno.ENOTSUP, "not supported")
+
+    monkeypatch.setattr("cnnlab.runs.folder.fcntl.flock", no_locks)
+    with folder.locked():
+        pass
+    monkeypatch.setattr("cnnlab.runs.folder.fcntl", None)
+    with folder.locked():
+        pass
