@@ -10,14 +10,14 @@ from cnnlab.runs import load_weights, save_weights
 @pytest.fixture
 def images():
     generator = torch.Generator().manual_seed(3)
-    return torch.randint(0, 256, (60, 1, 28, 28), dtype=torch.uint8, generator=generator)
+    return torch.randint(0, 256, (24, 1, 28, 28), dtype=torch.uint8, generator=generator)
 
 
 def test_probabilities_are_those_of_the_network(make_run, images):
     run = load_run(make_run().path)
     probs = predict_probs(run, images)
-    assert probs.shape == (60, 10) and probs.dtype == torch.float32
-    torch.testing.assert_close(probs.sum(1), torch.ones(60))
+    assert probs.shape == (24, 10) and probs.dtype == torch.float32
+    torch.testing.assert_close(probs.sum(1), torch.ones(24))
     with torch.random.fork_rng():
         torch.manual_seed(0)
         model = create_model("convnet_mnist").eval()
@@ -27,7 +27,7 @@ def test_probabilities_are_those_of_the_network(make_run, images):
 
 
 @pytest.mark.parametrize("network", ["convnet_mnist", "lenet5", "resnet20"])
-@pytest.mark.parametrize("batch_size", [1, 7, 59, 1_000])
+@pytest.mark.parametrize("batch_size", [1, 7, 1_000])
 def test_the_batch_split_changes_nothing(make_run, images, network, batch_size):
     run = load_run(make_run(network).path)
     whole = predict_probs(run, images)
