@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from cnnlab.data import cifar10
-from cnnlab.data.locate import Places
+from cnnlab.data.sources import cifar10
+from cnnlab.data.sources.locate import Places
 from cnnlab.errors import DataError, MissingResourceError
 
 NUM = 3  # records in a batch of these tests

@@ -11,7 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
-from cnnlab.data.decode import decode_image, is_grey_file
+from cnnlab.data.images.decode import decode_image, is_grey_file
 from cnnlab.errors import DataError
 
 RNG = np.random.default_rng(0)

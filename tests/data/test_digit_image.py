@@ -5,8 +5,8 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from cnnlab.data import Dataset, load_data
-from cnnlab.data.digit_image import centre_digit
-from cnnlab.data.resize import resize_image
+from cnnlab.data.images.digit_image import centre_digit
+from cnnlab.data.images.resize import resize_image
 from cnnlab.errors import DataError
 
 RNG = np.random.default_rng(0)

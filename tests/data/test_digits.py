@@ -4,7 +4,8 @@ import pytest
 import torch
 from sklearn.datasets import load_digits
 
-from cnnlab.data import digits, load_data
+from cnnlab.data import load_data
+from cnnlab.data.sources import digits
 from cnnlab.errors import MissingResourceError
 
 

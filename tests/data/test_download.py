@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from cnnlab.data import download, locate
-from cnnlab.data.download import DownloadFailedError, download_file
-from cnnlab.data.locate import FileSet, Places, PublishedFile, obtain_files
+from cnnlab.data.sources import download, locate
+from cnnlab.data.sources.download import DownloadFailedError, download_file
+from cnnlab.data.sources.locate import Places, obtain_files
+from cnnlab.data.sources.published import FileSet, PublishedFile
 from cnnlab.errors import MissingResourceError
 
 CONTENT = bytes(range(256)) * 1024  # 256 KiB

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from cnnlab.data.folder import Folder, scan_folder, split_folder
+from cnnlab.data.sources.folder import Folder, scan_folder, split_folder
 from cnnlab.errors import ConfigError, DataError
 
 

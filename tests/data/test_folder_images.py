@@ -6,9 +6,10 @@ import pytest
 import torch
 from PIL import Image
 
-from cnnlab.data import Dataset, folder_images, image_cache, load_data
-from cnnlab.data.decode import decode_image
-from cnnlab.data.resize import resize_image
+from cnnlab.data import Dataset, load_data
+from cnnlab.data.images.decode import decode_image
+from cnnlab.data.images.resize import resize_image
+from cnnlab.data.sources import folder_images, image_cache
 from cnnlab.errors import DataError, MissingResourceError
 
 COLOURS = {"blue": (20, 40, 220), "green": (30, 200, 60), "red": (210, 30, 30)}

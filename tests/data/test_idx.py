@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from cnnlab.data.idx import read_idx_images, read_idx_labels
+from cnnlab.data.sources.idx import read_idx_images, read_idx_labels
 from cnnlab.errors import DataError
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (7, 4, 4), dtype=np.uint8)

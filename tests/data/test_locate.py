@@ -2,15 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from cnnlab.data.locate import (
-    FileSet,
-    Places,
-    PublishedFile,
-    cache_folder,
-    data_roots,
-    find_files,
-    obtain_files,
-)
+from cnnlab.data.sources.locate import Places, cache_folder, data_roots, find_files, obtain_files
+from cnnlab.data.sources.published import FileSet, PublishedFile
 from cnnlab.errors import MissingResourceError
 
 FILES = tuple(PublishedFile(name, 1, "", "", ()) for name in ("a.gz", "b.gz"))

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from cnnlab.data import load_data
-from cnnlab.data.locate import Places, find_files
-from cnnlab.data.mnist import FASHION_MNIST, MNIST, read_mnist
+from cnnlab.data.sources.locate import Places, find_files
+from cnnlab.data.sources.mnist import FASHION_MNIST, MNIST, read_mnist
 from cnnlab.errors import DataError, MissingResourceError
 
 STEMS = {"train": "train", "test": "t10k"}

@@ -3,7 +3,7 @@ import pytest
 import torch
 from PIL import Image
 
-from cnnlab.data.resize import resize_image, resize_images, to_channels
+from cnnlab.data.images.resize import resize_image, resize_images, to_channels
 
 
 def image(height: int, width: int, channels: int = 3, seed: int = 0) -> torch.Tensor:

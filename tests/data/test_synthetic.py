@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from cnnlab.data import load_data
-from cnnlab.data.synthetic import parse_shape
+from cnnlab.data.sources.synthetic import parse_shape
 from cnnlab.errors import ConfigError
 
 

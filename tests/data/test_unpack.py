@@ -4,7 +4,7 @@ import tracemalloc
 
 import pytest
 
-from cnnlab.data.unpack import PackedFile
+from cnnlab.data.sources.unpack import PackedFile
 from cnnlab.errors import DataError
 
 CONTENT = bytes(range(256)) * 40

@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from cnnlab.data import cifar10, digits, mnist
-from cnnlab.data.locate import FileSet, data_roots, find_files
+from cnnlab.data.sources import cifar10, digits, mnist
+from cnnlab.data.sources.locate import data_roots, find_files
+from cnnlab.data.sources.published import FileSet
 
 
 @dataclass(frozen=True)

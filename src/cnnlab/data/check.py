@@ -16,13 +16,14 @@ from pathlib import Path
 
 import numpy as np
 
-from cnnlab.data import synthetic
 from cnnlab.data.catalogue import DATASETS
-from cnnlab.data.decode import decode_image
-from cnnlab.data.folder import FolderFile, scan_folder
+from cnnlab.data.images.decode import decode_image
 from cnnlab.data.load import folder_named, read_part
-from cnnlab.data.locate import FileSet, Places, data_roots, find_files
-from cnnlab.data.unpack import PackedFile
+from cnnlab.data.sources import synthetic
+from cnnlab.data.sources.folder import FolderFile, scan_folder
+from cnnlab.data.sources.locate import Places, data_roots, find_files
+from cnnlab.data.sources.published import FileSet
+from cnnlab.data.sources.unpack import PackedFile
 from cnnlab.errors import DataError
 
 _CHUNK = 256

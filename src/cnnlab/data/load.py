@@ -6,12 +6,12 @@ from pathlib import Path
 
 from torch import Tensor
 
-from cnnlab.data import cifar10, digits, mnist, synthetic
 from cnnlab.data.catalogue import DATASETS
 from cnnlab.data.dataset import Dataset, make_dataset
-from cnnlab.data.folder_images import load_folder
-from cnnlab.data.locate import OnDamage, Places, data_roots
-from cnnlab.data.resize import resize_images, to_channels
+from cnnlab.data.images.resize import resize_images, to_channels
+from cnnlab.data.sources import cifar10, digits, mnist, synthetic
+from cnnlab.data.sources.folder_images import load_folder
+from cnnlab.data.sources.locate import OnDamage, Places, data_roots
 from cnnlab.data.splits import check_val_size, seeded_keys, stratified_cut
 from cnnlab.errors import ConfigError, MissingResourceError, did_you_mean
 

@@ -5,7 +5,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from cnnlab.data.decode import SUFFIXES
+from cnnlab.data.images.decode import SUFFIXES
 from cnnlab.errors import MissingResourceError
 
 

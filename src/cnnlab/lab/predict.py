@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 
 from cnnlab import machine
-from cnnlab.data.decode import decode_image
-from cnnlab.data.digit_image import centre_digit
-from cnnlab.data.resize import resize_image
+from cnnlab.data.images.decode import decode_image
+from cnnlab.data.images.digit_image import centre_digit
+from cnnlab.data.images.resize import resize_image
 from cnnlab.errors import ConfigError, DataError
 from cnnlab.evaluation import Run, load_run, predict_probs
 from cnnlab.lab.image_files import find_images

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from cnnlab.data.resize import resize_image, to_channels
+from cnnlab.data.images.resize import resize_image, to_channels
 from cnnlab.errors import DataError
 
 LEAST_CONTRAST = 20

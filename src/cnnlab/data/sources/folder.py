@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from cnnlab.data.decode import SUFFIXES
+from cnnlab.data.images.decode import SUFFIXES
 from cnnlab.data.splits import check_val_size, named_keys, stratified_cut
 from cnnlab.errors import ConfigError, DataError
 

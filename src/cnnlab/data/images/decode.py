@@ -20,7 +20,7 @@ from PIL import (
 )
 from torch import Tensor
 
-from cnnlab.data.resize import to_channels
+from cnnlab.data.images.resize import to_channels
 from cnnlab.errors import DataError
 
 MAX_PIXELS = 2**26

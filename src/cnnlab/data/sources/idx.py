@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cnnlab.data.unpack import PackedFile
+from cnnlab.data.sources.unpack import PackedFile
 from cnnlab.errors import DataError
 
 _UNSIGNED_BYTE = 0x08

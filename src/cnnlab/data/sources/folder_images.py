@@ -13,11 +13,11 @@ import torch
 from torch import Tensor
 
 from cnnlab.data.dataset import Dataset, make_dataset
-from cnnlab.data.decode import decode_image, is_grey_file
-from cnnlab.data.folder import Folder, FolderFile, scan_folder, split_folder
-from cnnlab.data.image_cache import read_image_cache, write_image_cache
-from cnnlab.data.locate import CACHE_VARIABLE, cache_folder
-from cnnlab.data.resize import resize_image
+from cnnlab.data.images.decode import decode_image, is_grey_file
+from cnnlab.data.images.resize import resize_image
+from cnnlab.data.sources.folder import Folder, FolderFile, scan_folder, split_folder
+from cnnlab.data.sources.image_cache import read_image_cache, write_image_cache
+from cnnlab.data.sources.locate import CACHE_VARIABLE, cache_folder
 from cnnlab.errors import DataError, MissingResourceError
 
 DEFAULT_IMAGE_SIZE = 64

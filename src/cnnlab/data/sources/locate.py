@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pooch
 
+from cnnlab.data.sources.published import FileSet, PublishedFile
 from cnnlab.errors import DataError, MissingResourceError
 
 DATA_ROOT_VARIABLE = "CNNLAB_DATA_ROOT"
@@ -16,43 +17,6 @@ CACHE_VARIABLE = "CNNLAB_CACHE"
 
 OnDamage = Callable[[Path, DataError], None]
 """Told of a damaged file and what is wrong with it."""
-
-
-@dataclass(frozen=True)
-class PublishedFile:
-    """A file as its authors published it.
-
-    Attributes:
-        name: its file name.
-        size: in bytes.
-        sha256: of the file.
-        sha256_unpacked: of its content once unpacked; empty for an archive.
-        mirrors: addresses that serve it.
-    """
-
-    name: str
-    size: int
-    sha256: str
-    sha256_unpacked: str
-    mirrors: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class FileSet:
-    """Files of one data set that lie together.
-
-    Attributes:
-        dataset: the name users know it by.
-        folders: where they may lie, relative to a data root; a download goes into the first.
-        has_own_names: no other data set uses these file names, so that they may also lie in the root
-            itself. Else they are taken from there only if their content is the published one.
-        files: by name.
-    """
-
-    dataset: str
-    folders: tuple[str, ...]
-    has_own_names: bool
-    files: tuple[PublishedFile, ...]
 
 
 @dataclass(frozen=True)
@@ -118,7 +82,7 @@ def obtain_files(file_set: FileSet, names: Sequence[str], places: Places) -> dic
     if not places.download:
         raise missing_error(file_set, missing, folder, "and downloading is off")
     # requests takes a while to import
-    from cnnlab.data.download import DownloadFailedError, download_file
+    from cnnlab.data.sources.download import DownloadFailedError, download_file
 
     for position, file in enumerate(missing):
         try:

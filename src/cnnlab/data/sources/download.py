@@ -17,7 +17,7 @@ import pooch
 import requests
 import urllib3
 
-from cnnlab.data.locate import PublishedFile
+from cnnlab.data.sources.published import PublishedFile
 from cnnlab.errors import MissingResourceError
 
 try:

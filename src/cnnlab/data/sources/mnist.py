@@ -9,8 +9,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from cnnlab.data.idx import read_idx_images, read_idx_labels
-from cnnlab.data.locate import FileSet, OnDamage, Places, PublishedFile, obtain_files
+from cnnlab.data.sources.idx import read_idx_images, read_idx_labels
+from cnnlab.data.sources.locate import OnDamage, Places, obtain_files
+from cnnlab.data.sources.published import FileSet, PublishedFile
 from cnnlab.errors import DataError
 
 IMAGE_SIZE = 28

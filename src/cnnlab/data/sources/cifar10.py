@@ -14,8 +14,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cnnlab.data.locate import FileSet, OnDamage, Places, PublishedFile, find_files, obtain_files
-from cnnlab.data.unpack import PackedFile
+from cnnlab.data.sources.locate import OnDamage, Places, find_files, obtain_files
+from cnnlab.data.sources.published import FileSet, PublishedFile
+from cnnlab.data.sources.unpack import PackedFile
 from cnnlab.errors import DataError
 
 IMAGE_SIZE = 32
