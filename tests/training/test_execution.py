@@ -1,0 +1,74 @@
+import pytest
+import torch
+
+from cnnlab import machine
+from cnnlab.errors import MissingResourceError
+from cnnlab.training import choose_execution
+from cnnlab.training.execution import Execution
+from tiny_training import plain_config
+
+AMX, AVX, OLD = frozenset({"amx_bf16"}), frozenset({"avx512_bf16"}), frozenset({"avx2", "avx512f"})
+
+
+@pytest.fixture
+def no_gpu(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+
+
+@pytest.mark.parametrize(("flags", "precision"), [(AMX, "bf16"), (AVX, "bf16"), (OLD, "float32")])
+def test_auto_asks_the_processor(monkeypatch, no_gpu, flags, precision):
+    monkeypatch.setattr(machine, "cpu_flags", lambda: flags)
+    chosen = choose_execution(plain_config(precision="auto", device="auto"))
+    assert (chosen.device, chosen.precision) == ("cpu", precision)
+
+
+@pytest.mark.parametrize("precision", ["float32", "bf16"])
+@pytest.mark.parametrize("flags", [AMX, OLD])
+def test_a_precision_asked_for_is_taken(monkeypatch, no_gpu, flags, precision):
+    monkeypatch.setattr(machine, "cpu_flags", lambda: flags)
+    assert choose_execution(plain_config(precision=precision)).precision == precision
+
+
+def test_threads(monkeypatch, no_gpu):
+    assert choose_execution(plain_config(threads=2)).threads == 2
+    assert torch.get_num_threads() == 2
+    monkeypatch.setattr(machine, "default_threads", lambda: 1)
+    assert choose_execution(plain_config(threads=None)).threads == 1
+    assert torch.get_num_threads() == 1
+
+
+@pytest.mark.usefixtures("no_gpu")
+def test_no_gpu():
+    with pytest.raises(MissingResourceError, match=r"torch finds no GPU here\. Use --device cpu"):
+        choose_execution(plain_config(device="cuda"))
+
+
+@pytest.mark.parametrize(("fast", "precision"), [(True, "bf16"), (False, "float32")])
+def test_a_gpu_is_taken_if_there_is_one(monkeypatch, fast, precision):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: fast)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "A GPU")
+    chosen = choose_execution(plain_config(device="auto", precision="auto"))
+    assert (chosen.device, chosen.precision, chosen.hardware) == ("cuda", precision, "A GPU")
+    assert choose_execution(plain_config(device="cpu")).device == "cpu"
+
+
+def test_what_it_says_of_itself():
+    one = Execution("cpu", "float32", 1, "A processor", "2.13.0")
+    two = Execution("cpu", "bf16", 2, "A processor", "2.13.0")
+    gpu = Execution("cuda", "bf16", 2, "A GPU", "2.13.0")
+    assert [one.summary, two.summary, gpu.summary] == ["float32, 1 thread", "bf16, 2 threads", "bf16, GPU"]
+    assert Execution(**one.as_dict()) == one
+
+
+def test_it_records_torch_and_the_processor(no_gpu):
+    chosen = choose_execution(plain_config())
+    assert chosen.torch == torch.__version__
+    assert chosen.hardware == machine.cpu_name()
+
+
+def test_autocast_only_where_bf16_is_chosen():
+    layer, images = torch.nn.Linear(3, 3), torch.randn(2, 3)
+    for precision, dtype in (("float32", torch.float32), ("bf16", torch.bfloat16)):
+        with choose_execution(plain_config(precision=precision, device="cpu")).autocast():
+            assert layer(images).dtype == dtype

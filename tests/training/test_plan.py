@@ -1,0 +1,33 @@
+import pytest
+
+from cnnlab.training.plan import Plan, make_plan
+from tiny_training import plain_config
+
+
+@pytest.mark.parametrize(
+    ("changes", "num_images", "plan"),
+    [
+        # 1,000 images in batches of 128: 7 whole batches, 104 images left out of each epoch
+        ({"train__epochs": 3, "train__batch_size": 128}, 1000, Plan(128, 7, 21, 7, 5)),
+        ({"train__epochs": 0.5, "train__batch_size": 128}, 1000, Plan(128, 7, 4, 7, 5)),
+        ({"train__epochs": 0.001, "train__batch_size": 128}, 1000, Plan(128, 7, 1, 7, 5)),
+        ({"train__steps": 5, "train__batch_size": 128}, 1000, Plan(128, 7, 5, 7, 5)),
+        ({"train__steps": 5, "train__batch_size": 1000}, 1000, Plan(1000, 1, 5, 1, 5)),
+        ({"train__steps": 5, "train__batch_size": 5000}, 1000, Plan(1000, 1, 5, 1, 5)),
+        ({"train__steps": 5, "train__batch_size": 1}, 1, Plan(1, 1, 5, 1, 5)),
+        ({"train__steps": 5, "train__val_every": 3}, 1000, Plan(16, 62, 5, 3, 5)),
+    ],
+)
+def test_lengths(changes, num_images, plan):
+    assert make_plan(plain_config(train__val_every=None).with_changes(dotted(changes)), num_images) == plan
+
+
+def dotted(changes):
+    return {name.replace("__", "."): value for name, value in changes.items()}
+
+
+def test_when_it_looks_up():
+    plan = Plan(batch_size=10, steps_per_epoch=4, num_steps=11, val_every=3, log_every=5)
+    assert [step for step in range(1, 12) if plan.is_val_step(step)] == [3, 6, 9, 11]
+    assert [step for step in range(1, 12) if plan.is_log_step(step)] == [5, 10, 11]
+    assert [plan.epoch_of(step) for step in range(11)] == [0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2]

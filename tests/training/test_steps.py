@@ -1,0 +1,216 @@
+import pytest
+import torch
+from torch import nn
+
+from cnnlab.config import RunConfig
+from cnnlab.data import channel_stats, normalise
+from cnnlab.training.execution import Execution, choose_execution
+from cnnlab.training.optimizers import build_optimizer
+from cnnlab.training.plan import make_plan
+from cnnlab.training.steps import TrainingBatches, train_step, validate
+from tiny_training import plain_config, tiny_config, tiny_images, tiny_net
+
+FLOAT32 = Execution("cpu", "float32", 1, "", "")
+BF16 = Execution("cpu", "bf16", 1, "", "")
+
+
+def batches_of(config: RunConfig, num_images: int = 72) -> TrainingBatches:
+    train = tiny_images("train", num_images)
+    return TrainingBatches(train, config, make_plan(config, num_images), FLOAT32)
+
+
+# --- batches --------------------------------------------------------------------------------------------
+
+
+def test_a_batch_is_a_function_of_seed_and_step():
+    forward, backward = batches_of(tiny_config()), batches_of(tiny_config())
+    expected = [forward[step] for step in range(13)]
+    for step in (12, 0, 5, 5, 4, 11, 1):
+        images, labels = backward[step]
+        assert torch.equal(images, expected[step][0])
+        assert torch.equal(labels, expected[step][1])
+
+
+def test_another_seed_gives_other_batches():
+    one, other = batches_of(tiny_config()), batches_of(tiny_config(seed=1))
+    assert not torch.equal(one[0][0], other[0][0])
+    one, other = batches_of(plain_config()), batches_of(plain_config(seed=1))
+    assert not torch.equal(one[0][0], other[0][0])
+
+
+def test_augmentation_differs_between_steps_of_the_same_images():
+    config = tiny_config(train__batch_size=72)  # one batch per epoch: the same images in another order
+    batches = batches_of(config)
+    sums = [sorted(image.sum().item() for image in batches[step][0]) for step in (0, 1)]
+    assert sums[0] != sums[1]
+    plain = batches_of(plain_config(train__batch_size=72))
+    first, second = (sorted(image.sum().item() for image in plain[step][0]) for step in (0, 1))
+    assert first == pytest.approx(second, abs=1e-3)
+
+
+def test_an_epoch_shows_each_image_at_most_once_and_each_epoch_leaves_out_others():
+    train = tiny_images("train")
+    batches = batches_of(plain_config())  # 4 batches of 16 out of 72
+    left_out = []
+    for epoch in range(3):
+        seen = torch.cat([batches[4 * epoch + step][0] for step in range(4)])
+        whole = normalise(train.images, batches.mean, batches.std)
+        found = [int((image == whole).flatten(1).all(1).nonzero()) for image in seen]
+        assert len(found) == len(set(found)) == 64
+        left_out.append(frozenset(range(72)) - frozenset(found))
+    assert len(set(left_out)) == 3
+
+
+def test_labels_belong_to_their_images():
+    train = tiny_images("train")
+    batches = batches_of(plain_config())
+    images, labels = batches[7]
+    whole = normalise(train.images, batches.mean, batches.std)
+    for image, label in zip(images, labels, strict=True):
+        assert train.labels[(image == whole).flatten(1).all(1).nonzero()] == label
+
+
+def test_images_come_normalised_and_channels_last():
+    batches = batches_of(plain_config(train__batch_size=72))
+    images, _ = batches[0]
+    assert (batches.mean, batches.std) == channel_stats(tiny_images("train"))
+    assert images.is_contiguous(memory_format=torch.channels_last)
+    assert images.mean().item() == pytest.approx(0, abs=1e-4)
+    assert images.std(correction=0).item() == pytest.approx(1, abs=1e-4)
+
+
+# --- one step -------------------------------------------------------------------------------------------
+
+
+class Line(nn.Module):
+    """Logits are the pixels' sums times a matrix: everything can be worked out by hand."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.dense = nn.Linear(3, 3, bias=False)
+        with torch.no_grad():
+            self.dense.weight.copy_(torch.eye(3))
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return self.dense(images.flatten(1))
+
+
+IMAGES = torch.tensor([[2.0, 0.0, 1.0], [0.0, 1.0, 3.0]]).view(2, 3, 1, 1)
+LABELS = torch.tensor([0, 1])
+
+
+def one_step(config: RunConfig, images: torch.Tensor = IMAGES) -> tuple[nn.Module, float, int]:
+    model = Line()
+    optimizer = build_optimizer(config.optim, model)
+    loss, num_correct = train_step(model, optimizer, images, LABELS, config, FLOAT32)
+    return model, loss.item(), int(num_correct)
+
+
+def plain_sgd(**changes) -> RunConfig:
+    return plain_config(optim__name="sgd", optim__momentum=0.0, optim__lr=1.0, **changes)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.3])
+def test_the_loss_and_the_update_by_hand(smoothing):
+    model, loss, num_correct = one_step(plain_sgd(train__label_smoothing=smoothing))
+    logits = IMAGES.flatten(1)
+    wanted = (1 - smoothing) * torch.eye(3)[LABELS] + smoothing / 3
+    assert loss == pytest.approx(-(wanted * logits.log_softmax(1)).sum(1).mean().item(), rel=1e-6)
+    assert num_correct == 1  # the first image's largest logit is its label's, the second's is not
+    gradient = (logits.softmax(1) - wanted).T @ logits / 2
+    torch.testing.assert_close(model.dense.weight.detach(), torch.eye(3) - gradient)
+
+
+def test_gradients_are_clipped_to_their_global_norm():
+    unclipped = one_step(plain_sgd())[0].dense.weight.detach() - torch.eye(3)
+    clipped = one_step(plain_sgd(optim__clip_norm=0.01))[0].dense.weight.detach() - torch.eye(3)
+    assert unclipped.norm() > 0.1
+    assert clipped.norm().item() == pytest.approx(0.01, rel=1e-3)
+    torch.testing.assert_close(clipped / clipped.norm(), unclipped / unclipped.norm())
+    loose = one_step(plain_sgd(optim__clip_norm=100.0))[0].dense.weight.detach() - torch.eye(3)
+    assert torch.equal(loose, unclipped)
+
+
+def test_gradients_do_not_add_up_over_steps():
+    config = plain_sgd()
+    model = Line()
+    optimizer = build_optimizer(config.optim, model)
+    for _ in range(2):
+        before = model.dense.weight.detach().clone()
+        train_step(model, optimizer, IMAGES, LABELS, config, FLOAT32)
+    fresh = Line()
+    fresh.dense.weight.data = before.clone()
+    train_step(fresh, build_optimizer(config.optim, fresh), IMAGES, LABELS, config, FLOAT32)
+    assert torch.equal(fresh.dense.weight, model.dense.weight)
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_a_loss_that_is_not_finite_updates_nothing(bad):
+    config = tiny_config()
+    model = Line()
+    optimizer = build_optimizer(config.optim, model)
+    train_step(model, optimizer, IMAGES, LABELS, config, FLOAT32)
+    before = model.dense.weight.detach().clone()
+    moments = {name: value.clone() for name, value in optimizer.state[model.dense.weight].items()}
+    loss, _ = train_step(model, optimizer, IMAGES * bad, LABELS, config, FLOAT32)
+    assert not loss.isfinite()
+    assert torch.equal(model.dense.weight, before)
+    for name, value in optimizer.state[model.dense.weight].items():
+        assert torch.equal(value, moments[name])
+
+
+def test_bf16_computes_in_bf16_and_keeps_float32_weights():
+    torch.manual_seed(0)
+    model = tiny_net(dropout=0.0)
+    twin = tiny_net(dropout=0.0)
+    twin.load_state_dict(model.state_dict())
+    config = plain_config()
+    images, labels = batches_of(config)[0]
+    seen = []
+    handle = twin.features.conv2.register_forward_hook(
+        lambda module, inputs, output: seen.append(output.dtype)
+    )
+    exact, _ = train_step(model, build_optimizer(config.optim, model), images, labels, config, FLOAT32)
+    rough, _ = train_step(twin, build_optimizer(config.optim, twin), images, labels, config, BF16)
+    handle.remove()
+    assert seen == [torch.bfloat16]
+    assert {parameter.dtype for parameter in twin.parameters()} == {torch.float32}
+    assert rough.dtype == torch.float32
+    assert rough.item() == pytest.approx(exact.item(), rel=0.02)
+    assert rough.item() != exact.item()
+
+
+# --- validation -----------------------------------------------------------------------------------------
+
+
+def test_validation_by_hand_over_several_batches(monkeypatch):
+    monkeypatch.setattr("cnnlab.training.steps.EVAL_BATCH_SIZE", 16)  # 40 = 16 + 16 + 8
+    torch.manual_seed(0)
+    model, val = tiny_net(), tiny_images("val", 40)
+    mean, std = channel_stats(val)
+    tally = validate(model, val, FLOAT32, mean=mean, std=std)
+    assert model.training
+    model.eval()
+    with torch.no_grad():
+        logits = model(normalise(val.images, mean, std))
+    assert tally.mean_loss == pytest.approx(nn.functional.cross_entropy(logits, val.labels).item(), rel=1e-5)
+    assert tally.top1 == (logits.argmax(1) == val.labels).double().mean().item()
+    assert tally.num_images == 40
+    validate(model, val, FLOAT32, mean=mean, std=std)
+    assert not model.training
+
+
+def test_validation_changes_nothing():
+    model, val = tiny_net(), tiny_images("val", 40)
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    validate(model, val, FLOAT32, mean=(0.5,), std=(0.2,))
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+    assert all(parameter.grad is None for parameter in model.parameters())
+
+
+def test_validation_is_in_the_precision_of_training():
+    model, val = tiny_net(), tiny_images("val", 40)
+    exact = validate(model, val, FLOAT32, mean=(0.5,), std=(0.2,)).mean_loss
+    rough = validate(model, val, choose_execution(plain_config(precision="bf16")), mean=(0.5,), std=(0.2,))
+    assert rough.mean_loss == pytest.approx(exact, rel=0.02)
+    assert rough.mean_loss != exact
