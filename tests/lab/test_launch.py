@@ -98,6 +98,20 @@ def test_a_signal_is_passed_on_and_waited_for(tmp_path, pretend, number, exit_co
     assert [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)] == handlers
 
 
+def test_a_signal_before_the_process_runs_stops_it(tmp_path, pretend, monkeypatch):
+    pretend("exec sleep 60")
+    start = module.subprocess.Popen
+
+    def start_late(*args, **kwargs):
+        os.kill(os.getpid(), signal.SIGINT)
+        return start(*args, **kwargs)
+
+    monkeypatch.setattr(module.subprocess, "Popen", start_late)
+    with pytest.raises(StoppedError) as error:
+        launch_process(CONFIG, tmp_path, None)
+    assert error.value.exit_code == 130
+
+
 def test_a_thread_can_launch_too(tmp_path, pretend):
     pretend(f"echo {tmp_path}/run")
     found = []

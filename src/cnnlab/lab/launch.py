@@ -5,8 +5,6 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import Protocol
@@ -55,13 +53,14 @@ def _run(arguments: list[str], *, what: str) -> Path:
     """Run `cnnlab`, and return the run folder that it prints."""
     command = [sys.executable, "-m", "cnnlab", *arguments]
     with (
+        _Signals() as signals,
         subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process,
-        _passing_on(process) as received,
     ):
+        signals.pass_on_to(process)
         printed = process.communicate()[0].splitlines()
     code = process.returncode
-    if received or code == 130 or (code == 0 and not printed):
-        exit_code = 130 if code == 130 or signal.SIGINT in received else 0
+    if signals.received or code == 130 or (code == 0 and not printed):
+        exit_code = 130 if code == 130 or signal.SIGINT in signals.received else 0
         raise StoppedError(f"{what}: stopped. {GO_ON}", exit_code=exit_code)
     if code == 0:
         return Path(printed[-1])
@@ -71,26 +70,36 @@ def _run(arguments: list[str], *, what: str) -> Path:
     raise kind(f"{what}: failed with exit code {code}; the reason is given above. Finished runs are kept.")
 
 
-@contextmanager
-def _passing_on(process: subprocess.Popen[str]) -> Iterator[set[int]]:
-    """Hand signals on to the process and let it save, instead of dying before it or killing it.
+class _Signals:
+    """Hands signals on to a process and lets it save, instead of dying before it or killing it.
 
-    Yields:
-        The signals that came.
+    Attributes:
+        received: the signals that came.
     """
-    received: set[int] = set()
-    if threading.current_thread() is not threading.main_thread():  # Python allows handlers only there
-        yield received
-        return
 
-    def pass_on(number: int, frame: FrameType | None) -> None:
-        received.add(number)
+    def __init__(self) -> None:
+        self.received: set[int] = set()
+        self._process: subprocess.Popen[str] | None = None
+        self._before: dict[int, object] = {}
+
+    def __enter__(self) -> "_Signals":
+        if threading.current_thread() is threading.main_thread():  # Python allows handlers only there
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self._before[number] = signal.signal(number, self._note)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)  # pyright: ignore[reportArgumentType] # what signal() gave
+
+    def pass_on_to(self, process: subprocess.Popen[str]) -> None:
+        """Name the process; what came before is passed on now."""
+        self._process = process
+        if self.received:
+            process.terminate()
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        self.received.add(number)
         # A terminal's Ctrl-C has reached the process too, and a second SIGINT would abort its saving.
-        process.terminate()
-
-    before = {number: signal.signal(number, pass_on) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield received
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        if self._process is not None:
+            self._process.terminate()
