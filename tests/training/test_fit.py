@@ -9,6 +9,7 @@ import torch
 from cnnlab.runs import RunFolder, load_weights
 from cnnlab.training import LineProgress, SilentProgress
 from cnnlab.training.execution import Execution
+from cnnlab.training.state import Tally
 from cnnlab.training.steps import validate
 from tiny_training import outcome, plain_config, run_tiny, tiny_config, tiny_images, tiny_net
 
@@ -139,16 +140,22 @@ def test_training_figures_are_means_since_the_last_line(tmp_path):
         assert line["top1"] == pytest.approx(sum(step["top1"] for step in steps) / len(steps), rel=1e-12)
 
 
-def test_the_run_ends_with_the_best_weights_if_asked(tmp_path):
-    changes = {"optim__lr": 0.08, "schedule__name": "constant", "train__val_every": 2}
-    noisy = tiny_images("train", noise=150.0)
-    run_tiny(tmp_path / "best", plain_config(train__keep="best", **changes), train=noisy)
-    run_tiny(tmp_path / "last", plain_config(train__keep="last", **changes), train=noisy)
-    top1s = [line["top1"] for line in lines(tmp_path / "best", "val")]
-    assert top1s == [line["top1"] for line in lines(tmp_path / "last", "val")]
-    assert top1s[-1] < max(top1s)  # else this shows nothing
-    assert val_top1(tmp_path / "best") == max(top1s)
-    assert val_top1(tmp_path / "last") == top1s[-1]
+@pytest.mark.parametrize(("keep", "kept"), [("best", 1), ("last", 3)])
+@pytest.mark.parametrize("ema_decay", [None, 0.8])
+def test_the_run_ends_with_the_best_weights_if_asked(tmp_path, monkeypatch, keep, kept, ema_decay):
+    seen = []
+
+    def scripted(model, dataset, execution, **stats) -> Tally:
+        """Four validations, the second the best; the fourth is as good as that, but later."""
+        seen.append({name: value.clone() for name, value in model.state_dict().items()})
+        return Tally(1.0, [10, 30, 20, 30][len(seen) - 1], 40)
+
+    monkeypatch.setattr("cnnlab.training.loop.validate", scripted)
+    run_tiny(tmp_path / "run", plain_config(train__keep=keep, train__ema_decay=ema_decay))
+    tensors, _ = load_weights(RunFolder(tmp_path / "run").weights)
+    assert [line["top1"] for line in lines(tmp_path / "run", "val")] == [0.25, 0.75, 0.5, 0.75]
+    equal = [all(torch.equal(tensors[name], value) for name, value in state.items()) for state in seen]
+    assert equal == [number == kept for number in range(4)]
 
 
 def test_with_an_average_the_run_ends_with_the_average(tmp_path):
