@@ -56,7 +56,8 @@ def sample_predictions(
                 predicted = int(probs[index].argmax())
                 true = int(labels[index])
                 _draw_image(axes, images[index], is_right=predicted == true)
-                sure = f"{float(probs[index, predicted]):.1%} sure"
+                prob = float(probs[index, predicted])
+                sure = f"{prob:.1%} sure" if prob < 0.9995 else "> 99.9% sure"
                 _write_answer(axes, names[predicted], names[true], sure, is_right=predicted == true)
             top -= math.ceil(len(chosen) / NUM_COLUMNS) * (CELL + CAPTION)
         return to_png(figure)
