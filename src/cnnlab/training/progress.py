@@ -104,8 +104,8 @@ class BarProgress(SilentProgress):
         self._bar = Progress(
             BarColumn(bar_width=24),
             MofNCompleteColumn(),
-            TextColumn("loss {task.fields[loss]:.4f}  train {task.fields[top1]:.2%}  val {task.fields[val]}"),
-            TextColumn("{task.fields[rate]:,.0f} images/s"),
+            TextColumn("loss {task.fields[loss]}  train {task.fields[top1]}  val {task.fields[val]}"),
+            TextColumn("{task.fields[rate]} images/s"),
             TimeRemainingColumn(),
             console=self._console,
         )
@@ -113,13 +113,15 @@ class BarProgress(SilentProgress):
     def start(self, title: str, plan: Plan, *, step: int, seconds_left: float | None) -> None:
         """Say what runs, and show the bar."""
         self.message(opening_line(title, plan, step=step, seconds_left=seconds_left))
-        fields = {"loss": float("nan"), "top1": 0.0, "val": "-", "rate": 0.0}
-        self._task = self._bar.add_task("", total=plan.num_steps, completed=step, **fields)
+        self._task = self._bar.add_task(
+            "", total=plan.num_steps, completed=step, loss="-", top1="-", val="-", rate="-"
+        )
         self._bar.start()
 
     def step(self, step: int, *, loss: float, top1: float, images_per_s: float) -> None:
         """Move the bar."""
-        self._bar.update(self._task, completed=step, loss=loss, top1=top1, rate=images_per_s)
+        rate = f"{images_per_s:,.0f}"
+        self._bar.update(self._task, completed=step, loss=f"{loss:.4f}", top1=f"{top1:.2%}", rate=rate)
 
     def validate(self, step: int, *, loss: float, top1: float) -> None:
         """Show the newest validation."""
