@@ -11,7 +11,8 @@ from cnnlab.evaluation import load_predictions
 from cnnlab.lab import evaluate as evaluate_verb
 from cnnlab.lab.evaluate import evaluate
 
-module = import_module("cnnlab.lab.evaluate")  # `cnnlab.lab.evaluate` is the verb
+reading = import_module("cnnlab.lab.splits")
+scoring = import_module("cnnlab.lab.evaluate")  # `cnnlab.lab.evaluate` is the verb
 
 
 @pytest.fixture
@@ -21,7 +22,7 @@ def no_data(monkeypatch):
     def refuse(*args, **kwargs):
         raise AssertionError("data was looked at")
 
-    monkeypatch.setattr(module, "load_data", refuse)
+    monkeypatch.setattr(reading, "load_data", refuse)
 
 
 def test_the_test_split_is_scored_and_kept(run):
@@ -42,7 +43,7 @@ def test_the_test_split_is_looked_at_once(run, monkeypatch):
     def refuse(*args, **kwargs):
         raise AssertionError("data was looked at")
 
-    monkeypatch.setattr(module, "load_data", refuse)
+    monkeypatch.setattr(reading, "load_data", refuse)
     assert evaluate(str(run.path)) == first
     assert (run.path / "eval.json").read_bytes() == content
 
@@ -75,7 +76,7 @@ def test_an_interrupted_evaluation_leaves_no_scores(run, monkeypatch):
     def fail(*args):
         raise CnnlabError("no space")
 
-    monkeypatch.setattr(module, "save_predictions", fail)
+    monkeypatch.setattr(scoring, "save_predictions", fail)
     with pytest.raises(CnnlabError, match="no space"):
         evaluate(run.path)
     assert run.evaluation is None
@@ -89,11 +90,11 @@ def test_classes_are_bound_by_name(run, monkeypatch):
     real = load_data("digits", splits=["test"])["test"]
     names = tuple(reversed(real.class_names))
     turned = replace(real, labels=9 - real.labels, class_names=names)
-    monkeypatch.setattr(module, "load_data", lambda *args, **kwargs: {"test": turned})
+    monkeypatch.setattr(reading, "load_data", lambda *args, **kwargs: {"test": turned})
     assert evaluate(run.path)["confusion_matrix"] == plain["confusion_matrix"]
     (run.path / "eval.json").unlink()
     other = replace(real, class_names=(*real.class_names[:9], "nine"))
-    monkeypatch.setattr(module, "load_data", lambda *args, **kwargs: {"test": other})
+    monkeypatch.setattr(reading, "load_data", lambda *args, **kwargs: {"test": other})
     with pytest.raises(DataError, match="missing: '9'; not known to the run: 'nine'"):
         evaluate(run.path)
     assert run.evaluation is None

@@ -7,9 +7,9 @@ from typing import Any
 import torch
 
 from cnnlab import machine
-from cnnlab.data import Dataset, load_data
-from cnnlab.errors import ConfigError, RunError, did_you_mean
+from cnnlab.errors import ConfigError, did_you_mean
 from cnnlab.evaluation import Evaluation, Run, load_run, save_predictions, score
+from cnnlab.lab.splits import load_split
 from cnnlab.runs import RunFolder
 
 SPLITS = ("train", "val", "test")
@@ -59,37 +59,6 @@ def evaluate(
         save_predictions(folder, evaluation)
         folder.evaluation = evaluation.as_dict()
     return folder.evaluation or {}
-
-
-def load_split(
-    folder: RunFolder, split: str, *, root: Path | str | None, warn: Callable[[str], None] | None = None
-) -> Dataset:
-    """Read a split of the data set that a run was made for, prepared as in its training.
-
-    Raises:
-        RunError: it is a split that training saw, and it holds other images now.
-        DataError: a file is damaged.
-        MissingResourceError: the data is not on this machine.
-    """
-    data = folder.config.data
-    dataset = load_data(
-        data.name,
-        splits=[split],
-        root=root or data.root,
-        val_size=data.val_size,
-        split_seed=data.split_seed,
-        image_size=data.image_size,
-        channels=data.channels,
-        strict=data.strict,
-        warn=warn,
-    )[split]
-    seen = folder.environment.get("data", {}).get(split)
-    if seen and seen["fingerprint"] != dataset.fingerprint:
-        raise RunError(
-            f"{folder.path}: the {split} images of {data.name} are not those of the training "
-            f"({seen['num_images']} then, {len(dataset)} now). Bring them back, or train anew."
-        )
-    return dataset
 
 
 def _score(

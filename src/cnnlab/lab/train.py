@@ -1,14 +1,14 @@
 """The verbs `train` and `resume`: data in, run folder out."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from cnnlab.config import RunConfig
-from cnnlab.data import Dataset, load_data
+from cnnlab.data import Dataset
 from cnnlab.errors import GeometryError
 from cnnlab.lab.evaluate import evaluate
 from cnnlab.lab.resolve import resolve
+from cnnlab.lab.splits import load_split, load_splits
 from cnnlab.models import create_model, model_info
 from cnnlab.reporting import write_pictures
 from cnnlab.runs import RunFolder
@@ -43,7 +43,7 @@ def train(
     """
     progress = progress or LineProgress()
     config = recipe if isinstance(recipe, RunConfig) else resolve(recipe, say=progress.message, **options)
-    splits = load_config_data(config, ("train", "val"), warn=progress.message)
+    splits = load_splits(config.data, ("train", "val"), warn=progress.message)
     _check_network(config, splits["train"])
     folder = RunFolder.create(Path(out), config)
     return _fit_and_test(config, splits, folder, progress, test=test, inexact=False)
@@ -81,27 +81,9 @@ def resume(
     if folder.evaluation is not None:
         progress.message(f"{folder.path}: has finished; nothing to do.")
         return folder.path
-    splits = load_config_data(config, ("train", "val"), warn=progress.message)
+    splits = load_splits(config.data, ("train", "val"), warn=progress.message)
     running = config.with_changes({"threads": threads}, source="--threads") if threads else config
     return _fit_and_test(running, splits, folder, progress, test=test, inexact=inexact)
-
-
-def load_config_data(
-    config: RunConfig, splits: tuple[str, ...], *, warn: Callable[[str], None] | None = None
-) -> dict[str, Dataset]:
-    """Load the splits that a config describes."""
-    data = config.data
-    return load_data(
-        data.name,
-        splits=splits,
-        root=data.root,
-        val_size=data.val_size,
-        split_seed=data.split_seed,
-        image_size=data.image_size,
-        channels=data.channels,
-        strict=data.strict,
-        warn=warn,
-    )
 
 
 def _check_network(config: RunConfig, train: Dataset) -> None:
@@ -137,7 +119,7 @@ def _fit_and_test(
     fit(config, splits["train"], splits["val"], folder, progress=progress, inexact=inexact)
     if test:
         evaluation = evaluate(folder.path, root=config.data.root)
-        write_pictures(folder, load_config_data(config, ("test",))["test"])
+        write_pictures(folder, load_split(folder, "test"))
         low, high = evaluation["top1_interval"]
         progress.message(
             f"test {evaluation['top1']:.2%} ({low:.2%} to {high:.2%}, 95 %) "
