@@ -1,8 +1,10 @@
 """Write the generated parts of README.md; `--tour` also runs the tour and pastes what it prints."""
 
 import argparse
+import os
 import re
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -49,7 +51,8 @@ def with_tour(text: str) -> str:
     """Run the tour's commands one after the other in an empty folder, as a reader would."""
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "docs").symlink_to(ROOT / "docs")
-        environment: list[str] = []
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        environment: list[str] = [f'PATH="{path}"\n']
 
         def rerun(match: re.Match[str]) -> str:
             commands = match["commands"]
