@@ -5,7 +5,9 @@ matters, one of them 1x1.
 """
 
 import json
+import tempfile
 from collections import OrderedDict
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -145,6 +147,18 @@ def outcome(path: Path) -> dict[str, Any]:
         "metrics": json.dumps(metrics),
         "checkpoint": bits_of(read_checkpoint(newest)),
     }
+
+
+def whole_outcome(config: RunConfig | None = None) -> dict[str, Any]:
+    """The outcome of a run that nothing has interrupted; worked out once for each config."""
+    return _whole_outcome((config or tiny_config()).to_toml())
+
+
+@cache
+def _whole_outcome(toml: str) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory() as folder:
+        run_tiny(Path(folder, "whole"), RunConfig.from_toml(toml, source="tests"))
+        return outcome(Path(folder, "whole"))
 
 
 def bits_of(checkpoint: Checkpoint) -> dict[str, Any]:

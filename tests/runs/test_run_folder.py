@@ -1,6 +1,5 @@
 import errno
 import json
-import multiprocessing
 import re
 from datetime import datetime
 from pathlib import Path
@@ -12,6 +11,7 @@ from cnnlab.errors import ConfigError, MissingResourceError, RunError
 from cnnlab.runs import RunFolder
 from cnnlab.runs.naming import name_of_run
 from disk_faults import count, fail_at, files_under, watched_disk
+from own_process import context, start
 
 NOON = datetime(2026, 1, 2, 12, 30, 5)
 
@@ -259,15 +259,11 @@ def try_to_hold(path: Path, answers) -> None:
 
 
 def test_a_second_process_is_refused_until_the_first_is_gone_even_if_killed(folder):
-    processes = multiprocessing.get_context("forkserver")
-    processes.set_forkserver_preload(["disk_faults", "cnnlab.training"])
-    events, answers = processes.SimpleQueue(), processes.SimpleQueue()
-    first = processes.Process(target=hold, args=(folder.path, events))
-    first.start()
+    events, answers = context().SimpleQueue(), context().SimpleQueue()
+    first = start(hold, folder.path, events)
     assert events.get() == "held"
 
-    second = processes.Process(target=try_to_hold, args=(folder.path, answers))
-    second.start()
+    second = start(try_to_hold, folder.path, answers)
     expected = f"{folder.path}: another process is writing this run. Wait for it to end."
     assert answers.get() == expected
     second.join()
