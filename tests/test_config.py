@@ -272,6 +272,7 @@ WRONG = [
     ({"optim": {"beta1": 1.0}}, "optim.beta1", "1.0"),  # torch refuses it
     ({"optim": {"beta2": 1.0}}, "optim.beta2", "1.0"),
     ({"optim": {"clip_norm": 0.0}}, "optim.clip_norm", "0.0"),
+    ({"optim": {"nesterov": True, "momentum": 0.0}}, "optim", "momentum=0.0"),
     ({"schedule": {"name": "linear"}}, "schedule.name", "'linear'"),
     ({"schedule": {"milestones": 0.5}}, "schedule.milestones", "0.5"),
     ({"schedule": {"milestones": [0.5, 2]}}, "schedule.milestones.1", "2"),

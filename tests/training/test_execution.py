@@ -10,6 +10,12 @@ from tiny_training import plain_config
 AMX, AVX, OLD = frozenset({"amx_bf16"}), frozenset({"avx512_bf16"}), frozenset({"avx2", "avx512f"})
 
 
+@pytest.fixture(autouse=True)
+def cudnn_as_before(monkeypatch):
+    for flag in ("deterministic", "benchmark"):
+        monkeypatch.setattr(torch.backends.cudnn, flag, getattr(torch.backends.cudnn, flag))
+
+
 @pytest.fixture
 def no_gpu(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
@@ -46,11 +52,22 @@ def test_no_gpu():
 @pytest.mark.parametrize(("fast", "precision"), [(True, "bf16"), (False, "float32")])
 def test_a_gpu_is_taken_if_there_is_one(monkeypatch, fast, precision):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: fast)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **options: fast)
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "A GPU")
     chosen = choose_execution(plain_config(device="auto", precision="auto"))
     assert (chosen.device, chosen.precision, chosen.hardware) == ("cuda", precision, "A GPU")
     assert choose_execution(plain_config(device="cpu")).device == "cpu"
+
+
+def test_a_gpu_is_told_to_repeat_itself(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **options: True)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "A GPU")
+    monkeypatch.setattr(torch.backends.cudnn, "deterministic", False)
+    monkeypatch.setattr(torch.backends.cudnn, "benchmark", True)
+    choose_execution(plain_config(device="cuda", precision="float32"))
+    assert torch.backends.cudnn.deterministic
+    assert not torch.backends.cudnn.benchmark
 
 
 def test_what_it_says_of_itself():

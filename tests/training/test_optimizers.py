@@ -61,11 +61,6 @@ RULES: dict[str, tuple[dict[str, Any], Rule, dict[str, Any]]] = {
         sgd,
         {"momentum": 0.9, "nesterov": True},
     ),
-    "sgd, nesterov of nothing": (
-        {"name": "sgd", "momentum": 0.0, "nesterov": True},
-        sgd,
-        {"momentum": 0.0, "nesterov": False},
-    ),
     "adam": ({"name": "adam"}, adam, {"decoupled": False}),
     "adamw": ({"name": "adamw"}, adam, {"decoupled": True}),
     "adadelta": ({"name": "adadelta"}, adadelta, {}),
