@@ -148,7 +148,7 @@ def test_models_show(run_cli):
     assert values["parameters"] == sum(layer["parameters"] for layer in values["layers"]) == 4_412_810
     text = run_cli("models", "show", "alexnet_mnist5").out
     assert "[N, 28, 28, 64]" in text and "4,412,810" in text
-    wide = json.loads(run_cli("models", "show", "alexnet_mnist3", "--set", "dense_width=1024", "--json").out)
+    wide = json.loads(run_cli("models", "show", "alexnet_mnist3", "--set", "dense2=1024", "--json").out)
     assert wide["parameters"] == 5_624_842
 
 

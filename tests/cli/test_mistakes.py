@@ -39,6 +39,8 @@ def expect_one_line(result, code: int, *parts: str) -> None:
         (["train", "lenet5", "--data", "digits", "--set", "data.val_size=5000"], ["val_size", "5000"]),
         (["train", "lenet5", "--epochs", "2", "--steps", "5"], ["epochs", "steps"]),
         (["train", "missing.toml"], ["missing.toml"]),
+        (["train", "resnet20", "--data", "digits", "--batch-size", "1"], ["batch_size", "2 images"]),
+        (["train", "lenet5", "--set", "optim.momentum=0"], ["nesterov", "momentum"]),
         (["train"], ["NAME"]),
         (["trian", "lenet5"], ["trian"]),
         (["compare", "lenet5", "lenet5"], ["lenet5", "twice"]),
@@ -151,6 +153,35 @@ def test_full_disk(run_cli, tmp_path, monkeypatch, tiny):
     expect_one_line(
         run_cli("train", "convnet_mnist", *tiny, "--out", tmp_path), MISSING, "disk is full", "MB"
     )
+
+
+def test_strict_refuses_an_unreadable_image(run_cli, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("cat", "dog"):
+        (tmp_path / "pets" / name).mkdir(parents=True)
+        for index in range(12):
+            Image.new("RGB", (40, 40), (index, 9, len(name))).save(tmp_path / "pets" / name / f"{index}.png")
+    (tmp_path / "pets" / "cat" / "broken.png").write_bytes(b"not an image")
+    arguments = ["train", "convnet_mnist", "--data", "pets", "--steps", "2", "--threads", "1", "--no-test"]
+    lenient = run_cli(*arguments)
+    assert lenient.code == 0 and "broken.png" in lenient.err
+    expect_one_line(run_cli(*arguments, "--strict"), BAD_INPUT, "broken.png")
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "part"),
+    [
+        (MemoryError("cannot allocate"), MISSING, "out of memory"),
+        (PermissionError(13, "Permission denied", "/x/runs"), MISSING, "/x/runs: Permission denied"),
+        (RuntimeError("two\nlines"), 70, "fault of cnnlab itself: RuntimeError: two lines"),
+    ],
+)
+def test_what_nobody_foresaw_is_one_line_too(run_cli, monkeypatch, error, code, part):
+    def fail(*args, **kwargs):
+        raise error
+
+    monkeypatch.setattr("cnnlab.lab.train", fail)
+    expect_one_line(run_cli("train", "lenet5"), code, part)
 
 
 def test_debug_shows_the_traceback(tmp_path, monkeypatch):

@@ -10,6 +10,7 @@ from cnnlab.errors import CnnlabError, ConfigError, DataError, RunError
 from cnnlab.evaluation import load_predictions
 from cnnlab.lab import evaluate as evaluate_verb
 from cnnlab.lab.evaluate import evaluate
+from cnnlab.reporting import write_curves, write_samples
 
 reading = import_module("cnnlab.lab.splits")
 scoring = import_module("cnnlab.lab.evaluate")  # `cnnlab.lab.evaluate` is the verb
@@ -48,6 +49,30 @@ def test_the_test_split_is_looked_at_once(run, monkeypatch):
     assert (run.path / "eval.json").read_bytes() == content
 
 
+def test_pictures_are_drawn_with_the_score(run):
+    evaluate(run.path)
+    kept = {name: (run.path / name).read_bytes() for name in ("curves.png", "predictions.png")}
+    test = load_data("digits", splits=["test"])["test"]
+    write_curves(run)  # here the score is read from eval.json
+    write_samples(run, test)
+    assert {name: (run.path / name).read_bytes() for name in kept} == kept
+
+
+@pytest.mark.parametrize("step", ["save_predictions", "write_samples", "write_curves"])
+def test_where_eval_json_is_the_rest_is(run, monkeypatch, step):
+    def fail(*args, **kwargs):
+        raise CnnlabError("no space")
+
+    monkeypatch.setattr(scoring, step, fail)
+    with pytest.raises(CnnlabError, match="no space"):
+        evaluate(run.path)
+    assert run.evaluation is None
+    monkeypatch.undo()
+    assert evaluate(run.path)["num_images"] == 360
+    files = {path.name for path in run.path.iterdir()}
+    assert files >= {"eval.json", "predictions.safetensors", "predictions.png", "curves.png"}
+
+
 def test_kept_scores_are_the_answer_even_if_they_are_strange(run, no_data):
     run.evaluation = {"top1": 0.125}
     assert evaluate(run.path) == {"top1": 0.125}
@@ -70,18 +95,6 @@ def test_val_images_that_changed_since_are_refused(run):
     (run.path / "config.toml").write_bytes(run.config.with_changes({"data.split_seed": 1}).to_toml().encode())
     with pytest.raises(RunError, match="val images of digits are not those of the training"):
         evaluate(run.path, split="val")
-
-
-def test_an_interrupted_evaluation_leaves_no_scores(run, monkeypatch):
-    def fail(*args):
-        raise CnnlabError("no space")
-
-    monkeypatch.setattr(scoring, "save_predictions", fail)
-    with pytest.raises(CnnlabError, match="no space"):
-        evaluate(run.path)
-    assert run.evaluation is None
-    monkeypatch.undo()
-    assert evaluate(run.path)["num_images"] == 360
 
 
 def test_classes_are_bound_by_name(run, monkeypatch):

@@ -1,3 +1,5 @@
+import re
+
 import pytest
 
 from cnnlab.config import AugmentConfig
@@ -39,9 +41,23 @@ def test_steps_replace_epochs():
     assert (config.train.steps, config.train.epochs) == (9, None)
 
 
-def test_a_folder_comes_in_the_size_of_the_network():
-    assert resolve("resnet20", data="./pictures").data.image_size == 32
-    assert resolve("resnet20", data="./pictures", changes={"data.image_size": 48}).data.image_size == 48
+def test_a_folder_comes_in_the_size_of_the_network_and_is_named_in_full(tmp_path, monkeypatch):
+    (tmp_path / "pictures").mkdir()
+    monkeypatch.chdir(tmp_path)
+    for name in ("./pictures", "pictures", str(tmp_path / "pictures")):
+        data = resolve("resnet20", data=name).data
+        assert (data.name, data.image_size) == (str(tmp_path / "pictures"), 32)
+    assert resolve("resnet20", data="pictures", changes={"data.image_size": 48}).data.image_size == 48
+
+
+def test_a_complete_config_takes_options_too():
+    config = load_recipe("lenet5")
+    assert resolve(config) == config
+    assert resolve(config, seed=3, changes={"optim.lr": 0.5}) == config.with_changes(
+        {"seed": 3, "optim.lr": 0.5}
+    )
+    with pytest.raises(ConfigError, match="nonsense"):
+        resolve(config, nonsense=3)
 
 
 def test_a_file(tmp_path):
@@ -64,6 +80,9 @@ def test_recipe_headers_say_what_is_needed(name):
     header = [line for line in recipe_text(name).splitlines() if line.startswith("#")]
     text = "\n".join(header)
     assert all(f"# {part}" in text for part in ("Source:", "Run:", "Expect:"))
+    expected = text.split("# Expect:")[1].split("\n#\n")[0]
+    assert re.search(r"\d %|no figure", expected), "says no accuracy"
+    assert re.search(r"\d (s|min|hours|days)\b", expected), "says no cost"
     command = next(line for line in header if line.startswith("# Run:")).split()
     data = command[command.index("--data") + 1] if "--data" in command else None
     assert resolve(command[4], data=data) == load_recipe(name)

@@ -18,7 +18,7 @@ from cnnlab.models import create_model, layer_table, model_info
         # 640 + 73,856 + 295,168 + (4,096 + 1) * 1,024 + 1,025 * 256 + 2,570
         ("alexnet_mnist3", {}, 4_829_962),
         # the same, then 1,025 * 1,024 + 10,250
-        ("alexnet_mnist3", {"dense_width": 1024}, 5_624_842),
+        ("alexnet_mnist3", {"dense2": 1024}, 5_624_842),
         # 640 + 73,856 + 295,168 + 590,080 + 295,040 + (2,048 + 1) * 1,024 + 1,025 * 1,024 + 10,250
         ("alexnet_mnist5", {}, 4_412_810),
         # Published, arXiv:1512.03385 table 6 rounded: 0.27, 0.46, 0.66, 0.85 and 1.7 million
@@ -54,7 +54,7 @@ def test_parameters(name: str, args: dict[str, Any], parameters: int) -> None:
         ("convnet_mnist", {}, 627_200 + 10_035_200 + 3_211_264 + 10_240),
         # 28*28*64*9 + 14*14*128*576 + 7*7*256*1,152 + 4,096*1,024 + 1,024*256 + 2,560
         ("alexnet_mnist3", {}, 451_584 + 14_450_688 + 14_450_688 + 4_194_304 + 262_144 + 2_560),
-        ("alexnet_mnist3", {"dense_width": 1024}, 34_606_080),
+        ("alexnet_mnist3", {"dense2": 1024}, 34_606_080),
         # conv4 is 7*7*256*2,304, conv5 7*7*128*2,304
         ("alexnet_mnist5", {}, 451_584 + 2 * 14_450_688 + 28_901_376 + 14_450_688 + 2_097_152 + 1_058_816),
         # The stem; six convolutions of 32*32*16*144; twice a halving one and five of as many; 64*10

@@ -68,7 +68,7 @@ def test_builders_with_open_or_positional_arguments_are_refused() -> None:
         ("convnet_mnist", {"dropout": True}, "dropout: input should be a valid number. Received: True."),
         ("alexnet_mnist3", {"lrn": "yes"}, "lrn: input should be a valid boolean. Received: 'yes'."),
         ("alexnet_mnist3", {"lrn": 1}, "lrn: input should be a valid boolean. Received: 1."),
-        ("alexnet_mnist3", {"dense_width": 0}, "dense_width: input should be greater than or equal to 1."),
+        ("alexnet_mnist3", {"dense2": 0}, "dense2: input should be greater than or equal to 1."),
         ("alexnet_mnist3", {"dense1": 10.5}, "dense1: input should be a valid integer"),
         ("resnet20", {"residual": "no"}, "residual: input should be a valid boolean."),
         ("resnet20", {"shortcut": "C"}, "shortcut: input should be 'A' or 'B'. Received: 'C'."),

@@ -23,6 +23,7 @@ def compare(
     device: options.Device = None,
     precision: options.Precision = None,
     threads: options.Threads = None,
+    strict: options.Strict = False,
     settings: options.Settings = None,
     out: options.Out = Path("runs"),
     save: Annotated[
@@ -30,7 +31,10 @@ def compare(
     ] = None,
     as_json: options.Json = False,
 ) -> None:
-    """Train what is missing and print one table; the others are tested against the first."""
+    """Train what is missing, and print one table.
+
+    The other networks are tested against the first.
+    """
     from cnnlab import lab
     from cnnlab.reporting import to_text, write_comparison
 
@@ -49,6 +53,7 @@ def compare(
         device=device,
         precision=precision,
         threads=threads,
+        strict=strict or None,
         changes=options.parse_settings(settings),
     )
     paths = write_comparison(save or out, comparison)

@@ -14,7 +14,10 @@ def evaluate(
     data_root: options.DataRoot = None,
     as_json: options.Json = False,
 ) -> None:
-    """Score a finished run; its test images are looked at once and the scores kept."""
+    """Score a finished run.
+
+    The test images are looked at once, and the scores kept.
+    """
     from cnnlab import lab
 
     scores = lab.evaluate(run, split=split, root=data_root, warn=say)

@@ -27,6 +27,9 @@ Settings = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="FIELD=VALUE", help="Any other setting, such as optim.weight_decay=5e-4."),
 ]
+Strict = Annotated[
+    bool, typer.Option("--strict", help="Refuse a folder with an unreadable image instead of skipping it.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON: accuracies as fractions, times in seconds.")]
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")]
 

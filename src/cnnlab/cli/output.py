@@ -36,8 +36,8 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[str]], *, right: 
         table.add_column(name, justify="right" if column in right else "left", overflow="fold")
     for row in rows:
         table.add_row(*row)
-    # Elsewhere than on a terminal nothing is cut: a pipe has no width.
-    Console(width=None if sys.stdout.isatty() else 200, markup=False, highlight=False).print(table)
+    # A pipe has no width: there nothing is folded.
+    Console(width=None if sys.stdout.isatty() else 10_000, markup=False, highlight=False).print(table)
 
 
 def choose_progress() -> "Progress":

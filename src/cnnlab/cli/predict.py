@@ -15,7 +15,10 @@ def predict(
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
     as_json: options.Json = False,
 ) -> None:
-    """Say what is on images. Exit code 1 if one of them cannot be read."""
+    """Say what is on images.
+
+    Exit code 1 if one of them cannot be read.
+    """
     from cnnlab.lab.predict import iter_predictions, write_csv, write_json
 
     failed = 0

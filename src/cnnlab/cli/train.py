@@ -26,6 +26,7 @@ def train(
     print_every: Annotated[
         int | None, typer.Option(help="Print loss, train and validation accuracy every this many steps.")
     ] = None,
+    strict: options.Strict = False,
     settings: options.Settings = None,
     out: options.Out = Path("runs"),
     test: Annotated[bool, typer.Option(help="Look at the test images once, at the end.")] = True,
@@ -49,6 +50,7 @@ def train(
         device=device,
         precision=precision,
         threads=threads,
+        strict=strict or None,
         changes=changes,
         out=out,
         test=test,

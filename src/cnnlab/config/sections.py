@@ -108,6 +108,12 @@ class OptimConfig(Section):
     clip_norm: float | None = Field(default=None, gt=0.0)
     """Scale gradients down to this global norm."""
 
+    @model_validator(mode="after")
+    def _nesterov_has_momentum(self) -> Self:
+        if self.nesterov and self.momentum == 0.0:
+            raise ValueError("nesterov needs a momentum above 0. Received: momentum=0.0")
+        return self
+
 
 class ScheduleConfig(Section):
     """The learning rate as a function of the step."""

@@ -20,11 +20,12 @@ SHORT_OPTIONS = {
     "precision": "precision",
     "threads": "threads",
     "root": "data.root",
+    "strict": "data.strict",
 }
 
 
 def resolve(
-    name: str,
+    name: str | RunConfig,
     *,
     data: str | None = None,
     changes: dict[str, Any] | None = None,
@@ -34,8 +35,8 @@ def resolve(
     """Return the config that a name stands for.
 
     Args:
-        name: a recipe, a network, or a TOML file. A network with `data` stands for the recipe `NAME-DATA` if
-            there is one.
+        name: a recipe, a network, a TOML file, or a complete config. A network with `data` stands for the
+            recipe `NAME-DATA` if there is one.
         data: use this data set. Augmentation was chosen for the recipe's own data, so it is left out for
             another.
         changes: dotted fields and values, as `--set` gives them.
@@ -45,10 +46,11 @@ def resolve(
     Raises:
         ConfigError: the name, an option or a value is wrong.
     """
-    config = _named(name, data)
+    config = name if isinstance(name, RunConfig) else _named(name, data)
     if data is not None and data != config.data.name:
         if config.data.augment != AugmentConfig() and say is not None:
-            say(f"{name}: made for {config.data.name}; its augmentation is left out on {data}.")
+            source = config.recipe or config.model.name
+            say(f"{source}: made for {config.data.name}; its augmentation is left out on {data}.")
         config = config.with_changes({"data.name": data, "data.augment": {}}, source="--data")
     unknown = options.keys() - SHORT_OPTIONS.keys()
     if unknown:
@@ -59,11 +61,22 @@ def resolve(
         config = config.with_changes(named, source="command line")
     if changes:
         config = config.with_changes(changes)
-    is_folder = config.data.name not in DATASETS and not config.data.name.startswith("synthetic:")
-    if is_folder and config.data.image_size is None:
-        # Pictures of a folder have no size of their own: they come in the size the network was made for.
-        config = config.with_changes({"data.image_size": model_info(config.model.name).image_size})
-    return config
+    return _with_folder_settled(config)
+
+
+def _with_folder_settled(config: RunConfig) -> RunConfig:
+    """Complete a config on a folder of images.
+
+    The folder is named by its full path, so that the run finds it from everywhere. Its pictures have no size
+    of their own: they come in the size the network was made for, unless told otherwise.
+    """
+    data = config.data
+    is_named = data.name in DATASETS or data.name.startswith("synthetic:")
+    if is_named or not Path(data.name).expanduser().is_dir():
+        return config
+    size = data.image_size or model_info(config.model.name).image_size
+    path = Path(data.name).expanduser().resolve()
+    return config.with_changes({"data.name": str(path), "data.image_size": size})
 
 
 def _named(name: str, data: str | None) -> RunConfig:

@@ -5,12 +5,12 @@ from typing import Any
 
 from cnnlab.config import RunConfig
 from cnnlab.data import Dataset
-from cnnlab.errors import GeometryError
+from cnnlab.errors import ConfigError, GeometryError
 from cnnlab.lab.evaluate import evaluate
 from cnnlab.lab.resolve import resolve
-from cnnlab.lab.splits import load_split, load_splits
-from cnnlab.models import create_model, model_info
-from cnnlab.reporting import write_pictures
+from cnnlab.lab.splits import load_splits
+from cnnlab.models import create_model, has_batch_norm, model_info
+from cnnlab.reporting import write_curves
 from cnnlab.runs import RunFolder
 from cnnlab.training import LineProgress, Progress, fit
 
@@ -42,7 +42,7 @@ def train(
         >>> run = cnnlab.train("convnet_mnist", data="digits", epochs=5)
     """
     progress = progress or LineProgress()
-    config = recipe if isinstance(recipe, RunConfig) else resolve(recipe, say=progress.message, **options)
+    config = resolve(recipe, say=progress.message, **options)
     splits = load_splits(config.data, ("train", "val"), warn=progress.message)
     _check_network(config, splits["train"])
     folder = RunFolder.create(Path(out), config)
@@ -94,7 +94,7 @@ def _check_network(config: RunConfig, train: Dataset) -> None:
         GeometryError: the images are too small for the network.
     """
     try:
-        create_model(
+        network = create_model(
             config.model.name,
             in_channels=train.in_channels,
             num_classes=train.num_classes,
@@ -104,6 +104,8 @@ def _check_network(config: RunConfig, train: Dataset) -> None:
     except GeometryError as error:
         size = model_info(config.model.name).image_size
         raise GeometryError(f"{error} Enlarge them, for example with --set data.image_size={size}.") from None
+    if min(config.train.batch_size, len(train)) == 1 and has_batch_norm(network):
+        raise ConfigError("train.batch_size: batch normalisation needs 2 images or more. Received: 1.")
 
 
 def _fit_and_test(
@@ -117,9 +119,9 @@ def _fit_and_test(
 ) -> Path:
     """Train what is left, then evaluate and draw."""
     fit(config, splits["train"], splits["val"], folder, progress=progress, inexact=inexact)
+    write_curves(folder)
     if test:
-        evaluation = evaluate(folder.path, root=config.data.root)
-        write_pictures(folder, load_split(folder, "test"))
+        evaluation = evaluate(folder.path, root=config.data.root, warn=progress.message)
         low, high = evaluation["top1_interval"]
         progress.message(
             f"test {evaluation['top1']:.2%} ({low:.2%} to {high:.2%}, 95 %) "

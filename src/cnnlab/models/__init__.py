@@ -8,7 +8,7 @@ from cnnlab.models import (
     preact_resnet_cifar,
     resnet_cifar,
 )
-from cnnlab.models.classifier import ImageClassifier
+from cnnlab.models.classifier import ImageClassifier, has_batch_norm
 from cnnlab.models.registry import ModelInfo, create_model, list_models, model_info, register_model
 from cnnlab.models.summary import LayerRow, LayerTable, layer_table
 
@@ -18,6 +18,7 @@ __all__ = [
     "LayerTable",
     "ModelInfo",
     "create_model",
+    "has_batch_norm",
     "layer_table",
     "list_models",
     "model_info",

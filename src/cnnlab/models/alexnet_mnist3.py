@@ -44,7 +44,7 @@ def alexnet_mnist3(
     num_classes: int = 10,
     image_size: int = 28,
     dense1: Width = 1024,
-    dense_width: Width = 256,
+    dense2: Width = 256,
     lrn: bool = True,
     dropout: Probability = 0.05,
     activation: Activation = "relu",
@@ -57,7 +57,7 @@ def alexnet_mnist3(
         num_classes: how many logits.
         image_size: height and width of the images, in pixels.
         dense1: width of the first hidden dense layer.
-        dense_width: width of the second; other versions of the tutorial have 1,024.
+        dense2: width of the second; other versions of the tutorial have 1,024.
         lrn: normalise after each pooling: tf.nn.lrn with radius 4, bias 1, alpha 0.001 / 9, beta 0.75.
         dropout: probability to drop a value after each normalisation.
         activation: after every layer but the last.
@@ -83,9 +83,9 @@ def alexnet_mnist3(
             flatten=nn.Flatten(),  # N x 4096
             fc1=nn.Linear(channels * height * width, dense1),
             act4=make_activation(activation),
-            fc2=nn.Linear(dense1, dense_width),
+            fc2=nn.Linear(dense1, dense2),
             act5=make_activation(activation),
-            fc3=nn.Linear(dense_width, num_classes),
+            fc3=nn.Linear(dense2, num_classes),
         )
     )
     network = ImageClassifier(features, head)

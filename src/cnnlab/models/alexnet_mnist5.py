@@ -40,7 +40,8 @@ def alexnet_mnist5(
     in_channels: int = 1,
     num_classes: int = 10,
     image_size: int = 28,
-    dense_width: Width = 1024,
+    dense1: Width = 1024,
+    dense2: Width = 1024,
     lrn: bool = False,
     dropout: Probability = 0.25,
     activation: Activation = "relu",
@@ -52,7 +53,8 @@ def alexnet_mnist5(
         in_channels: channels of the images.
         num_classes: how many logits.
         image_size: height and width of the images, in pixels.
-        dense_width: width of both hidden dense layers.
+        dense1: width of the first hidden dense layer.
+        dense2: width of the second.
         lrn: normalise before the first two poolings: tf.nn.lrn with radius 4, bias 1, alpha 0.001 / 9,
             beta 0.75.
         dropout: probability to drop an output of a hidden dense layer.
@@ -77,13 +79,13 @@ def alexnet_mnist5(
     head = nn.Sequential(
         OrderedDict(
             flatten=nn.Flatten(),  # N x 2048
-            fc1=nn.Linear(channels * height * width, dense_width),
+            fc1=nn.Linear(channels * height * width, dense1),
             act6=make_activation(activation),
             dropout6=nn.Dropout(dropout),
-            fc2=nn.Linear(dense_width, dense_width),
+            fc2=nn.Linear(dense1, dense2),
             act7=make_activation(activation),
             dropout7=nn.Dropout(dropout),
-            fc3=nn.Linear(dense_width, num_classes),
+            fc3=nn.Linear(dense2, num_classes),
         )
     )
     network = ImageClassifier(features, head)

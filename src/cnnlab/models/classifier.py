@@ -20,3 +20,8 @@ class ImageClassifier(nn.Module):
         """Return the logits, N x num_classes, always one tensor."""
         maps = self.features(images)  # N x C x h x w
         return self.head(maps)  # N x num_classes
+
+
+def has_batch_norm(network: nn.Module) -> bool:
+    """Tell whether a network normalises over the batch, so that one image alone is not enough to train on."""
+    return any(isinstance(layer, nn.BatchNorm2d) for layer in network.modules())

@@ -45,7 +45,7 @@ class Execution:
 
 
 def choose_execution(config: RunConfig) -> Execution:
-    """Choose what the config leaves open by asking the machine, and set torch's threads.
+    """Choose what the config leaves open by asking the machine; set torch's threads and cuDNN's determinism.
 
     Raises:
         MissingResourceError: a GPU is asked for and there is none.
@@ -56,7 +56,11 @@ def choose_execution(config: RunConfig) -> Execution:
             "device: cuda was asked for, but torch finds no GPU here. Use --device cpu."
         )
     device = "cuda" if has_gpu and config.device != "cpu" else "cpu"
-    fast_bf16 = torch.cuda.is_bf16_supported() if device == "cuda" else machine.has_fast_bf16()
+    if device == "cuda":
+        fast_bf16 = torch.cuda.is_bf16_supported(including_emulation=False)
+        torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = True, False
+    else:
+        fast_bf16 = machine.has_fast_bf16()
     precision = config.precision if config.precision != "auto" else ("bf16" if fast_bf16 else "float32")
     threads = config.threads or machine.default_threads()
     torch.set_num_threads(threads)

@@ -23,8 +23,7 @@ def build_optimizer(config: OptimConfig, model: nn.Module) -> Optimizer:
     groups = [group for group in groups if group["params"]]
     match config.name:
         case "sgd":
-            nesterov = config.nesterov and config.momentum > 0
-            return SGD(groups, config.lr, momentum=config.momentum, nesterov=nesterov, fused=True)
+            return SGD(groups, config.lr, momentum=config.momentum, nesterov=config.nesterov, fused=True)
         case "adam":
             return Adam(groups, config.lr, betas=(config.beta1, config.beta2), eps=config.eps, fused=True)
         case "adamw":
