@@ -3,8 +3,10 @@ VENV ?= .venv
 PYTHON ?= python3
 BIN := $(VENV)/bin
 FIGURES ?= runs/figures
+# For pip, such as --extra-index-url of CPU builds of torch
+PIP_ARGS ?=
 
-.PHONY: demo test check test-slow figures figures-table constraints clean
+.PHONY: demo test check test-slow figures figures-table tour constraints clean
 
 demo: $(VENV)/.installed ## train and compare three networks on real handwritten digits
 	$(BIN)/cnnlab compare convnet_mnist alexnet_mnist3 resnet20 --data digits --seeds 3 --out demo
@@ -28,12 +30,15 @@ figures: $(VENV)/.installed ## train what the table in README.md needs (hours), 
 figures-table: $(VENV)/.installed ## write the tables in README.md from docs/figures
 	$(BIN)/python scripts/readme.py
 
+tour: $(VENV)/.installed ## run the tour in README.md and paste what it prints
+	$(BIN)/python scripts/readme.py --tour
+
 constraints: ## pin the versions that the environment holds now
 	$(PYTHON) scripts/pin.py $(BIN)/python
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet $(PIP_ARGS) --constraint constraints.txt --editable '.[dev]'
 	touch $@
 
 clean: ## remove the environment, the demo's runs and caches; never runs/

@@ -6,8 +6,8 @@ from pathlib import Path
 
 HEADER = """\
 # The exact versions that cnnlab is tested with; pyproject.toml says which ranges it supports.
-# Used as `pip install --constraint constraints.txt --editable '.[dev]'`. torch is pinned exactly: a looser
-# requirement can pull several gigabytes of GPU packages onto a machine without a GPU.
+# Used as `pip install --constraint constraints.txt --editable '.[dev]'`. torch is pinned exactly: what
+# runs is what was tested, and a CPU build of this very version, where one is at hand, is not passed over.
 # Made anew by `make constraints`.
 """
 
