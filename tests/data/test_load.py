@@ -24,7 +24,7 @@ def test_splits_share_no_image_place():
 
 
 def test_image_size_and_channels():
-    sets = load_data("synthetic:3x20x30x50", image_size=10, channels=1)
+    sets = load_data("synthetic:3x20x20x50", image_size=10, channels=1)
     assert all(dataset.images.shape[1:] == (1, 10, 10) for dataset in sets.values())
 
 
