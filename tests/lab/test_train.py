@@ -62,6 +62,7 @@ def test_train_without_test_never_reads_the_test_images(tmp_path, monkeypatch):
     run = cnnlab.train("convnet_mnist", out=tmp_path, progress=SilentProgress(), test=False, **TINY)
     assert parts == ["train"]
     assert not (run / "eval.json").exists()
+    assert [path.name for path in run.glob("*.png")] == ["curves.png"]
 
 
 def test_stopped_and_resumed_is_the_same_run(tmp_path):

@@ -7,9 +7,11 @@ from typing import Any
 import torch
 
 from cnnlab import machine
+from cnnlab.data import Dataset
 from cnnlab.errors import ConfigError, did_you_mean
 from cnnlab.evaluation import Evaluation, Run, load_run, save_predictions, score
 from cnnlab.lab.splits import load_split
+from cnnlab.reporting import write_curves, write_samples
 from cnnlab.runs import RunFolder
 
 SPLITS = ("train", "val", "test")
@@ -22,7 +24,7 @@ def evaluate(
     root: Path | str | None = None,
     warn: Callable[[str], None] | None = None,
 ) -> dict[str, Any]:
-    """Score a run; the test split is looked at once, and its scores are kept in the run folder.
+    """Score a run; the test split is looked at once: scores, answers and pictures stay in the run folder.
 
     Args:
         run_path: a run folder.
@@ -52,17 +54,19 @@ def evaluate(
         return kept
     run = load_run(folder.path)
     if split != "test":
-        return _score(run, split, root=root, warn=warn).as_dict()
+        return _score(run, load_split(folder, split, root=root, warn=warn)).as_dict()
     with folder.locked():
-        # Predictions first: where eval.json is, they are.
-        evaluation = _score(run, split, root=root, warn=warn)
+        test = load_split(folder, split, root=root, warn=warn)
+        evaluation = _score(run, test)
+        top1 = evaluation.scores["top1"]
+        # eval.json comes last: where it is, the answers and the pictures are.
         save_predictions(folder, evaluation)
+        write_samples(folder, test, test_top1=top1)
+        write_curves(folder, test_top1=top1)
         folder.evaluation = evaluation.as_dict()
     return folder.evaluation or {}
 
 
-def _score(
-    run: Run, split: str, *, root: Path | str | None, warn: Callable[[str], None] | None
-) -> Evaluation:
+def _score(run: Run, dataset: Dataset) -> Evaluation:
     torch.set_num_threads(run.folder.config.threads or machine.default_threads())
-    return score(run, load_split(run.folder, split, root=root, warn=warn))
+    return score(run, dataset)

@@ -1,6 +1,6 @@
 """Reporting: pictures of a run, and tables of a comparison."""
 
-from cnnlab.reporting.pictures import write_pictures
+from cnnlab.reporting.pictures import write_curves, write_samples
 from cnnlab.reporting.tables import (
     comparison_notes,
     comparison_rows,
@@ -19,5 +19,6 @@ __all__ = [
     "to_markdown",
     "to_text",
     "write_comparison",
-    "write_pictures",
+    "write_curves",
+    "write_samples",
 ]

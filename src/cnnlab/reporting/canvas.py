@@ -60,11 +60,13 @@ def write_title(figure: "Figure", text: str, *, y: float = 0.98) -> None:
     figure.suptitle(text, x=0.01, y=y, ha="left", va="top", fontsize=12, fontweight="bold")
 
 
-def run_title(folder: RunFolder) -> str:
-    """Return what ran, and what it reached if it is evaluated."""
-    config, evaluation = folder.config, folder.evaluation
+def run_title(folder: RunFolder, *, test_top1: float | None = None) -> str:
+    """Return what ran, and what it reached: `test_top1`, else what eval.json says, if it is there."""
+    config = folder.config
     title = f"{config.recipe or config.model.name} on {Path(config.data.name).name}, seed {config.seed}"
-    return f"{title}: test {evaluation['top1']:.2%}" if evaluation else title
+    if test_top1 is None and (evaluation := folder.evaluation):
+        test_top1 = evaluation["top1"]
+    return title if test_top1 is None else f"{title}: test {test_top1:.2%}"
 
 
 def drawable_names(names: Sequence[str]) -> list[str]:

@@ -14,18 +14,22 @@ if TYPE_CHECKING:
 ACCURACY_TICKS = (0.0, 0.2, 0.4, 0.6, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998, 0.999, 1.0)
 
 
-def learning_curves(folder: RunFolder) -> bytes:
+def learning_curves(folder: RunFolder, *, test_top1: float | None = None) -> bytes:
     """Draw loss and accuracy against the step, for train and val.
 
     The loss has a logarithmic axis where it falls by more than a factor of 5. The accuracy, once it passes
     90 %, has one on which equal factors of the error are about equal distances: 99 and 99.5 % lie apart.
+
+    Args:
+        folder: the run.
+        test_top1: test accuracy for the title, as a fraction, where eval.json is not there yet.
 
     Raises:
         RunError: a file of the run is damaged.
     """
     lines = folder.read_metrics()
     with new_figure(9.0, 3.9) as figure:
-        write_title(figure, run_title(folder))
+        write_title(figure, run_title(folder, test_top1=test_top1))
         loss_axes, top1_axes = figure.subplots(1, 2)
         figure.subplots_adjust(left=0.06, right=0.9, top=0.81, bottom=0.19, wspace=0.42)
         loss_axes.set_title("Loss (cross-entropy, nats)")

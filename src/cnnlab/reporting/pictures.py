@@ -15,7 +15,7 @@ from cnnlab.runs.atomic import write_bytes
 CURVES, SAMPLES = "curves.png", "predictions.png"
 
 
-class TestImages(Protocol):
+class SplitImages(Protocol):
     """What a picture needs of the test split."""
 
     @property
@@ -29,15 +29,30 @@ class TestImages(Protocol):
         ...
 
 
-def write_pictures(folder: RunFolder, test: TestImages) -> None:
-    """Write curves.png and predictions.png into the folder of an evaluated run.
+def write_curves(folder: RunFolder, *, test_top1: float | None = None) -> None:
+    """Write curves.png into a run folder.
+
+    Args:
+        folder: the run; it need not be evaluated.
+        test_top1: accuracy for the title, as a fraction; the one in eval.json, if any, where none is given.
+
+    Raises:
+        RunError: a file of the run is damaged.
+        MissingResourceError: the disk is full.
+    """
+    write_bytes(folder.path / CURVES, learning_curves(folder, test_top1=test_top1))
+
+
+def write_samples(folder: RunFolder, test: SplitImages, *, test_top1: float | None = None) -> None:
+    """Write predictions.png into the folder of a run whose answers on the test images are stored.
 
     Args:
         folder: the run.
-        test: the images that it was evaluated on.
+        test: the images that were answered.
+        test_top1: as `write_curves` takes it.
 
     Raises:
-        RunError: the run was evaluated on other images, or not yet, or a file is damaged.
+        RunError: the answers are missing, damaged, or of other images.
         MissingResourceError: the disk is full.
     """
     stored = load_predictions(folder)
@@ -45,8 +60,6 @@ def write_pictures(folder: RunFolder, test: TestImages) -> None:
         raise RunError(
             f"{folder.path}: was evaluated on other test images than those given for its pictures."
         )
-    write_bytes(folder.path / CURVES, learning_curves(folder))
-    picture = sample_predictions(
-        test.images, stored.labels, stored.probs, stored.class_names, title=run_title(folder)
-    )
+    title = run_title(folder, test_top1=test_top1)
+    picture = sample_predictions(test.images, stored.labels, stored.probs, stored.class_names, title=title)
     write_bytes(folder.path / SAMPLES, picture)
