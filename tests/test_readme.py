@@ -40,7 +40,7 @@ def test_tour_runs_in_an_empty_folder(tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "runs" / "comparison.md").exists()
-    assert "seven.png: 7 " in done.stdout
+    assert "two.png: 2 " in done.stdout
 
 
 def test_tour_shows_output():

@@ -35,7 +35,12 @@ def predict(
         write_csv(counted(), sys.stdout, top_k=top)
     else:
         for prediction in counted():
-            answer = "  ".join(f"{label} {prob:.2%}" for label, prob in prediction.labels)
+            answer = "  ".join(f"{label} {_percent(prob)}" for label, prob in prediction.labels)
             print(f"{prediction.file}: {answer or prediction.error}")
     if failed:
         raise typer.Exit(1)
+
+
+def _percent(prob: float) -> str:
+    """A network is never quite sure: rounding must not say so."""
+    return ">99.99%" if prob > 0.9999 else f"{prob:.2%}"
