@@ -33,6 +33,7 @@ def test_image_size_and_channels():
     [
         ({"name": "minst"}, "Did you mean 'mnist'"),
         ({"name": "something"}, "neither a data set nor a folder"),
+        ({"name": "x" * 5000}, "neither a data set nor a folder"),
         ({"name": ""}, "neither a data set nor a folder"),
         ({"name": "digits", "splits": ["trian"]}, "no split 'trian'. Did you mean 'train'"),
         ({"name": "digits", "channels": 2}, "data.channels: must be 1 (grey) or 3"),
@@ -48,7 +49,9 @@ def test_mistakes_are_one_line(arguments, message):
     assert message in str(caught.value) and "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("name", ["./none", "none/at/all", "~/none-at-all", "/none"])
+@pytest.mark.parametrize(
+    "name", ["./none", "none/at/all", "~/none-at-all", "/none", "~nobody-of-this-name/x"]
+)
 def test_a_path_that_is_not_there_is_a_missing_resource(name):
     with pytest.raises(MissingResourceError, match="there is no folder") as caught:
         load_data(name)
@@ -68,8 +71,8 @@ def test_the_data_root_variable_and_the_root(shared_data, tmp_path, monkeypatch)
     monkeypatch.setenv("CNNLAB_DATA_ROOT", str(shared_data))
     found = load_data("fashion-mnist", splits=["test"], download=False)["test"]
     assert len(found) == 10_000 and not found.is_digits and found.class_names[9] == "Ankle boot"
-    with pytest.raises(MissingResourceError):  # the argument goes before the variable
-        load_data("fashion-mnist", splits=["test"], root=tmp_path, download=False)
+    again = load_data("fashion-mnist", splits=["test"], root=tmp_path, download=False)["test"]
+    assert again.fingerprint == found.fingerprint  # a root that lacks it hides no other
 
 
 def test_cifar10_as_shared(shared_data):

@@ -36,7 +36,7 @@ def load_data(
     Args:
         name: one of `DATASETS`, a folder of class folders, or `synthetic:CxHxWxN`.
         splits: some of `train`, `val` and `test`.
-        root: a folder where published data sets lie; else CNNLAB_DATA_ROOT. The cache is looked into as well.
+        root: a folder where published data sets lie; looked into before CNNLAB_DATA_ROOT and the cache.
         val_size: images cut from the training part for validation; the data set's own number if not given.
         split_seed: seed of that cut. The test part never depends on it.
         image_size: bring images to this height and width, in pixels.
@@ -100,9 +100,9 @@ def folder_named(name: str) -> Path | None:
     """
     if name in DATASETS or name.startswith(synthetic.PREFIX):
         return None
-    folder = Path(name).expanduser()
-    if name and folder.is_dir():  # Path("") would be the folder we are in
-        return folder
+    folder = os.path.expanduser(name)  # neither this nor isdir fails on any name, as pathlib's do
+    if os.path.isdir(folder):
+        return Path(folder)
     if name.startswith((".", "~")) or "/" in name or os.sep in name:
         raise MissingResourceError(f"data.name: there is no folder {name!r}.")
     raise ConfigError(

@@ -24,7 +24,7 @@ class Places:
     """Where to look for data, and whether to fetch what is missing.
 
     Attributes:
-        roots: data roots, the first that has the files is used; downloads go into the first.
+        roots: data roots, the first that has the files is used; downloads go into the last, the cache.
         download: fetch missing files.
         warn: takes one line about something that happened.
     """
@@ -37,22 +37,26 @@ class Places:
 def cache_folder() -> Path:
     """Return where cnnlab keeps what it downloads and decodes: CNNLAB_CACHE, else the user's cache folder."""
     given = os.environ.get(CACHE_VARIABLE)
-    return Path(given).expanduser() if given else Path(pooch.os_cache("cnnlab"))
+    return Path(os.path.expanduser(given)) if given else Path(pooch.os_cache("cnnlab"))
 
 
 def data_roots(root: Path | str | None) -> tuple[Path, ...]:
-    """Return the data roots: the one given, else CNNLAB_DATA_ROOT; and the cache.
+    """Return the folders to search: the one given, CNNLAB_DATA_ROOT, and the cache, which is always the last.
 
     Raises:
-        MissingResourceError: the one given is not a folder. It is not made: it may be mistyped.
+        MissingResourceError: one that is given is not a folder. It is not made: it may be mistyped.
     """
-    given, source = (root, "data.root") if root else (os.environ.get(DATA_ROOT_VARIABLE), DATA_ROOT_VARIABLE)
-    if not given:
-        return (cache_folder(),)
-    path = Path(given).expanduser()
-    if not path.is_dir():
-        raise MissingResourceError(f"{source}: must be a folder that exists. Received: {str(given)!r}.")
-    return (path, cache_folder())
+    roots: dict[str, Path] = {}
+    for source, given in (("data.root", root), (DATA_ROOT_VARIABLE, os.environ.get(DATA_ROOT_VARIABLE))):
+        if not given:
+            continue
+        path = os.path.expanduser(given)  # unlike pathlib's, it fails on no name
+        if not os.path.isdir(path):
+            raise MissingResourceError(f"{source}: must be a folder that exists. Received: {str(given)!r}.")
+        roots.setdefault(os.path.realpath(path), Path(path))
+    cache = cache_folder()
+    roots.pop(os.path.realpath(cache), None)
+    return (*roots.values(), cache)
 
 
 def find_files(file_set: FileSet, names: Sequence[str], roots: Sequence[Path]) -> dict[str, Path] | None:
@@ -69,7 +73,7 @@ def find_files(file_set: FileSet, names: Sequence[str], roots: Sequence[Path]) -
 
 
 def obtain_files(file_set: FileSet, names: Sequence[str], places: Places) -> dict[str, Path]:
-    """Return the paths of the named files, downloading them if need be.
+    """Return the paths of the named files, downloading them into the cache if need be.
 
     Raises:
         MissingResourceError: they are not on this machine and cannot be, or may not be, downloaded.
@@ -77,8 +81,10 @@ def obtain_files(file_set: FileSet, names: Sequence[str], places: Places) -> dic
     paths = find_files(file_set, names, places.roots)
     if paths is not None:
         return paths
-    folder = places.roots[0] / file_set.folders[0]
-    missing = [file for file in file_set.files if file.name in names and not (folder / file.name).is_file()]
+    folder = places.roots[-1] / file_set.folders[0]
+    missing = [
+        file for file in file_set.files if file.name in names and not os.path.isfile(folder / file.name)
+    ]
     if not places.download:
         raise missing_error(file_set, missing, folder, "and downloading is off")
     # requests takes a while to import
@@ -105,12 +111,19 @@ def missing_error(
 
 
 def _in_folder(folder: Path, file: PublishedFile, *, is_checked: bool) -> Path | None:
-    """Return where the file lies in the folder, as published or unpacked."""
+    """Return where the file lies in the folder, as published or unpacked; None if it may not be read."""
     for name, sha256 in (
         (file.name, file.sha256),
         (file.name.removesuffix(".gz"), file.sha256_unpacked),
     ):
         path = folder / name
-        if path.is_file() and (not is_checked or hashlib.sha256(path.read_bytes()).hexdigest() == sha256):
+        if os.path.isfile(path) and (not is_checked or _sha256(path) == sha256):
             return path
     return None
+
+
+def _sha256(path: Path) -> str | None:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError:
+        return None

@@ -28,7 +28,7 @@ class FileSet:
 
     Attributes:
         dataset: the name users know it by.
-        folders: where they may lie, relative to a data root; a download goes into the first.
+        folders: where they may lie, relative to a data root; a download goes into the first, in the cache.
         has_own_names: no other data set uses these file names, so that they may also lie in the root
             itself. Else they are taken from there only if their content is the published one.
         files: by name.
