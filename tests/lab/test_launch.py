@@ -29,9 +29,13 @@ def pretend(tmp_path, monkeypatch):
     return put
 
 
-def test_a_real_process_trains_and_its_run_is_found_again(tmp_path):
+@pytest.mark.parametrize("name", ["", 'my/"net" ü 🦊 \\'])
+def test_a_real_process_trains_and_its_run_is_found_again(tmp_path, monkeypatch, name):
     out = tmp_path / "runs"
-    folder = RunFolder.open(launch_process(CONFIG, out, None))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "secrets.py").write_text("raise SystemExit(9)")  # numpy imports secrets: Python's, not this
+    folder = RunFolder.open(launch_process(CONFIG.with_changes({"recipe": name}), out, None))
+    assert folder.config.recipe == name
     assert folder.evaluation is not None
     assert folder.cost["peak_memory_bytes"] > 1e6
     found = find_runs(out, CONFIG)
@@ -40,18 +44,18 @@ def test_a_real_process_trains_and_its_run_is_found_again(tmp_path):
 
 def test_training_is_given_the_whole_config(tmp_path, pretend):
     pretend(
-        f'shift 2; printf "%s\\n" "$@" > {tmp_path}/arguments; cp "$2" {tmp_path}/config; echo {tmp_path}/run'
+        f'shift 3; printf "%s\\n" "$@" > {tmp_path}/arguments; cp "$2" {tmp_path}/config; echo {tmp_path}/run'
     )
     assert launch_process(CONFIG, tmp_path / "runs", None) == tmp_path / "run"
     verb, file, *rest = (tmp_path / "arguments").read_text().splitlines()
-    assert (verb, Path(file).name) == ("train", "convnet_mnist.toml")
+    assert (verb, Path(file).name) == ("train", "config.toml")
     assert rest == ["--set", 'recipe=""', "--out", str(tmp_path / "runs")]
     assert RunConfig.from_toml((tmp_path / "config").read_text(), source="test") == CONFIG
     assert not Path(file).exists()
 
 
 def test_an_unfinished_run_is_resumed(tmp_path, pretend):
-    pretend('shift 2; echo "$@"')
+    pretend('shift 3; echo "$@"')
     assert launch_process(CONFIG, tmp_path, tmp_path / "old run") == Path(f"resume {tmp_path}/old run")
 
 
@@ -63,6 +67,8 @@ def test_an_unfinished_run_is_resumed(tmp_path, pretend):
         ("exit 1", CheckFailedError, 1, "exit code 1"),
         ("exit 2", RunError, 2, "exit code 2"),
         ("exit 3", MissingResourceError, 3, "exit code 3"),
+        ("exit 70", RunError, 2, "exit code 70"),  # a fault of our own is no check that fell short
+        ("exit 99", RunError, 2, "exit code 99"),
         ("kill -9 $$", RunError, 2, "killed by signal 9"),
     ],
 )

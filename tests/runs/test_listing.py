@@ -91,7 +91,7 @@ def test_the_most_advanced_run_comes_first(tmp_path, config):
 
 @pytest.mark.parametrize(
     "changes",
-    [{"data.root": "/elsewhere"}, {"train.checkpoint_seconds": 1.0}, {}],
+    [{"data.root": "/elsewhere"}, {"train.checkpoint_seconds": 1.0}, {"recipe": "other"}, {}],
 )
 def test_what_changes_no_result_does_not_count(tmp_path, config, changes):
     RunFolder.create(tmp_path, config)
@@ -102,7 +102,6 @@ def test_what_changes_no_result_does_not_count(tmp_path, config, changes):
     "changes",
     [
         {"seed": 8},
-        {"recipe": "other"},
         {"model.name": "resnet20"},
         {"model.args.dropout": 0.5},
         {"data.name": "digits"},
@@ -122,6 +121,18 @@ def test_what_changes_no_result_does_not_count(tmp_path, config, changes):
 def test_what_may_change_the_result_counts(tmp_path, config, changes: dict[str, Any]):
     RunFolder.create(tmp_path, config)
     assert find_runs(tmp_path, config.with_changes(changes)) == []
+
+
+def test_a_folder_of_images_counts_by_its_place(tmp_path, config, monkeypatch):
+    (tmp_path / "pictures").mkdir()
+    (tmp_path / "link").symlink_to("pictures")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    RunFolder.create(tmp_path, config.with_changes({"data.name": "pictures"}))
+    for name in ("./pictures", "link", "~/pictures", str(tmp_path / "pictures")):
+        assert len(find_runs(tmp_path, config.with_changes({"data.name": name}))) == 1
+    for name in ("photos", "..", str(tmp_path)):
+        assert find_runs(tmp_path, config.with_changes({"data.name": name})) == []
 
 
 def test_whole_numbers_written_as_fractions_are_equal(tmp_path):

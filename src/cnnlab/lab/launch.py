@@ -1,5 +1,6 @@
 """One run in a process of its own, so that its peak memory is its own."""
 
+import json
 import signal
 import subprocess
 import sys
@@ -36,22 +37,23 @@ def launch_process(config: RunConfig, out: Path, unfinished: Path | None) -> Pat
         StoppedError: a signal stopped it; its state is saved.
         CheckFailedError: it diverged.
         MissingResourceError: it lacks data or disk space.
-        RunError: it failed in another way.
+        RunError: it failed in another way, by a fault of cnnlab's own for example.
     """
     if unfinished is not None:
         return _run(["resume", str(unfinished)], what=str(unfinished))
     with tempfile.TemporaryDirectory(prefix="cnnlab-") as folder:
-        file = Path(folder) / f"{config.recipe or config.model.name}.toml"
+        file = Path(folder) / "config.toml"
         file.write_text(config.to_toml(), encoding="utf-8")
-        # A file without a recipe's name would be given its own; the run must be found again by this config.
-        keep_name = f'recipe="{config.recipe}"'
+        # A file without a recipe's name would be given its own. JSON's quotes are TOML's.
+        keep_name = f"recipe={json.dumps(config.recipe, ensure_ascii=False)}"
         arguments = ["train", str(file), "--set", keep_name, "--out", str(out)]
         return _run(arguments, what=f"{config.model.name}, seed {config.seed}")
 
 
 def _run(arguments: list[str], *, what: str) -> Path:
     """Run `cnnlab`, and return the run folder that it prints."""
-    command = [sys.executable, "-m", "cnnlab", *arguments]
+    # Without -P a file of the user's called secrets.py or random.py would take the place of Python's own.
+    command = [sys.executable, "-P", "-m", "cnnlab", *arguments]
     with (
         _Signals() as signals,
         subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process,

@@ -41,7 +41,8 @@ def list_runs(out: Path) -> list[RunSummary]:
 def find_runs(out: Path, config: RunConfig) -> list[RunSummary]:
     """Return the runs in a folder that ran exactly this config, the most advanced first.
 
-    Where data lies and how often a checkpoint is written do not count: they change no result.
+    The recipe's name, where data lies and how often a checkpoint is written do not count: they change no
+    result. A folder of images is the same folder however its path is spelt.
     """
     key = _result_key(config)
     same = [run for run in list_runs(out) if run.config is not None and _result_key(run.config) == key]
@@ -69,4 +70,8 @@ def summarise(folder: RunFolder) -> RunSummary:
 
 
 def _result_key(config: RunConfig) -> RunConfig:
-    return config.with_changes({"data.root": None, "train.checkpoint_seconds": 60.0})
+    changes = {"recipe": "", "data.root": None, "train.checkpoint_seconds": 60.0}
+    folder = Path(config.data.name).expanduser()
+    if folder.is_dir():
+        changes["data.name"] = str(folder.resolve())
+    return config.with_changes(changes)
