@@ -201,7 +201,7 @@ def test_a_full_disk_is_said_in_one_line_and_keeps_what_arrived(server, tmp_path
 
 def test_a_folder_that_cannot_be_made_is_said_in_one_line(server, tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(MissingResourceError, match="cannot be written"):
+    with pytest.raises(MissingResourceError, match=r"cannot be written there: .* Set CNNLAB_CACHE"):
         download_file(server.file(only=Mirror()), tmp_path / "file", warn=lambda line: None)
 
 

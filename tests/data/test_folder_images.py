@@ -133,8 +133,10 @@ def test_a_class_with_nothing_readable_is_refused(tmp_path):
     root = make(tmp_path / "paint")
     for path in (root / "red").iterdir():
         path.write_bytes(b"GIF8")
+    lines: list[str] = []
     with pytest.raises(DataError, match="no image of class 'red' can be read"):
-        load(root)
+        load(root, lines)
+    assert sum("skipped: " in line and "/red/" in line for line in lines) == 10
 
 
 def test_grey_folders_stay_grey_and_one_colour_image_makes_all_colour(tmp_path):
@@ -183,6 +185,32 @@ def test_a_cache_that_cannot_be_made_means_memory(tmp_path, monkeypatch):
     lines: list[str] = []
     assert len(load(make(tmp_path / "paint"), lines)["train"]) == 30
     assert "stay in memory" in lines[0]
+
+
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="needs /proc, to see what a process maps")
+def test_nothing_maps_the_file_when_it_is_renamed(tmp_path, monkeypatch):
+    """Windows renames no file that is mapped."""
+    replace = image_cache.os.replace
+    renamed = []
+
+    def watched(source, target):
+        renamed.append(source)
+        assert str(source) not in Path("/proc/self/maps").read_text()
+        replace(source, target)
+
+    monkeypatch.setattr(image_cache.os, "replace", watched)
+    sets = load(make(tmp_path / "paint"))
+    assert len(renamed) == 3
+    assert all(dataset.images.any() for dataset in sets.values())
+
+
+def test_a_cache_that_does_not_read_back_means_memory(tmp_path, monkeypatch):
+    root = make(tmp_path / "paint")
+    wanted = load(root, split_seed=1)["val"].fingerprint
+    monkeypatch.setattr(folder_images, "read_image_cache", lambda path: None)
+    lines: list[str] = []
+    assert load(root, lines, split_seed=1)["val"].fingerprint == wanted
+    assert any("stay in memory" in line for line in lines)
 
 
 def test_writing_to_the_images_does_not_reach_the_cache(tmp_path):

@@ -1,6 +1,7 @@
 """A data set in memory: one uint8 tensor of images and what belongs to it."""
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
@@ -62,7 +63,16 @@ def make_dataset(
     is_digits: bool = False,
 ) -> Dataset:
     """Build a `Dataset` and its fingerprint; shapes and types as its attributes."""
-    digest = hashlib.sha256(repr((tuple(images.shape), class_names)).encode())
-    digest.update(images.contiguous().numpy().data)
-    digest.update(labels.contiguous().numpy().data)
-    return Dataset(name, split, images, labels, class_names, is_digits, digest.hexdigest())
+    blocks = (images.contiguous().numpy().data, labels.contiguous().numpy().data)
+    fingerprint = fingerprint_of(tuple(images.shape), class_names, blocks)
+    return Dataset(name, split, images, labels, class_names, is_digits, fingerprint)
+
+
+def fingerprint_of(
+    shape: tuple[int, ...], class_names: tuple[str, ...], blocks: Iterable[bytes | memoryview]
+) -> str:
+    """Return a data set's fingerprint; `blocks` are the bytes of its images, then of its labels."""
+    digest = hashlib.sha256(repr((shape, class_names)).encode())
+    for block in blocks:
+        digest.update(block)
+    return digest.hexdigest()

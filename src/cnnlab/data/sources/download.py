@@ -183,7 +183,8 @@ def _disk_message(error: OSError, file: PublishedFile, folder: Path) -> str:
             f"{folder}: the disk is full: {file.name} needs {file.size / 1e6:.1f} MB. "
             f"Free some space and run again; what has arrived is kept."
         )
-    return f"{folder}: {file.name} cannot be written there: {error.strerror or error}."
+    reason = error.strerror or error
+    return f"{folder}: {file.name} cannot be written there: {reason}. Set CNNLAB_CACHE to another folder."
 
 
 def _size(path: Path) -> int:

@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from cnnlab.data.dataset import Dataset, make_dataset
+from cnnlab.data.dataset import Dataset, fingerprint_of, make_dataset
 from cnnlab.data.images.decode import decode_image, is_grey_file
 from cnnlab.data.images.resize import resize_image
 from cnnlab.data.sources.folder import Folder, FolderFile, scan_folder, split_folder
@@ -125,12 +125,11 @@ def _from_cache(
 def _decode(task: _Task, path: Path, state: str, *, warn: Callable[[str], None]) -> Dataset:
     """Decode a split into the cache, or into memory where the cache cannot take it."""
     num_bytes = len(task.files) * task.channels * task.image_size**2
-    datasets: list[Dataset] = []
 
-    def make_footer(images: Tensor, labels: Tensor) -> dict[str, object]:
-        dataset = _finish(task, images, labels, warn=warn)
-        datasets.append(dataset)
-        return {"state": state, "fingerprint": dataset.fingerprint, "unreadable": task.unreadable}
+    def make_footer(shape: tuple[int, ...], labels: Tensor, blocks: Iterator[bytes]) -> dict[str, object]:
+        _check_labels(task, labels, warn=warn)
+        fingerprint = fingerprint_of(shape, task.folder.class_names, blocks)
+        return {"state": state, "fingerprint": fingerprint, "unreadable": task.unreadable}
 
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -138,7 +137,10 @@ def _decode(task: _Task, path: Path, state: str, *, warn: Callable[[str], None])
         if free < needed:
             raise OSError(errno.ENOSPC, f"{needed / 1e6:.0f} MB must be free, {free / 1e6:.0f} MB are")
         write_image_cache(path, _decoded_parts(task), make_footer)
-        return datasets[0]
+        dataset = _from_cache(path, state, task.folder, task.split, strict=task.strict, warn=warn)
+        if dataset is not None:
+            return dataset
+        raise OSError(errno.EIO, "what was written is not what is read back")
     except OSError as error:
         warn(
             f"{path.parent}: cannot keep the decoded images ({error.strerror or error}); they stay in memory"
@@ -156,7 +158,10 @@ def _decode(task: _Task, path: Path, state: str, *, warn: Callable[[str], None])
     for part, part_labels in _decoded_parts(task):
         images[end : end + len(part)], labels[end : end + len(part)] = part, part_labels
         end += len(part)
-    return _finish(task, images[:end], labels[:end], warn=warn)
+    images, labels = images[:end], labels[:end]
+    _check_labels(task, labels, warn=warn)
+    _report(task.folder.root, task.unreadable, strict=task.strict, warn=warn)
+    return make_dataset(task.folder.root.resolve().name, task.split, images, labels, task.folder.class_names)
 
 
 def _decoded_parts(task: _Task) -> Iterator[tuple[Tensor, Tensor]]:
@@ -189,17 +194,18 @@ def _decoded_parts(task: _Task) -> Iterator[tuple[Tensor, Tensor]]:
                 yield torch.stack(images), torch.tensor(labels)
 
 
-def _finish(task: _Task, images: Tensor, labels: Tensor, *, warn: Callable[[str], None]) -> Dataset:
-    """Say what was skipped, and refuse a class of which nothing is left to train on."""
+def _check_labels(task: _Task, labels: Tensor, *, warn: Callable[[str], None]) -> None:
+    """Refuse a split of which nothing can be read, and a class of which nothing is left to train on."""
     root, class_names = task.folder.root, task.folder.class_names
-    _report(root, task.unreadable, strict=task.strict, warn=warn)
     counts = torch.bincount(labels, minlength=len(class_names))
     if task.split == "train" and counts.min() == 0:
-        name = class_names[int(counts.argmin())]
-        raise DataError(f"{root}: no image of class {name!r} can be read; see `cnnlab data check {root}`.")
-    if len(labels) == 0:
-        raise DataError(f"{root}: no image of {task.split} can be read; see `cnnlab data check {root}`.")
-    return make_dataset(root.resolve().name, task.split, images, labels, class_names)
+        lacking = f"class {class_names[int(counts.argmin())]!r}"
+    elif len(labels) == 0:
+        lacking = task.split
+    else:
+        return
+    _report(root, task.unreadable, strict=task.strict, warn=warn)
+    raise DataError(f"{root}: no image of {lacking} can be read; see `cnnlab data check {root}`.")
 
 
 def _report(

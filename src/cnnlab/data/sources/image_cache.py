@@ -10,36 +10,38 @@ import json
 import os
 import struct
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import torch
 from torch import Tensor
 
 _MAGIC = b"cnnlab01"
+_BLOCK = 1 << 20
 _TAIL = struct.Struct("<Q32s8s")  # the footer's length and sha256, and the magic number
 
 
 def write_image_cache(
     path: Path,
     parts: Iterable[tuple[Tensor, Tensor]],
-    make_footer: Callable[[Tensor, Tensor], dict[str, Any]],
+    make_footer: Callable[[tuple[int, ...], Tensor, Iterator[bytes]], dict[str, Any]],
 ) -> None:
     """Write images as they come, never holding more than one part.
 
     Args:
         path: the final name; its folder must exist.
         parts: pairs of images (N x C x H x W, uint8) and labels (N, int64).
-        make_footer: called once with all images, mapped, and all labels; returns what else to keep.
+        make_footer: called once with the shape of all images, all labels, and the bytes of all images and
+            all labels, block by block; returns what else to keep.
 
     Raises:
         OSError: the disk is full or cannot be written to; no file is left.
     """
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
-        with os.fdopen(handle, "wb") as file:
+        with os.fdopen(handle, "w+b") as file:
             labels = [torch.empty(0, dtype=torch.int64)]
             shape: tuple[int, ...] = ()
             for images, part_labels in parts:
@@ -50,8 +52,9 @@ def write_image_cache(
             all_labels = torch.cat(labels)
             shape = (len(all_labels), *shape)
             file.write(all_labels.numpy().data)
-            file.flush()
-            footer = {"shape": shape, **make_footer(_map_images(Path(temporary), shape), all_labels)}
+            # The bytes are read, not mapped: Windows renames no file while a map of it lives.
+            footer = {"shape": shape, **make_footer(shape, all_labels, _blocks(file))}
+            file.seek(0, os.SEEK_END)
             text = json.dumps(footer).encode()
             file.write(text)
             file.write(_TAIL.pack(len(text), hashlib.sha256(text).digest(), _MAGIC))
@@ -62,6 +65,12 @@ def write_image_cache(
         with contextlib.suppress(OSError):
             os.unlink(temporary)
         raise
+
+
+def _blocks(file: BinaryIO) -> Iterator[bytes]:
+    file.seek(0)
+    while block := file.read(_BLOCK):
+        yield block
 
 
 def read_image_cache(path: Path) -> tuple[Tensor, Tensor, dict[str, Any]] | None:
