@@ -161,11 +161,13 @@ def _whole_outcome(toml: str) -> dict[str, Any]:
         return outcome(Path(folder, "whole"))
 
 
+# What of a checkpoint depends on the clock and the sitting, not on the run.
+CLOCKED = frozenset({"seconds", "metrics_bytes", "peak_memory_bytes"})
+
+
 def bits_of(checkpoint: Checkpoint) -> dict[str, Any]:
     """A checkpoint's content but for what a clock touches."""
-    state = {
-        name: value for name, value in checkpoint.state.items() if name not in ("seconds", "metrics_bytes")
-    }
+    state = {name: value for name, value in checkpoint.state.items() if name not in CLOCKED}
     state["tally"] = {name: value for name, value in state["tally"].items() if name != "seconds"}
     tensors = {name: (str(t.dtype), tuple(t.shape), raw(t)) for name, t in checkpoint.tensors.items()}
     return {"state": json.dumps(state, sort_keys=True), "tensors": tensors}

@@ -250,6 +250,14 @@ def test_the_cost_says_what_it_took(tmp_path):
     assert cost["peak_memory_bytes"] > 10_000_000
 
 
+def test_peak_memory_is_that_of_the_sitting_that_held_most(tmp_path, monkeypatch):
+    monkeypatch.setattr("cnnlab.machine.peak_memory_bytes", lambda: 700)
+    run_tiny(tmp_path / "run")
+    monkeypatch.setattr("cnnlab.machine.peak_memory_bytes", lambda: 500)
+    run_tiny(tmp_path / "run")
+    assert RunFolder(tmp_path / "run").cost["peak_memory_bytes"] == 700
+
+
 def test_the_weights_say_how_they_are_used(tmp_path):
     run_tiny(tmp_path / "run")
     _, description = load_weights(RunFolder(tmp_path / "run").weights)

@@ -6,6 +6,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from cnnlab import machine
 from cnnlab.config import RunConfig
 from cnnlab.data import Dataset
@@ -40,15 +42,16 @@ def describe_environment(
 def describe_cost(state: TrainingState, plan: Plan) -> dict[str, Any]:
     """Return what a run took, for cost.json.
 
-    `peak_memory_bytes` is the most this process has held so far: a figure of the run alone only where the
-    process did nothing else.
+    `peak_memory_bytes` is the most that a training process held in main memory: a figure of the run alone
+    only where the process did nothing else. `peak_gpu_bytes` is what torch held on the GPU, 0 without one.
     """
     return {
         "steps": state.step,
         "epochs": state.step / plan.steps_per_epoch,
         "train_seconds": state.seconds,
         "seconds_per_epoch": state.seconds / state.step * plan.steps_per_epoch,
-        "peak_memory_bytes": machine.peak_memory_bytes(),
+        "peak_memory_bytes": state.peak_memory_bytes,
+        "peak_gpu_bytes": torch.cuda.max_memory_allocated() if torch.cuda.is_available() else 0,
         "parameters": sum(parameter.numel() for parameter in state.model.parameters()),
     }
 

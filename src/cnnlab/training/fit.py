@@ -17,7 +17,7 @@ from cnnlab.training.origin import check_same_origin, describe_origin
 from cnnlab.training.plan import make_plan
 from cnnlab.training.progress import Progress, SilentProgress
 from cnnlab.training.state import TrainingState, new_state
-from cnnlab.training.steps import TrainingBatches
+from cnnlab.training.steps import TrainingBatches, on_device
 from cnnlab.training.stop import StopRequest
 
 
@@ -85,7 +85,7 @@ def fit(
         seconds_left = estimate_seconds(state, batches, config, plan, execution, len(val))
         title = f"{config.model.name} on {train.name}, seed {config.seed}, {execution.summary}"
         progress.start(title, plan, step=state.step, seconds_left=seconds_left)
-        setup = Setup(config, execution, plan, val, batches, origin, folder, progress)
+        setup = Setup(config, execution, plan, on_device(val, execution), batches, origin, folder, progress)
         try:
             run_steps(setup, state, stop)
         finally:

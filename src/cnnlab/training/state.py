@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from cnnlab import machine
 from cnnlab.config import RunConfig
 from cnnlab.data import counter_generator
 from cnnlab.models import create_model
@@ -61,6 +62,7 @@ class TrainingState:
         ema: the moving average of the weights, if the config asks for one.
         step: updates done.
         seconds: time spent in training so far, over all sittings.
+        peak_memory_bytes: the most that a training process held, over all sittings.
         tally: training loss and accuracy since the last line of metrics.
         val_top1: accuracy of the last validation.
         best_top1: best validation accuracy so far.
@@ -73,6 +75,7 @@ class TrainingState:
     ema: AveragedModel | None
     step: int = 0
     seconds: float = 0.0
+    peak_memory_bytes: int = 0
     tally: Tally = field(default_factory=Tally)
     val_top1: float = 0.0
     best_top1: float = -1.0
@@ -101,6 +104,7 @@ class TrainingState:
 
     def to_checkpoint(self, *, origin: dict[str, Any], metrics_bytes: int) -> Checkpoint:
         """Collect everything that `restore` needs, and what decides the run's bits, `describe_origin`."""
+        self.peak_memory_bytes = max(self.peak_memory_bytes, machine.peak_memory_bytes())
         tensors = {f"model/{name}": value for name, value in self.model.state_dict().items()}
         tensors |= {f"optimizer/{k}": v for k, v in optimizer_tensors(self.optimizer, self.model).items()}
         tensors |= {f"best/{name}": value for name, value in self.best.items()}
@@ -109,6 +113,7 @@ class TrainingState:
         state: dict[str, Any] = {
             "step": self.step,
             "seconds": self.seconds,
+            "peak_memory_bytes": self.peak_memory_bytes,
             "tally": vars(self.tally),
             "val_top1": self.val_top1,
             "best_top1": self.best_top1,
@@ -127,6 +132,7 @@ class TrainingState:
             self.ema.load_state_dict(_under("ema/", tensors))
         self.best = _under("best/", tensors)
         self.step, self.seconds = state["step"], state["seconds"]
+        self.peak_memory_bytes = state["peak_memory_bytes"]
         self.tally = Tally(**state["tally"])
         self.val_top1 = state["val_top1"]
         self.best_top1, self.num_worse = state["best_top1"], state["num_worse"]

@@ -1,5 +1,7 @@
 """One training step and one pass over a split: the arithmetic of the loop, without its bookkeeping."""
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -86,6 +88,12 @@ def train_step(
     return loss.detach(), (logits.detach().argmax(1) == labels).sum()
 
 
+def on_device(dataset: Dataset, execution: Execution) -> Dataset:
+    """Return a data set whose images and labels lie on the device, to be moved once and not per batch."""
+    device = execution.device
+    return replace(dataset, images=dataset.images.to(device), labels=dataset.labels.to(device))
+
+
 @torch.no_grad()
 def validate(
     model: nn.Module,
@@ -95,17 +103,14 @@ def validate(
     mean: tuple[float, ...],
     std: tuple[float, ...],
 ) -> Tally:
-    """Return loss and accuracy over a split, in the precision of the training."""
+    """Return loss and accuracy over a split that lies on the device, in the precision of the training."""
     was_training = model.training
     model.eval()
     tally = Tally()
     for images, labels in zip(
         dataset.images.split(EVAL_BATCH_SIZE), dataset.labels.split(EVAL_BATCH_SIZE), strict=True
     ):
-        labels = labels.to(execution.device)
-        inputs = normalise(images.to(execution.device), mean, std).contiguous(
-            memory_format=torch.channels_last
-        )
+        inputs = normalise(images, mean, std).contiguous(memory_format=torch.channels_last)
         with execution.autocast():
             logits = model(inputs)
         loss = F.cross_entropy(logits.float(), labels)
