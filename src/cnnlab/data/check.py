@@ -6,11 +6,8 @@ none (github.com/zalandoresearch/fashion-mnist, issue 44 and commit 658ec8c).
 """
 
 import hashlib
-import os
-import warnings
 from collections import defaultdict
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +15,7 @@ import numpy as np
 
 from cnnlab.data.catalogue import DATASETS
 from cnnlab.data.images.decode import decode_image
+from cnnlab.data.images.decode_many import decode_many
 from cnnlab.data.load import folder_named, read_part
 from cnnlab.data.sources import synthetic
 from cnnlab.data.sources.folder import FolderFile, scan_folder
@@ -25,9 +23,6 @@ from cnnlab.data.sources.locate import Places, data_roots, find_files
 from cnnlab.data.sources.published import FileSet
 from cnnlab.data.sources.unpack import PackedFile
 from cnnlab.errors import DataError
-
-_CHUNK = 256
-"""Images of a folder that are decoded at once."""
 
 
 @dataclass(frozen=True)
@@ -63,11 +58,6 @@ class DataReport:
     def num_duplicate_pairs(self, split: str) -> int:
         """Pairs of images of a split that are the same: a group of k images has k (k - 1) / 2."""
         return sum(len(group) * (len(group) - 1) // 2 for group in self.duplicates[split])
-
-    @property
-    def is_clean(self) -> bool:
-        """True if nothing was found."""
-        return not (self.unreadable or self.altered or any(self.duplicates.values()) or self.shared)
 
 
 def check_data(
@@ -107,7 +97,7 @@ def check_data(
         images, labels, class_names = read_part(name, part, places, on_damage=on_damage)
         finds.add_split(part)
         for place, (image, label) in enumerate(zip(images.numpy(), labels.tolist(), strict=True)):
-            finds.add(part, place, label, image)
+            finds.add(part, place, label, _digest(image))
     file_sets = DATASETS[name].file_sets if name in DATASETS else ()
     altered = [path for path in _altered_files(file_sets, places.roots) if path not in dict(unreadable)]
     return finds.report(name, class_names, unreadable, altered)
@@ -118,37 +108,28 @@ def _check_folder(root: Path, *, warn: Callable[[str], None]) -> DataReport:
     folder = scan_folder(root, warn=warn)
     finds = _Finds()
     unreadable: list[tuple[str, str]] = []
+
+    def digest_of(file: FolderFile) -> bytes:
+        return _digest(decode_image(root / file.path).numpy())
+
     for part, files in folder.files.items():
         split = part if folder.has_splits else "all"
         finds.add_split(split)
-        for file, image in _decoded(root, files):
-            if isinstance(image, DataError):
-                unreadable.append((file.path, str(image)))
+        for file, digest in decode_many(files, digest_of):
+            if isinstance(digest, DataError):
+                unreadable.append((file.path, str(digest)))
             else:
-                finds.add(split, file.path, file.label, image)
+                finds.add(split, file.path, file.label, digest)
     return finds.report(str(root), folder.class_names, unreadable, [])
 
 
-def _decoded(
-    root: Path, files: tuple[FolderFile, ...]
-) -> Iterator[tuple[FolderFile, np.ndarray | DataError]]:
-    """Decode files in their order, some at a time."""
-
-    def decode(file: FolderFile) -> np.ndarray | DataError:
-        try:
-            return decode_image(root / file.path).numpy()
-        except DataError as error:
-            return error
-
-    with warnings.catch_warnings(), ThreadPoolExecutor(os.cpu_count()) as threads:
-        warnings.simplefilter("ignore", UserWarning)  # Pillow on oddities that do not keep it from decoding
-        for start in range(0, len(files), _CHUNK):
-            part = files[start : start + _CHUNK]
-            yield from zip(part, threads.map(decode, part), strict=True)
+def _digest(image: np.ndarray) -> bytes:
+    """Return sixteen bytes that two images share only if they are the same."""
+    return hashlib.blake2b(repr(image.shape).encode() + image.tobytes(), digest_size=16).digest()
 
 
 class _Finds:
-    """Images by their content."""
+    """Images by the digest of their content."""
 
     def __init__(self) -> None:
         self._labels: dict[str, list[int]] = {}
@@ -157,9 +138,8 @@ class _Finds:
     def add_split(self, split: str) -> None:
         self._labels[split] = []
 
-    def add(self, split: str, place: int | str, label: int, image: np.ndarray) -> None:
+    def add(self, split: str, place: int | str, label: int, digest: bytes) -> None:
         self._labels[split].append(label)
-        digest = hashlib.blake2b(repr(image.shape).encode() + image.tobytes(), digest_size=16).digest()
         self._places[digest].setdefault(split, []).append(place)
 
     def report(

@@ -1,7 +1,11 @@
 """From an image file to pixels: few formats, told by content, and refused by size before decoding."""
 
+import contextlib
 import io
+import logging
 import stat
+import threading
+import warnings
 from pathlib import Path
 from typing import BinaryIO
 
@@ -41,8 +45,40 @@ _FORMATS = (
     (b"MM\x00*", "TIFF", TiffImagePlugin.TiffImageFile),
 )
 
+# What Pillow logs besides raising it would reach standard error where nobody has set up logging.
+logging.getLogger("PIL").addHandler(logging.NullHandler())
+
 _GREY_MODES = ("1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "I;16N")
 _WHITE = (255, 255, 255, 255)
+
+
+class _Quiet:
+    """Keeps in what Pillow warns about, such as a damaged EXIF block: the image can be decoded all the same.
+
+    Python's filter of warnings belongs to the process, and `warnings.catch_warnings` in several threads would
+    put it back in the wrong order: here the first to enter sets it, and the last to leave puts it back.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._num_inside = 0
+        self._filter = contextlib.ExitStack()
+
+    def __enter__(self) -> None:
+        with self._lock:
+            self._num_inside += 1
+            if self._num_inside == 1:
+                self._filter.enter_context(warnings.catch_warnings())
+                warnings.simplefilter("ignore", UserWarning)
+
+    def __exit__(self, *_error: object) -> None:
+        with self._lock:
+            self._num_inside -= 1
+            if self._num_inside == 0:
+                self._filter.close()
+
+
+_QUIET = _Quiet()
 
 
 def decode_image(
@@ -71,7 +107,7 @@ def decode_image(
     """
     if not isinstance(source, bytes):
         name = str(source)
-    with _open(source, name) as file, _open_header(file, name, max_pixels) as image:
+    with _QUIET, _open(source, name) as file, _open_header(file, name, max_pixels) as image:
         try:
             pixels = _pixels(image)
         except Exception as error:  # Pillow's decoders raise whatever their parsing runs into
@@ -87,7 +123,7 @@ def is_grey_file(path: Path) -> bool:
     Raises:
         DataError: as `decode_image`, as far as the header shows it.
     """
-    with _open(path, str(path)) as file, _open_header(file, str(path), MAX_PIXELS) as image:
+    with _QUIET, _open(path, str(path)) as file, _open_header(file, str(path), MAX_PIXELS) as image:
         return image.mode in _GREY_MODES
 
 

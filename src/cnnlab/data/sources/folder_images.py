@@ -3,9 +3,7 @@
 import errno
 import hashlib
 import shutil
-import warnings
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,6 +12,7 @@ from torch import Tensor
 
 from cnnlab.data.dataset import Dataset, fingerprint_of, make_dataset
 from cnnlab.data.images.decode import decode_image, is_grey_file
+from cnnlab.data.images.decode_many import decode_many
 from cnnlab.data.images.resize import resize_image
 from cnnlab.data.sources.folder import Folder, FolderFile, scan_folder, split_folder
 from cnnlab.data.sources.image_cache import read_image_cache, write_image_cache
@@ -23,8 +22,6 @@ from cnnlab.errors import DataError, MissingResourceError
 DEFAULT_IMAGE_SIZE = 64
 """Pixels, where nobody asks: photographs stay recognisable, and a laptop trains on them in minutes."""
 
-_CHUNK = 256
-"""Images decoded and written at once."""
 _SPARE_BYTES = 2**26
 """Left free on the cache's disk."""
 _MAX_NAMED = 10
@@ -168,30 +165,17 @@ def _decoded_parts(task: _Task) -> Iterator[tuple[Tensor, Tensor]]:
     """Decode the files in their order, some at a time; what cannot be read is left out and noted."""
     task.unreadable.clear()
 
-    def decode(file: FolderFile) -> Tensor | DataError:
-        try:
-            image = decode_image(task.folder.root / file.path, channels=task.channels)
-            return resize_image(image, task.image_size)
-        except DataError as error:
-            return error
+    def decode(file: FolderFile) -> Tensor:
+        image = decode_image(task.folder.root / file.path, channels=task.channels)
+        return resize_image(image, task.image_size)
 
-    with warnings.catch_warnings(), ThreadPoolExecutor() as threads:  # decoders release Python's lock
-        warnings.simplefilter(
-            "ignore", UserWarning
-        )  # Pillow on harmless oddities, such as a damaged EXIF block
-        for start in range(0, len(task.files), _CHUNK):
-            files = task.files[start : start + _CHUNK]
-            images, labels = [], []
-            for file, image in zip(files, threads.map(decode, files), strict=True):
-                if isinstance(image, Tensor):
-                    images.append(image)
-                    labels.append(file.label)
-                    continue
-                if task.strict:
-                    raise DataError(f"{image} Repair or remove it, or leave out strict.")
-                task.unreadable.append((file.path, str(image)))
-            if images:
-                yield torch.stack(images), torch.tensor(labels)
+    for file, image in decode_many(task.files, decode):
+        if isinstance(image, Tensor):
+            yield image[None], torch.tensor([file.label])
+            continue
+        if task.strict:
+            raise _refusal(str(image))
+        task.unreadable.append((file.path, str(image)))
 
 
 def _check_labels(task: _Task, labels: Tensor, *, warn: Callable[[str], None]) -> None:
@@ -213,8 +197,16 @@ def _report(
 ) -> None:
     """Name what was skipped, and count it; refuse it if strict."""
     if strict and unreadable:
-        raise DataError(f"{unreadable[0][1]} Repair or remove it, or leave out strict.")
+        raise _refusal(unreadable[0][1])
     for _path, reason in unreadable[:_MAX_NAMED]:
         warn(f"skipped: {reason}")
     if unreadable:
         warn(f"{root}: {len(unreadable)} unreadable images were skipped")
+
+
+def _refusal(reason: str) -> DataError:
+    """Return the error about an unreadable file where none is to be skipped."""
+    return DataError(
+        f"{reason} Repair or remove it; or let it be skipped: without --strict, or with data.strict = false "
+        f"in the recipe."
+    )
