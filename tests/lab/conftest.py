@@ -6,16 +6,15 @@ from pathlib import Path
 import pytest
 
 from cnnlab.config import RunConfig
-from cnnlab.data import load_data
 from cnnlab.lab.evaluate import evaluate
+from cnnlab.lab.splits import load_splits
 from cnnlab.runs import RunFolder
 from cnnlab.training import fit
 
 
 def train_briefly(config: RunConfig, out: Path, unfinished: Path | None = None) -> RunFolder:
     """Train without evaluating."""
-    size = config.data.image_size
-    data = load_data("digits", splits=("train", "val"), split_seed=config.data.split_seed, image_size=size)
+    data = load_splits(config.data, ("train", "val"))
     folder = RunFolder(unfinished) if unfinished else RunFolder.create(out, config)
     fit(config, data["train"], data["val"], folder)
     return folder

@@ -1,10 +1,16 @@
+import signal
+
+import numpy as np
 import pytest
+from PIL import Image
 
 from cnnlab.config import RunConfig
-from cnnlab.errors import ConfigError, RunError, StoppedError
+from cnnlab.errors import ConfigError, MissingResourceError, RunError, StoppedError
 from cnnlab.lab import compare as compare_verb
+from cnnlab.lab import resume, train
 from cnnlab.lab.compare import compare
 from cnnlab.runs import RunFolder
+from cnnlab.training import SilentProgress
 
 
 def config_of(network, **changes):
@@ -62,6 +68,103 @@ def test_an_unfinished_run_is_gone_on_with(tmp_path, launch):
     assert comparison.networks[0].runs == (started.name,)
 
 
+def folder_of_images(path, shade):
+    """Write six images of each of two classes, which differ between shades."""
+    generator = np.random.default_rng(shade)
+    for part, num in (("train", 6), ("test", 2)):
+        for label in ("a", "b"):
+            (path / part / label).mkdir(parents=True, exist_ok=True)
+            for number in range(num):
+                pixels = generator.integers(0, 256, (14, 14), dtype=np.uint8)
+                Image.fromarray(pixels).save(path / part / label / f"{number}.png")
+    return path
+
+
+@pytest.fixture
+def own_images(tmp_path):
+    return folder_of_images(tmp_path / "images", 0)
+
+
+def test_runs_on_other_training_images_are_passed_over(tmp_path, launch, own_images):
+    said, out = [], tmp_path / "runs"
+    options = {"data": str(own_images), "seeds": 1, "out": out, "launch": launch, "say": said.append}
+    first = compare(PAIR[:1], **options)
+    folder_of_images(own_images, 1)
+    second = compare(PAIR[:1], **options)
+    assert launch.asked == [("lenet5", 0, None)] * 2
+    (passed_over,) = [line for line in said if "passed over" in line]
+    assert first.networks[0].runs[0] in passed_over and "\n" not in passed_over
+    assert "the train images of" in passed_over and "are not those that it was trained on" in passed_over
+    assert second.networks[0].runs != first.networks[0].runs
+    folder_of_images(own_images, 0)  # the images of the first run are back
+    launch.asked.clear()
+    assert compare(PAIR[:1], **options).networks[0].runs == first.networks[0].runs
+    assert launch.asked == []
+
+
+@pytest.mark.parametrize("content", ["{}", "{"])
+def test_a_run_that_does_not_say_what_it_saw_is_passed_over(tmp_path, launch, content):
+    compare(PAIR[:1], seeds=1, out=tmp_path, launch=launch)
+    next(tmp_path.glob("lenet5*/environment.json")).write_text(content)
+    compare(PAIR[:1], seeds=1, out=tmp_path, launch=launch)
+    assert launch.asked == [("lenet5", 0, None)] * 2
+
+
+def test_missing_data_is_missed_before_training(tmp_path):
+    with pytest.raises(MissingResourceError, match="no folder"):
+        compare([config_of("lenet5", **{"data.name": "./nowhere"})], out=tmp_path, launch=refuse)
+
+
+def stopped_run(out, config):
+    """Leave a run that was stopped after its first validation."""
+
+    class Stop(SilentProgress):
+        def validate(self, step, *, loss, top1):
+            signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(StoppedError):
+        train(config, out=out, progress=Stop())
+    (path,) = out.iterdir()
+    return path
+
+
+BRIEF = config_of("convnet_mnist", **{"train.val_every": 2})
+
+
+def test_an_interrupted_run_is_gone_on_with(tmp_path, launch):
+    path = stopped_run(tmp_path, BRIEF)
+    compare([BRIEF], seeds=1, out=tmp_path, launch=launch)
+    assert launch.asked == [("convnet_mnist", 0, path)]
+
+
+@pytest.mark.parametrize("state", ["interrupted", "trained"])
+def test_a_run_that_would_come_to_other_bits_is_trained_anew(tmp_path, launch, monkeypatch, state):
+    path = stopped_run(tmp_path, BRIEF)
+    if state == "trained":
+        resume(path, progress=SilentProgress(), test=False)
+    monkeypatch.setattr("cnnlab.machine.cpu_name", lambda: "Another one")
+    said = []
+    comparison = compare([BRIEF], seeds=1, out=tmp_path, launch=launch, say=said.append)
+    assert launch.asked == [("convnet_mnist", 0, None)]
+    assert comparison.networks[0].runs != (path.name,)
+    (passed_over,) = [line for line in said if "passed over" in line]
+    assert f"{path} is passed over: it cannot go on to the same bits: hardware was" in passed_over
+    assert "here 'Another one'" in passed_over and "\n" not in passed_over
+
+
+def test_a_run_with_damaged_checkpoints_only_is_trained_anew(tmp_path, launch):
+    path = stopped_run(tmp_path, BRIEF)
+    for file in path.glob("checkpoint/*/state.json"):
+        file.unlink()
+    compare([BRIEF], seeds=1, out=tmp_path, launch=launch, say=lambda line: None)
+    assert launch.asked == [("convnet_mnist", 0, None)]
+
+
+def test_options_apply_to_complete_configs(tmp_path, launch):
+    comparison = compare(PAIR[:1], seeds=1, out=tmp_path, launch=launch, steps=3)
+    assert RunFolder.open(tmp_path / comparison.networks[0].runs[0]).config.train.steps == 3
+
+
 def test_a_damaged_run_is_left_alone(tmp_path, launch):
     damaged = RunFolder.create(tmp_path, PAIR[0])
     (damaged.path / "config.toml").write_text("[")
@@ -87,11 +190,7 @@ def test_names_and_options_are_resolved(tmp_path, launch):
         ([PAIR[0], PAIR[0]], {}, "'lenet5' is named twice"),
         (["lenet6"], {}, "lenet6"),
         (["lenet5"], {"seed": 3}, "--seeds"),
-        (
-            ["lenet5", "resnet20-cifar10"],
-            {},
-            "data.name is 'cifar10' for resnet20-cifar10, 'mnist' for lenet5",
-        ),
+        (["lenet5", "resnet20"], {}, "data.name is 'cifar10' for resnet20, 'mnist' for lenet5"),
         (
             [PAIR[0], config_of("resnet20", **{"data.split_seed": 3})],
             {},

@@ -10,7 +10,9 @@ from cnnlab.errors import ConfigError, RunError
 from cnnlab.evaluation import Comparison, compare_runs
 from cnnlab.lab.launch import Launch, launch_process
 from cnnlab.lab.resolve import resolve
+from cnnlab.lab.splits import load_splits
 from cnnlab.runs import RunFolder, find_runs
+from cnnlab.training import why_other_bits
 
 # Settings that decide which images a run sees: the same for all that are compared.
 SAME_DATA = ("name", "val_size", "split_seed", "image_size", "channels")
@@ -29,7 +31,8 @@ def compare(
 ) -> Comparison:
     """Compare networks on the same test images, training each that has not been trained.
 
-    A run in `out` with exactly the same settings is used as it is; an unfinished one is gone on with.
+    A run in `out` with the same settings and the same images is used as it is; an unfinished one is gone on
+    with, if it can still come to the same bits. Runs that are passed over are named.
 
     Args:
         networks: recipes, networks, TOML files, or complete configs; the others are tested against the first.
@@ -53,13 +56,18 @@ def compare(
     say = say or _say
     out = Path(out)
     configs = _configs(networks, data=data, seeds=seeds, say=say, options=options)
+    # Read before anything is trained: data that is missing is missed now, not after hours.
+    data_now = load_splits(next(iter(configs.values()))[0].data, ("train", "val"), warn=say)
+    fingerprints = {split: dataset.fingerprint for split, dataset in data_now.items()}
+    del data_now
     groups: dict[str, list[RunFolder]] = {}
     number, total = 0, sum(len(group) for group in configs.values())
     for name, group in configs.items():
         for config in group:
             number += 1
             title = f"[{number}/{total}] {name}, seed {config.seed}"
-            groups.setdefault(name, []).append(_finished_run(config, out, launch, say, title))
+            folder = _finished_run(config, fingerprints, out, launch, say, title)
+            groups.setdefault(name, []).append(folder)
     return compare_runs(groups, command=command)
 
 
@@ -80,10 +88,8 @@ def _configs(
         raise ConfigError("compare: takes the number of seeds (--seeds), not one seed.")
     configs: dict[str, list[RunConfig]] = {}
     for network in networks:
-        if isinstance(network, RunConfig):
-            first, name = network, network.recipe or network.model.name
-        else:
-            first, name = resolve(network, data=data, say=say, **options), Path(network).stem
+        first = resolve(network, data=data, say=say, **options)
+        name = (first.recipe or first.model.name) if isinstance(network, RunConfig) else Path(network).stem
         if name in configs:
             raise ConfigError(
                 f"compare: {name!r} is named twice; give recipes other file names to tell them apart."
@@ -108,21 +114,50 @@ def _check_same_data(configs: dict[str, list[RunConfig]]) -> None:
 
 
 def _finished_run(
-    config: RunConfig, out: Path, launch: Launch, say: Callable[[str], None], title: str
+    config: RunConfig,
+    fingerprints: dict[str, str],
+    out: Path,
+    launch: Launch,
+    say: Callable[[str], None],
+    title: str,
 ) -> RunFolder:
     """Return an evaluated run of this config: one that is there, else one brought to its end now."""
-    found = next(iter(find_runs(out, config)), None)
-    if found is not None and found.state == "evaluated":
-        say(f"{title}: done before, {found.path}")
-        return RunFolder(found.path)
-    if found is not None:
-        say(f"{title}: goes on in {found.path}")
-    else:
-        say(f"{title}: is trained")
-    folder = RunFolder.open(launch(config, out, found.path if found else None))
+    unfinished = None
+    for run in find_runs(out, config):
+        folder = RunFolder(run.path)
+        if reason := _why_useless(folder, run.state, config, fingerprints, say):
+            say(f"{title}: {run.path} is passed over: {reason}")
+        elif run.state == "evaluated":
+            say(f"{title}: done before, {run.path}")
+            return folder
+        else:
+            unfinished = run.path
+            break
+    say(f"{title}: goes on in {unfinished}" if unfinished else f"{title}: is trained")
+    folder = RunFolder.open(launch(config, out, unfinished))
     if folder.evaluation is None:
         raise RunError(f"{folder.path}: was trained but not evaluated. Try: cnnlab evaluate {folder.path}")
     return folder
+
+
+def _why_useless(
+    folder: RunFolder,
+    state: str,
+    config: RunConfig,
+    fingerprints: dict[str, str],
+    say: Callable[[str], None],
+) -> str:
+    """Say why a run of these settings is not the one that would be trained today; empty if it is."""
+    try:
+        seen = folder.environment.get("data", {})
+        for split, fingerprint in fingerprints.items():
+            has_begun = seen or state != "started"
+            if has_begun and seen.get(split, {}).get("fingerprint") != fingerprint:
+                return f"the {split} images of {config.data.name} are not those that it was trained on."
+        different = "" if state == "evaluated" else why_other_bits(folder, config, warn=say)
+    except RunError as error:
+        return str(error)
+    return different and f"it cannot go on to the same bits: {different}."
 
 
 def _say(message: str) -> None:

@@ -2,6 +2,7 @@
 
 from cnnlab.training.execution import Execution, choose_execution
 from cnnlab.training.fit import FitResult, fit
+from cnnlab.training.origin import why_other_bits
 from cnnlab.training.progress import BarProgress, LineProgress, Progress, SilentProgress, format_seconds
 
 __all__ = [
@@ -14,4 +15,5 @@ __all__ = [
     "choose_execution",
     "fit",
     "format_seconds",
+    "why_other_bits",
 ]

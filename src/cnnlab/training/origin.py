@@ -1,12 +1,14 @@
 """What decides the bits of a run: remembered in every checkpoint, and compared before a run goes on."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from cnnlab.config import RunConfig
 from cnnlab.data import Dataset
 from cnnlab.errors import RunError
-from cnnlab.training.execution import Execution
+from cnnlab.runs import RunFolder, load_latest
+from cnnlab.training.execution import Execution, choose_execution
 
 
 def describe_origin(config: RunConfig, execution: Execution, train: Dataset, val: Dataset) -> dict[str, Any]:
@@ -43,6 +45,28 @@ def check_same_origin(before: dict[str, Any], now: dict[str, Any], run: Path, *,
     if different and not inexact:
         remedy = "Change config.toml back; --inexact goes on with the new settings."
         raise RunError(f"{run}: config.toml is not what the checkpoint was made with: {different}. {remedy}")
+
+
+def why_other_bits(folder: RunFolder, config: RunConfig, *, warn: Callable[[str], None]) -> str:
+    """Say why a run cannot go on to the same bits on this machine; empty if it can, or has not begun.
+
+    Args:
+        folder: the run.
+        config: what to run; sets torch's threads, as `choose_execution` does.
+        warn: told of each damaged checkpoint that is passed over.
+
+    Raises:
+        RunError: all checkpoints are damaged.
+        MissingResourceError: a GPU is asked for and there is none.
+    """
+    checkpoint = load_latest(folder.checkpoints, warn=warn)
+    if checkpoint is None:
+        return ""
+    before = checkpoint.state.get("origin", {})
+    here = {"execution": choose_execution(config).as_dict(), "settings": _settings(config)}
+    return "; ".join(
+        different for part in here if (different := _differences(before.get(part, {}), here[part]))
+    )
 
 
 def _settings(config: RunConfig) -> dict[str, Any]:
