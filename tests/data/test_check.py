@@ -152,3 +152,20 @@ def test_what_cannot_be_checked_at_all(tmp_path):
 
 def test_synthetic_images_can_be_checked():
     assert check_data("synthetic:1x8x8x100").num_images("train") == 100
+
+
+def test_a_file_that_may_not_be_read_is_named_and_the_scan_goes_on(tmp_path, monkeypatch):
+    images = RNG.integers(0, 256, (20, 28, 28), dtype=np.uint8)
+    write_mnist(tmp_path / "mnist", {"train": images, "t10k": images})
+    locked = tmp_path / "mnist" / "train-images-idx3-ubyte"
+    read_bytes = Path.read_bytes
+
+    def refuse(path):
+        if path == locked:
+            raise PermissionError(13, "Permission denied")
+        return read_bytes(path)
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    report = check_data("mnist", root=tmp_path, download=False)
+    assert report.unreadable == ((str(locked), f"{locked}: cannot be read: Permission denied."),)
+    assert str(locked) not in report.altered and report.num_images("test") == 20

@@ -99,7 +99,7 @@ def check_data(
         for place, (image, label) in enumerate(zip(images.numpy(), labels.tolist(), strict=True)):
             finds.add(part, place, label, _digest(image))
     file_sets = DATASETS[name].file_sets if name in DATASETS else ()
-    altered = [path for path in _altered_files(file_sets, places.roots) if path not in dict(unreadable)]
+    altered = _altered_files(file_sets, places.roots, known_bad={path for path, _reason in unreadable})
     return finds.report(name, class_names, unreadable, altered)
 
 
@@ -164,13 +164,15 @@ class _Finds:
         return DataReport(name, class_names, counts, tuple(unreadable), tuple(altered), duplicates, shared)
 
 
-def _altered_files(file_sets: tuple[FileSet, ...], roots: tuple[Path, ...]) -> list[str]:
-    """Return the paths of files whose content is not the published one."""
+def _altered_files(
+    file_sets: tuple[FileSet, ...], roots: tuple[Path, ...], *, known_bad: set[str]
+) -> list[str]:
+    """Return the paths of files whose content is not the published one, but for those known to be damaged."""
     altered: list[str] = []
     for file_set in file_sets:
         for file in file_set.files:
             path = (find_files(file_set, [file.name], roots) or {}).get(file.name)
-            if path is None:
+            if path is None or str(path) in known_bad:
                 continue
             wanted = {file.sha256, file.sha256_unpacked}
             if hashlib.sha256(path.read_bytes()).hexdigest() in wanted:
