@@ -1,5 +1,6 @@
 import torch
 
+from cnnlab.reporting import samples as module
 from cnnlab.reporting.samples import choose_samples
 
 # Eight images, two classes: 0, 2, 5 and 6 are right, 1, 3, 4 and 7 are not, most confidently 4, then 1 and 7.
@@ -16,8 +17,10 @@ def test_the_rule_worked_by_hand():
     assert (samples.num_wrong, samples.num_images) == (4, 8)
 
 
-def test_no_more_than_asked_for():
-    samples = choose_samples(LABELS, PROBS, num_right=3, num_wrong=1)
+def test_no_more_than_fit(monkeypatch):
+    monkeypatch.setattr(module, "MAX_RIGHT", 3)
+    monkeypatch.setattr(module, "MAX_WRONG", 1)
+    samples = choose_samples(LABELS, PROBS)
     assert samples.right == (0, 5, 2)
     assert samples.wrong == (4,)
     assert samples.num_wrong == 4

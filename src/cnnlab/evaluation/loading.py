@@ -43,11 +43,6 @@ class Run:
     is_digits: bool
     description: dict[str, Any]
 
-    @property
-    def num_parameters(self) -> int:
-        """Number of weights that training changes."""
-        return sum(parameter.numel() for parameter in self.model.parameters())
-
 
 def load_run(path: Path | str) -> Run:
     """Read a finished run.

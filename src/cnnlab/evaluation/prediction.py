@@ -8,17 +8,16 @@ from cnnlab.errors import DataError, RunError
 from cnnlab.evaluation.loading import Run
 
 BATCH_SIZE = 500
-"""Images in one forward pass; changes memory and speed, not the result."""
+"""Images in one forward pass; the result depends on it by rounding only, less than 1e-6."""
 
 
 @torch.inference_mode()
-def predict_probs(run: Run, images: Tensor, *, batch_size: int = BATCH_SIZE) -> Tensor:
+def predict_probs(run: Run, images: Tensor) -> Tensor:
     """Return what a run's network makes of images, in float32 whatever the run was trained in.
 
     Args:
         run: a finished run.
         images: N x C x H x W, uint8, with the run's channels and size.
-        batch_size: images in one forward pass; the result depends on it by rounding only, less than 1e-6.
 
     Returns:
         N x num_classes, float32; rows sum to 1.
@@ -34,12 +33,12 @@ def predict_probs(run: Run, images: Tensor, *, batch_size: int = BATCH_SIZE) -> 
             f"Received: {_times(tuple(images.shape[1:]))}."
         )
     probs = torch.empty(len(images), len(run.class_names))
-    for start in range(0, len(images), batch_size):
-        inputs = normalise(images[start : start + batch_size], run.mean, run.std)
+    for start in range(0, len(images), BATCH_SIZE):
+        inputs = normalise(images[start : start + BATCH_SIZE], run.mean, run.std)
         logits = run.model(inputs.contiguous(memory_format=torch.channels_last))
         if not logits.isfinite().all():
             raise RunError(f"{run.folder.path}: the network's output is not a finite number; it diverged.")
-        probs[start : start + batch_size] = logits.double().softmax(1)
+        probs[start : start + BATCH_SIZE] = logits.double().softmax(1)
     return probs
 
 
