@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from cnnlab.reporting.canvas import BLUE, VERMILION
-from cnnlab.reporting.curves import learning_curves
+from cnnlab.reporting.curves import curves_note, learning_curves
 
 
 def has_colour(pixels, colour):
@@ -15,6 +15,15 @@ def test_both_splits_are_drawn(folder, to_pixels):
     assert pixels.shape == (585, 1350, 3)  # 9 x 3.9 inches at 150 dpi
     left, right = pixels[:, :675], pixels[:, 675:]
     assert all(has_colour(half, colour) for half in (left, right) for colour in (BLUE, VERMILION))
+
+
+def test_the_note_says_where_label_smoothing_sets_the_losses_apart(folder):
+    assert "smoothing" not in curves_note(0.0)
+    assert curves_note(0.1).endswith("its loss with label smoothing 0.1, that of val without")
+    plain = learning_curves(folder)
+    config = folder.config.with_changes({"train.label_smoothing": 0.1})
+    (folder.path / "config.toml").write_text(config.to_toml())
+    assert learning_curves(folder) != plain
 
 
 def test_the_same_run_gives_the_same_bytes(folder):

@@ -38,9 +38,16 @@ def learning_curves(folder: RunFolder, *, test_top1: float | None = None) -> byt
         _scale_accuracy(top1_axes, [line["top1"] for line in lines])
         for axes, field, form in ((loss_axes, "loss", "{:.3g}"), (top1_axes, "top1", "{:.2%}")):
             _draw_curves(axes, lines, field, form)
-        note = "train: mean over the steps since the point before, with augmentation and dropout on"
-        figure.text(0.01, 0.02, note, fontsize=7.5, color=GREY)
+        figure.text(0.01, 0.02, curves_note(folder.config.train.label_smoothing), fontsize=7.5, color=GREY)
         return to_png(figure)
+
+
+def curves_note(label_smoothing: float) -> str:
+    """Return what, besides their images, tells the curves of train and val apart."""
+    note = "train: mean over the steps since the point before, with augmentation and dropout on"
+    if label_smoothing:
+        note += f"; its loss with label smoothing {label_smoothing:g}, that of val without"
+    return note
 
 
 def _draw_curves(axes: "Axes", lines: Sequence[dict[str, Any]], field: str, form: str) -> None:
