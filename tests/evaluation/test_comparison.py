@@ -94,7 +94,7 @@ def test_one_seed_is_compared_over_images(make_evaluated):
     assert two.interval == pytest.approx((expected.low, expected.high))
     assert two.interval_method == one.interval_method == "Wilson over images"
     assert two.test is not None
-    assert two.test.method == "McNemar over images"
+    assert two.test.method == "McNemar over images, seed 0"
     # The two wrong answers of the second are among the ten of the first: 8 images to 0.
     assert two.test.p_value == 2 / 2**8
     assert two.test.verdict == "higher in this run"
@@ -106,6 +106,38 @@ def test_few_seeds_never_make_a_network_better(make_evaluated):
         _, two = compare_runs(groups).networks
         assert two.test is not None and two.test.p_value < 1e-6
         assert two.test.verdict == "higher in this run"
+
+
+def test_two_seeds_are_judged_by_the_pair_that_is_tested(make_evaluated):
+    # Of seed 0 the second is higher; of the mean it is lower, which no test looked at.
+    _, two = compare_runs(groups_of(make_evaluated, [950, 990], [970, 900])).networks
+    assert two.test is not None
+    assert two.test.difference == pytest.approx(0.02)
+    assert (two.test.method, two.test.verdict) == ("McNemar over images, seed 0", "higher in this run")
+    assert two.test.p_value == 2 / 2**20
+
+
+def test_the_seed_that_is_tested_is_named(make_evaluated):
+    groups = {"one": [make_evaluated("lenet5", 7, 990)], "two": [make_evaluated("resnet20", 7, 998)]}
+    _, two = compare_runs(groups).networks
+    assert two.test is not None and two.test.method == "McNemar over images, seed 7"
+
+
+def test_seeds_that_agree_are_not_certain(make_evaluated):
+    one, _ = compare_runs(groups_of(make_evaluated, [950] * 3, [970] * 3)).networks
+    assert one.interval == pytest.approx((0.95 - 0.000717, 0.95 + 0.000717), abs=1e-6)
+
+
+@pytest.mark.parametrize("split", ["train", "val"])
+def test_other_training_images_are_refused(make_evaluated, split):
+    groups = groups_of(make_evaluated, [950], [970])
+    for name, (folder,) in groups.items():
+        data = {part: {"fingerprint": "f"} for part in ("train", "val")}
+        data[split] = {"fingerprint": name}
+        folder.environment = folder.environment | {"data": data}
+    with pytest.raises(RunError, match=rf"resnet20.*its {split} images are not those of .*lenet5") as error:
+        compare_runs(groups)
+    assert "\n" not in str(error.value)
 
 
 def test_which_images_are_wrong_matters(make_evaluated):

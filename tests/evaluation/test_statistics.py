@@ -20,6 +20,16 @@ def test_mean_interval_agrees_with_scipy():
     assert (interval.low, interval.high) == pytest.approx((low, high), abs=1e-12)
 
 
+def test_equal_values_are_not_certainty():
+    # t(0.975, 2) = 4.302653, times 1 / (360 sqrt(12)), over sqrt(3): two tenths of a point to either side
+    interval = mean_interval([355 / 360] * 3, resolution=1 / 360)
+    assert interval.low is not None and interval.high is not None
+    assert interval.high - interval.mean == pytest.approx(0.0019920, abs=1e-7)
+    assert interval.mean - interval.low == pytest.approx(0.0019920, abs=1e-7)
+    wide = [0.95, 0.96, 0.97]
+    assert mean_interval(wide, resolution=1 / 360) == mean_interval(wide)
+
+
 def test_one_value_has_no_interval():
     interval = mean_interval([0.98])
     assert (interval.mean, interval.low, interval.high) == (0.98, None, None)

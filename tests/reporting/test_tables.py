@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 
 import pytest
+from scipy import stats
 
 from cnnlab.errors import RunError
 from cnnlab.evaluation import Comparison, NetworkResult, PairedTest
@@ -92,6 +93,29 @@ def test_notes_name_all_that_the_figures_depend_on():
     assert "Made by: cnnlab compare alexnet_mnist3 resnet20 --data mnist\n" in to_text(COMPARISON)
     assert "Made by: `cnnlab compare alexnet_mnist3 resnet20 --data mnist`" in to_markdown(COMPARISON)
     assert "3 or more" not in text and "cannot be compared" not in text
+
+
+def test_notes_say_what_an_interval_over_seeds_leaves_out():
+    networks = (replace(FIRST, top1=(355 / 360,) * 3), replace(SECOND, top1=(359 / 360, 1.0, 1.0)))
+    small = replace(COMPARISON, num_images=360, networks=networks)
+    text = "\n".join(comparison_notes(small))
+    expected = stats.binomtest(355, 360).proportion_ci(method="wilson")
+    assert f"{50 * (expected.high - expected.low):.2g}" == "1.3"
+    assert "By its 360 test images alone a figure is uncertain by up to ±1.3 points (Wilson, 95 %)." in text
+    assert "not taken below the resolution of one image" in text
+    one_seed = replace(small, seeds=(0,))
+    text = "\n".join(comparison_notes(one_seed))
+    assert "By its" not in text and "resolution" not in text
+
+
+@pytest.mark.parametrize(
+    ("commit", "shown"),
+    [("0123456789abcdef", "0123456789ab"), ("0123456789abcdef+", "0123456789ab+"), ("unknown", "unknown")],
+)
+def test_commits_are_short_in_notes_and_whole_in_json(commit, shown):
+    comparison = replace(COMPARISON, commits=(commit,))
+    assert f"Commit: {shown}." in comparison_notes(comparison)
+    assert comparison.as_dict()["commits"] == (commit,)
 
 
 def test_few_seeds_and_mixed_machines_are_said():

@@ -26,9 +26,10 @@ class PairedTest:
     """A network against the first one.
 
     Attributes:
-        difference: of mean top1, as a fraction; positive if this network's is higher.
+        difference: of what was tested, as a fraction: mean top1 by t, one seed's top1 by McNemar; positive
+            if this network's is higher.
         p_value: two-sided, of this pair by itself.
-        method: `paired t over seeds`, or `McNemar over images` (exact, of the first seed's two runs).
+        method: `paired t over seeds`, or `McNemar over images, seed 0` (exact, of the first seed's two runs).
         verdict: what that means in words.
     """
 
@@ -48,7 +49,8 @@ class NetworkResult:
         runs: names of the run folders, in the order of the seeds.
         top1: of each seed, as a fraction.
         mean_top1: their mean.
-        interval: 95 %, of the mean; ends are cut to [0, 1].
+        interval: 95 %, of the mean; no spread over seeds is taken to be below the resolution of one image,
+            and ends are cut to [0, 1].
         interval_method: `t over seeds`, or `Wilson over images` where there is one seed.
         test: against the first network; None for the first itself.
         seconds_per_epoch: of training with its validations, mean over seeds.
@@ -122,7 +124,7 @@ def compare_runs(groups: Mapping[str, Sequence[RunFolder]], *, command: str = ""
         command: what makes this comparison again.
 
     Raises:
-        RunError: a run is not evaluated or damaged, or the runs were tested on different images.
+        RunError: a run is not evaluated or damaged, or the runs were trained or tested on different images.
     """
     folders = [folder for group in groups.values() for folder in group]
     first = _evaluation(folders[0])
@@ -134,6 +136,12 @@ def compare_runs(groups: Mapping[str, Sequence[RunFolder]], *, command: str = ""
                 f"{folders[0].path} ({first['num_images']:,} of {first['data']}): they cannot be compared. "
                 "Train both with the same --data, data.image_size and data.channels."
             )
+        for split in ("train", "val"):
+            if _fingerprint(folder, split) != _fingerprint(folders[0], split):
+                raise RunError(
+                    f"{folder.path}: its {split} images are not those of {folders[0].path}: they cannot be "
+                    "compared. Train both with the same --data, data.val_size and data.split_seed."
+                )
     baseline = next(iter(groups.values()))
     return Comparison(
         data=first["data"],
@@ -154,11 +162,15 @@ def _evaluation(folder: RunFolder) -> dict[str, Any]:
     return evaluation
 
 
+def _fingerprint(folder: RunFolder, split: str) -> str | None:
+    return folder.environment.get("data", {}).get(split, {}).get("fingerprint")
+
+
 def _result(name: str, group: Sequence[RunFolder], baseline: Sequence[RunFolder]) -> NetworkResult:
     top1 = [_evaluation(folder)["top1"] for folder in group]
     num_images = _evaluation(group[0])["num_images"]
     if len(group) > 1:
-        method, interval = OVER_SEEDS, mean_interval(top1)
+        method, interval = OVER_SEEDS, mean_interval(top1, resolution=1 / num_images)
     else:
         method, interval = OVER_IMAGES, wilson_interval(round(top1[0] * num_images), num_images)
     assert interval.low is not None and interval.high is not None
@@ -190,11 +202,11 @@ def _test(group: Sequence[RunFolder], baseline: Sequence[RunFolder], num_images:
         difference = fmean(mine) - fmean(theirs)
         p_value = paired_t(theirs, mine, resolution=1 / num_images)
         return PairedTest(difference, p_value, PAIRED_T, _in_words(difference, p_value, "better", "worse"))
-    correct = [load_predictions(run).is_correct.tolist() for run in (baseline[0], group[0])]
-    p_value = mcnemar(*correct)
     # One pair of runs says nothing of other seeds, so it must not say that a network is better.
-    words = _in_words(mine[0] - theirs[0], p_value, "higher in this run", "lower in this run")
-    return PairedTest(fmean(mine) - fmean(theirs), p_value, MCNEMAR, words)
+    correct = [load_predictions(run).is_correct.tolist() for run in (baseline[0], group[0])]
+    difference, p_value = mine[0] - theirs[0], mcnemar(*correct)
+    words = _in_words(difference, p_value, "higher in this run", "lower in this run")
+    return PairedTest(difference, p_value, f"{MCNEMAR}, seed {group[0].config.seed}", words)
 
 
 def _in_words(difference: float, p_value: float, higher: str, lower: str) -> str:

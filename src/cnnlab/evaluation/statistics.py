@@ -28,18 +28,28 @@ class Interval:
     high: float | None
 
 
-def mean_interval(values: Sequence[float], *, confidence: float = CONFIDENCE) -> Interval:
+def mean_interval(
+    values: Sequence[float], *, confidence: float = CONFIDENCE, resolution: float = 0.0
+) -> Interval:
     """Return the mean and its t interval; without an interval for a single value.
+
+    Three seeds with the same number of right answers have no spread at all, which would make chance
+    certainty. So the spread is taken to be at least what rounding to `resolution` causes: an error, uniform
+    over one unit, of variance 1/12.
 
     Args:
         values: one per seed, at least one.
         confidence: probability that the interval covers the mean over all seeds.
+        resolution: the smallest difference that two values can have, such as 1 / num_images.
+
+    Source: W. F. Sheppard, 1898, for the rounding.
     """
     mean = fmean(values)
     num = len(values)
     if num < 2:
         return Interval(mean, None, None)
-    half = _t_quantile((1 + confidence) / 2, num - 1) * stdev(values) / math.sqrt(num)
+    spread = max(stdev(values), resolution / math.sqrt(12))
+    half = _t_quantile((1 + confidence) / 2, num - 1) * spread / math.sqrt(num)
     return Interval(mean, mean - half, mean + half)
 
 

@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 from cnnlab.errors import RunError
-from cnnlab.evaluation import Comparison, NetworkResult
+from cnnlab.evaluation import Comparison, NetworkResult, wilson_interval
 from cnnlab.runs.atomic import write_bytes, write_json
 
 STEM = "comparison"
@@ -35,10 +35,17 @@ def comparison_notes(comparison: Comparison) -> list[str]:
     """Return what a reader must know to trust the table: data, seeds, tests, hardware, commit."""
     seeds = ", ".join(str(seed) for seed in comparison.seeds)
     first, *others = comparison.networks
+    num_images = comparison.num_images
     notes = [
-        f"Data: {comparison.data}, {comparison.num_images:,} test images; "
+        f"Data: {comparison.data}, {num_images:,} test images; "
         f"seed{'s' * (len(comparison.seeds) > 1)} {seeds}; interval: {first.interval_method}.",
     ]
+    if len(comparison.seeds) > 1:
+        notes.append("Spread over seeds is not taken below the resolution of one image.")
+        notes.append(
+            f"By its {num_images:,} test images alone a figure is uncertain by up to "
+            f"±{100 * _image_uncertainty(comparison):.2g} points (Wilson, 95 %)."
+        )
     if others:
         tests = {result.test.method for result in others if result.test}
         pairs = ", each pair by itself" if len(others) > 1 else ""
@@ -48,7 +55,7 @@ def comparison_notes(comparison: Comparison) -> list[str]:
     notes.append(f"Hardware: {'; '.join(comparison.hardware)}.")
     if len(comparison.hardware) > 1:
         notes.append("Not all runs had the same hardware or precision: their times cannot be compared.")
-    notes.append(f"Commit: {', '.join(comparison.commits)}.")
+    notes.append(f"Commit: {', '.join(_short(commit) for commit in comparison.commits)}.")
     return notes
 
 
@@ -138,6 +145,21 @@ def _row(result: NetworkResult) -> list[str]:
         f"{result.num_parameters:,}",
         f"{result.peak_memory_bytes / 1e6:,.0f} MB",
     ]
+
+
+def _image_uncertainty(comparison: Comparison) -> float:
+    """Return what an interval over seeds leaves out: the largest half-width over images, as a fraction."""
+    halves = []
+    for top1 in (top1 for result in comparison.networks for top1 in result.top1):
+        interval = wilson_interval(round(top1 * comparison.num_images), comparison.num_images)
+        assert interval.low is not None and interval.high is not None
+        halves.append((interval.high - interval.low) / 2)
+    return max(halves)
+
+
+def _short(commit: str) -> str:
+    """Return a commit in 12 characters, with the mark of changes beyond it."""
+    return commit[:12] + "+" * (commit.endswith("+") and len(commit) > 12)
 
 
 def _aligned(table: list[list[str]], sides: str) -> list[str]:
