@@ -1,9 +1,11 @@
 import json
 from dataclasses import replace
 from importlib import import_module
+from unittest.mock import ANY
 
 import pytest
 import torch
+from PIL import Image
 
 from cnnlab.data import load_data
 from cnnlab.errors import CnnlabError, ConfigError, DataError, RunError
@@ -111,6 +113,47 @@ def test_classes_are_bound_by_name(run, monkeypatch):
     with pytest.raises(DataError, match="missing: '9'; not known to the run: 'nine'"):
         evaluate(run.path)
     assert run.evaluation is None
+
+
+@pytest.fixture
+def more_digits(tmp_path):
+    """A folder of ten digits of each class, larger than the run's, in colour."""
+    test = load_data("digits", splits=["test"])["test"]
+    for place in range(100):
+        image, label = test.images[place, 0].numpy(), int(test.labels[place])
+        for split in ("train", "test"):
+            file = tmp_path / "more" / split / str(label) / f"{place}.png"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(image).convert("RGB").resize((24, 24)).save(file)
+    return tmp_path / "more"
+
+
+def test_another_data_set_is_scored_and_not_kept(run, more_digits):
+    before = sorted(path.name for path in run.path.iterdir())
+    scores = evaluate(run.path, data=str(more_digits))
+    assert (scores["num_images"], scores["split"]) == (100, "test")
+    assert scores["top1"] > 0.8
+    assert sorted(path.name for path in run.path.iterdir()) == before
+    run.evaluation = {"top1": 0.125}  # the run's own scores are not those of other images
+    assert evaluate(run.path, data=str(more_digits)) == scores | {"seconds": ANY}
+    assert run.evaluation == {"top1": 0.125}
+
+
+def test_the_runs_own_data_by_name_gives_the_same_scores(run):
+    own = evaluate(run.path)
+    assert evaluate(run.path, data="digits") == own | {"seconds": ANY}
+
+
+def test_another_data_set_needs_the_same_classes(run, more_digits):
+    for split in ("train", "test"):
+        (more_digits / split / "9").rename(more_digits / split / "nine")
+    with pytest.raises(DataError, match="missing: '9'; not known to the run: 'nine'"):
+        evaluate(run.path, data=str(more_digits))
+
+
+def test_another_data_set_that_is_not_there_is_named(run):
+    with pytest.raises(ConfigError, match="'digit' is neither a data set nor a folder here"):
+        evaluate(run.path, data="digit")
 
 
 def test_an_unknown_split_is_refused(run, no_data):

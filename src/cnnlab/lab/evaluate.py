@@ -10,7 +10,7 @@ from cnnlab import machine
 from cnnlab.data import Dataset
 from cnnlab.errors import ConfigError, did_you_mean
 from cnnlab.evaluation import Evaluation, Run, load_run, save_predictions, score
-from cnnlab.lab.splits import load_split
+from cnnlab.lab.splits import load_split, load_splits
 from cnnlab.reporting import write_curves, write_samples
 from cnnlab.runs import RunFolder
 
@@ -21,6 +21,7 @@ def evaluate(
     run_path: Path | str,
     *,
     split: str = "test",
+    data: str | None = None,
     root: Path | str | None = None,
     warn: Callable[[str], None] | None = None,
 ) -> dict[str, Any]:
@@ -30,6 +31,8 @@ def evaluate(
         run_path: a run folder.
         split: `test`, `val` or `train`. Where eval.json is there, it is the answer for `test`; the others are
             computed anew and not kept.
+        data: another data set with the same classes, or the run's own folder, which has moved; its images are
+            brought to the network's size, and the scores are computed anew and not kept.
         root: where the data lies, if not where it lay in training.
         warn: takes one line about something that happened while data was read.
 
@@ -50,10 +53,13 @@ def evaluate(
     if split not in SPLITS:
         raise ConfigError(f"split: there is no split {split!r}. {did_you_mean(split, SPLITS)}")
     folder = RunFolder.open(Path(run_path))
-    if split == "test" and (kept := folder.evaluation) is not None:
+    is_kept = split == "test" and data is None
+    if is_kept and (kept := folder.evaluation) is not None:
         return kept
     run = load_run(folder.path)
-    if split != "test":
+    if data is not None:
+        return _score(run, _load_other(run, data, split, root=root, warn=warn)).as_dict()
+    if not is_kept:
         return _score(run, load_split(folder, split, root=root, warn=warn)).as_dict()
     with folder.locked():
         test = load_split(folder, split, root=root, warn=warn)
@@ -70,3 +76,16 @@ def evaluate(
 def _score(run: Run, dataset: Dataset) -> Evaluation:
     torch.set_num_threads(run.folder.config.threads or machine.default_threads())
     return score(run, dataset)
+
+
+def _load_other(
+    run: Run, data: str, split: str, *, root: Path | str | None, warn: Callable[[str], None] | None
+) -> Dataset:
+    """Read a split of a data set that the run was not made for, as its network takes images."""
+    changes = {
+        "data.name": data,
+        "data.image_size": run.image_size,
+        "data.channels": run.in_channels,
+    }
+    config = run.folder.config.with_changes(changes, source="data")
+    return load_splits(config.data, (split,), root=root, warn=warn)[split]
