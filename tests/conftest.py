@@ -1,19 +1,17 @@
-"""What all tests share: where real data lies, and a cache of their own."""
+"""What all tests share: where real data lies, a cache of their own, and no network."""
 
-import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from real_data import find_real_data
+
 
 @pytest.fixture(scope="session")
-def shared_data() -> Path:
-    """The folder of real data sets: CNNLAB_TEST_DATA, else ../shared/data beside the repository."""
-    given = os.environ.get("CNNLAB_TEST_DATA")
-    folder = Path(given) if given else Path(__file__).resolve().parents[2] / "shared" / "data"
-    if not (folder / "MNIST" / "raw").is_dir():
-        pytest.skip("needs MNIST in ../shared/data, or CNNLAB_TEST_DATA set to a folder that has MNIST/raw")
-    return folder
+def shared_data() -> Callable[..., Path]:
+    """A function of names of data sets: it returns the folder that has them, or skips the test."""
+    return find_real_data
 
 
 @pytest.fixture(autouse=True)
@@ -23,3 +21,15 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
     monkeypatch.setenv("CNNLAB_CACHE", str(cache))
     monkeypatch.delenv("CNNLAB_DATA_ROOT", raising=False)
     return cache
+
+
+@pytest.fixture(autouse=True)
+def no_network(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no test download, in its own process or another, unless it is marked `network`."""
+    if request.node.get_closest_marker("network"):
+        return
+    for name in ("HTTP_PROXY", "HTTPS_PROXY"):
+        for variable in (name, name.lower()):
+            monkeypatch.setenv(variable, "http://127.0.0.1:9")  # the port where nobody answers
+    for variable in ("NO_PROXY", "no_proxy"):
+        monkeypatch.setenv(variable, "127.0.0.1,localhost")

@@ -31,7 +31,7 @@ def test_planted_duplicates_and_leakage_are_counted_exactly(tmp_path):
     test[400] = test[7]
     test[100:110] = train[500:510]
     write_mnist(tmp_path / "fashion-mnist", {"train": train, "t10k": test})
-    report = check_data("fashion-mnist", root=tmp_path)
+    report = check_data("fashion-mnist", root=tmp_path, download=False)
     assert report.num_duplicate_pairs("train") == 43
     assert report.duplicates["train"][0] == (0, 1000)
     assert report.duplicates["test"] == ((7, 400),)
@@ -45,7 +45,7 @@ def test_a_group_of_k_has_k_over_2_pairs(tmp_path):
     write_mnist(
         tmp_path / "mnist", {"train": images, "t10k": RNG.integers(0, 256, (20, 28, 28), dtype=np.uint8)}
     )
-    report = check_data("mnist", root=tmp_path)
+    report = check_data("mnist", root=tmp_path, download=False)
     assert report.duplicates["train"] == ((3, 10, 11, 12),)
     assert report.num_duplicate_pairs("train") == 6
 
@@ -55,13 +55,13 @@ def test_one_pixel_makes_a_different_image(tmp_path):
     images[1] = images[0]
     images[1, 27, 27] ^= 1
     write_mnist(tmp_path / "mnist", {"train": images[:40], "t10k": images[40:]})
-    report = check_data("mnist", root=tmp_path)
+    report = check_data("mnist", root=tmp_path, download=False)
     assert report.num_duplicate_pairs("train") == 0 and report.shared == ()
 
 
 def test_fashion_mnist_as_published_today_is_clean(shared_data):
     """Those of the first release were replaced: github.com/zalandoresearch/fashion-mnist, issue 44."""
-    report = check_data("fashion-mnist", root=shared_data)
+    report = check_data("fashion-mnist", root=shared_data("fashion-mnist"), download=False)
     assert report.counts == {"train": (6000,) * 10, "test": (1000,) * 10}
     assert (report.num_duplicate_pairs("train"), report.num_duplicate_pairs("test")) == (0, 0)
     assert report.shared == () and report.unreadable == () and report.altered == ()
@@ -75,10 +75,10 @@ def test_digits_are_clean():
 
 def test_a_damaged_file_is_named_and_the_scan_goes_on(shared_data, tmp_path):
     raw = tmp_path / "MNIST" / "raw"
-    shutil.copytree(shared_data / "MNIST" / "raw", raw)
+    shutil.copytree(shared_data("mnist") / "MNIST" / "raw", raw)
     path = raw / "train-images-idx3-ubyte.gz"
     path.write_bytes(path.read_bytes()[:1_000_000])
-    report = check_data("mnist", root=tmp_path)
+    report = check_data("mnist", root=tmp_path, download=False)
     assert [file for file, _reason in report.unreadable] == [str(path)]
     assert "ends early" in report.unreadable[0][1]
     assert report.num_images("train") == 0 and report.num_images("test") == 10_000
@@ -86,25 +86,25 @@ def test_a_damaged_file_is_named_and_the_scan_goes_on(shared_data, tmp_path):
 
 def test_a_flipped_pixel_in_a_file_without_checksum_is_noticed(shared_data, tmp_path):
     raw = tmp_path / "MNIST" / "raw"
-    shutil.copytree(shared_data / "MNIST" / "raw", raw)
+    shutil.copytree(shared_data("mnist") / "MNIST" / "raw", raw)
     packed = raw / "t10k-images-idx3-ubyte.gz"
     content = bytearray(gzip.decompress(packed.read_bytes()))
     packed.unlink()
     path = raw / "t10k-images-idx3-ubyte"
     path.write_bytes(content)
-    assert check_data("mnist", root=tmp_path).altered == ()  # unpacked is no change
+    assert check_data("mnist", root=tmp_path, download=False).altered == ()  # unpacked is no change
     content[5000] ^= 1
     path.write_bytes(content)
-    report = check_data("mnist", root=tmp_path)
+    report = check_data("mnist", root=tmp_path, download=False)
     assert report.altered == (str(path),) and report.unreadable == ()
 
 
 def test_published_files_packed_anew_are_no_change(shared_data, tmp_path):
     raw = tmp_path / "MNIST" / "raw"
-    shutil.copytree(shared_data / "MNIST" / "raw", raw)
+    shutil.copytree(shared_data("mnist") / "MNIST" / "raw", raw)
     path = raw / "t10k-labels-idx1-ubyte.gz"
     path.write_bytes(gzip.compress(gzip.decompress(path.read_bytes()), 1))
-    assert check_data("mnist", root=tmp_path).altered == ()
+    assert check_data("mnist", root=tmp_path, download=False).altered == ()
 
 
 def make_folder(root: Path) -> Path:

@@ -145,7 +145,7 @@ def test_what_shows_no_digit_is_refused(levels):
 
 @pytest.fixture(scope="module")
 def mnist(shared_data) -> dict[str, Dataset]:
-    return load_data("mnist", root=shared_data, splits=["val", "test"])
+    return load_data("mnist", root=shared_data("mnist"), splits=["val", "test"], download=False)
 
 
 def test_images_of_the_sets_pass_unchanged(mnist):

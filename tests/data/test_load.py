@@ -60,15 +60,15 @@ def test_a_path_that_is_not_there_is_a_missing_resource(name):
 
 def test_a_root_that_is_not_there_is_not_made(tmp_path, monkeypatch):
     with pytest.raises(MissingResourceError, match=r"data\.root: must be a folder that exists"):
-        load_data("mnist", root=tmp_path / "mistyped")
+        load_data("mnist", root=tmp_path / "mistyped", download=False)
     monkeypatch.setenv("CNNLAB_DATA_ROOT", str(tmp_path / "mistyped"))
     with pytest.raises(MissingResourceError, match="CNNLAB_DATA_ROOT: must be a folder that exists"):
-        load_data("mnist")
+        load_data("mnist", download=False)
     assert not (tmp_path / "mistyped").exists()
 
 
 def test_the_data_root_variable_and_the_root(shared_data, tmp_path, monkeypatch):
-    monkeypatch.setenv("CNNLAB_DATA_ROOT", str(shared_data))
+    monkeypatch.setenv("CNNLAB_DATA_ROOT", str(shared_data("fashion-mnist")))
     found = load_data("fashion-mnist", splits=["test"], download=False)["test"]
     assert len(found) == 10_000 and not found.is_digits and found.class_names[9] == "Ankle boot"
     again = load_data("fashion-mnist", splits=["test"], root=tmp_path, download=False)["test"]
@@ -76,7 +76,7 @@ def test_the_data_root_variable_and_the_root(shared_data, tmp_path, monkeypatch)
 
 
 def test_cifar10_as_shared(shared_data):
-    sets = load_data("cifar10", root=shared_data)
+    sets = load_data("cifar10", root=shared_data("cifar10"), download=False)
     assert {split: tuple(dataset.images.shape) for split, dataset in sets.items()} == {
         "train": (45_000, 3, 32, 32),
         "val": (5_000, 3, 32, 32),

@@ -52,7 +52,7 @@ def test_the_two_sets_share_file_names_and_are_not_taken_for_each_other(tmp_path
 
 
 def test_a_folder_that_holds_the_published_files_themselves(shared_data, tmp_path):
-    raw = shared_data / "FashionMNIST" / "raw"
+    raw = shared_data("fashion-mnist") / "FashionMNIST" / "raw"
     images, labels = read(raw, "test", FASHION_MNIST)
     assert images.shape == (10_000, 1, 28, 28) and labels.bincount().tolist() == [1000] * 10
     with pytest.raises(MissingResourceError):
@@ -62,12 +62,12 @@ def test_a_folder_that_holds_the_published_files_themselves(shared_data, tmp_pat
     assert torch.equal(read(tmp_path, "test", FASHION_MNIST)[0], images)
 
 
-def test_published_hashes_are_those_of_the_files(shared_data):
-    for file_set in (MNIST, FASHION_MNIST):
-        for file in file_set.files:
-            path = shared_data / file_set.folders[0] / file.name
-            assert path.stat().st_size == file.size
-            assert find_files(file_set, [file.name], [path.parent]) == {file.name: path}
+@pytest.mark.parametrize("file_set", [MNIST, FASHION_MNIST], ids=["mnist", "fashion-mnist"])
+def test_published_hashes_are_those_of_the_files(shared_data, file_set):
+    for file in file_set.files:
+        path = shared_data(file_set.dataset) / file_set.folders[0] / file.name
+        assert path.stat().st_size == file.size
+        assert find_files(file_set, [file.name], [path.parent]) == {file.name: path}
 
 
 def test_labels_of_another_number_are_refused(tmp_path):
@@ -97,7 +97,7 @@ def test_one_missing_file_is_named_and_its_place(tmp_path):
 
 
 def test_real_mnist(shared_data):
-    sets = load_data("mnist", root=shared_data)
+    sets = load_data("mnist", root=shared_data("mnist"), download=False)
     assert [len(dataset) for dataset in sets.values()] == [55_000, 5_000, 10_000]
     assert sets["test"].labels[:10].tolist() == [7, 2, 1, 0, 4, 1, 4, 9, 5, 9]
     assert all(dataset.is_digits for dataset in sets.values())
