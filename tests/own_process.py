@@ -20,6 +20,6 @@ def context() -> ForkServerContext:
 
 def start(target: Callable[..., None], *args: object) -> ForkServerProcess:
     """Run a function of a test module in a process of its own."""
-    process = context().Process(target=target, args=args)
+    process = context().Process(target=target, args=args, daemon=True)
     process.start()
     return process

@@ -105,6 +105,14 @@ def test_nothing_there_is_no_error(tmp_path):
     assert latest(tmp_path) == (None, [])
 
 
+def test_all_is_on_the_disk_before_the_checkpoint_has_its_name(tmp_path):
+    """What a power cut leaves: the folder appears last, and by one rename."""
+    with watched_disk(count) as calls:
+        save_checkpoint(tmp_path / "checkpoint", 1, make(1))
+    written = ["open", "write", "fsync"] * 3
+    assert calls == ["mkdir", "fsync", "mkdir", *written, "fsync", "rename", "fsync"]
+
+
 # --- which are kept -------------------------------------------------------------------------------------
 
 
@@ -298,6 +306,7 @@ def test_a_failure_at_any_call_loses_nothing(tmp_path, code, forever):
                 num_failures += 1
                 assert str(error).startswith(f"{folder}: ")
                 assert ("the disk is full" in str(error)) == (code == errno.ENOSPC)
+        assert not list(folder.glob(".*")), call
         step, said = latest(folder)
         assert said == [], call
         assert step in ((done or None), done + 1), call

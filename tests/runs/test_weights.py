@@ -164,6 +164,14 @@ def test_scrambled_headers_are_never_silently_wrong(path):
     assert num_refused > 1450
 
 
+def test_other_names_and_shapes_over_the_same_bytes_are_noticed(path):
+    content = path.read_bytes()
+    for old, new in ((b"[2,3,2,2]", b"[3,2,2,2]"), (b"conv.bias", b"conv.bies"), (b'"I64"', b'"U64"')):
+        assert old in content
+        path.write_bytes(content.replace(old, new))
+        assert "differs from its sha256 sum" in refusal(path)
+
+
 def test_more_behind_the_end_is_noticed(path):
     path.write_bytes(path.read_bytes() + b"\0")
     refusal(path)

@@ -1,6 +1,7 @@
 import re
 from collections import OrderedDict
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import torch
 from torch import nn
 
 from cnnlab.errors import DivergedError
+from cnnlab.models import registry
 from cnnlab.runs import RunFolder, load_latest
 from cnnlab.runs.checkpoint import list_checkpoints, read_checkpoint
 from cnnlab.training import loop
@@ -135,6 +137,29 @@ def test_after_a_divergence_a_lower_rate_may_go_on(tmp_path, monkeypatch):
     result = run_tiny(tmp_path / "run", plain_config(optim__lr=0.001), inexact=True)
     assert result.steps == 24
     assert RunFolder(tmp_path / "run").weights.exists()
+
+
+class Draws(nn.Module):
+    """NaN for one half of the random draws; it then says so."""
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return images * float("nan") if torch.rand(()) < 0.5 else images
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_what_depends_on_the_draws_of_dropout_is_found_too(tmp_path, monkeypatch, seed):
+    real = registry._REGISTRY["tiny_net"].builder
+
+    def build(**options):
+        network = real(**options)
+        network.head.dropout3 = Draws()
+        return network
+
+    info = replace(registry._REGISTRY["tiny_net"], builder=build)
+    monkeypatch.setattr("cnnlab.models.registry.get_type_hints", lambda *args, **options: {"dropout": float})
+    monkeypatch.setitem(registry._REGISTRY, "tiny_net", info)
+    message = diverge(tmp_path / "run", plain_config(seed=seed))
+    assert "the output of layer 'head.dropout3' (Draws)" in message
 
 
 # --- which layer ----------------------------------------------------------------------------------------

@@ -8,9 +8,9 @@ import torch
 
 from cnnlab.config import RunConfig
 from cnnlab.errors import MissingResourceError, RunError
-from cnnlab.runs import RunFolder
+from cnnlab.runs import Checkpoint, RunFolder
 from cnnlab.runs.checkpoint import list_checkpoints
-from cnnlab.training import SilentProgress
+from cnnlab.training import SilentProgress, loop, why_other_bits
 from cnnlab.training.origin import check_same_origin
 from disk_faults import count, fail_at, watched_disk
 from tiny_training import outcome, plain_config, run_tiny, tiny_config, tiny_images, whole_outcome
@@ -316,3 +316,53 @@ def test_differences_are_listed_whichever_side_has_a_field(tmp_path):
 
 def test_plain_runs_too(tmp_path):
     assert_same_in_the_end(tmp_path, plain_config(**BRIEF), 2, 3, 4)
+
+
+# --- asked before a run goes on -------------------------------------------------------------------------
+
+
+def why(path: Path, config: RunConfig) -> str:
+    return why_other_bits(RunFolder(path), config, warn=pytest.fail)
+
+
+def test_why_other_bits_come_out(half, tmp_path, monkeypatch):
+    config = RunFolder(half).config
+    assert why(half, config) == ""
+    assert why(tmp_path / "not begun", config) == ""
+    monkeypatch.setattr(torch, "set_num_threads", lambda threads: None)
+    different = config.with_changes({"threads": 2, "optim.lr": 0.5, "train.checkpoint_seconds": 9.0})
+    assert why(half, different) == "threads was 1, here 2; optim.lr was 0.02, here 0.5"
+
+
+def test_why_other_bits_passes_over_what_is_damaged(half):
+    newest = list_checkpoints(RunFolder(half).checkpoints)[-1]
+    (newest / "state.json").unlink()
+    said: list[str] = []
+    assert why_other_bits(RunFolder(half), RunFolder(half).config, warn=said.append) == ""
+    assert len(said) == 1
+    for checkpoint in list_checkpoints(RunFolder(half).checkpoints):
+        shutil.rmtree(checkpoint)
+        checkpoint.mkdir()
+    with pytest.raises(RunError, match="are damaged"):
+        why_other_bits(RunFolder(half), RunFolder(half).config, warn=said.append)
+
+
+# --- when checkpoints are written -----------------------------------------------------------------------
+
+
+def test_checkpoints_are_written_at_validations_and_whenever_the_time_has_passed(tmp_path, monkeypatch):
+    saved: list[int] = []
+    real = loop.save_checkpoint
+
+    def save(folder: Path, step: int, checkpoint: Checkpoint) -> Path:
+        saved.append(step)
+        return real(folder, step, checkpoint)
+
+    monkeypatch.setattr(loop, "save_checkpoint", save)
+    run_tiny(tmp_path / "rarely", tiny_config())
+    assert saved == [6, 12, 18, 24]
+    saved.clear()
+    # Each look at this clock finds one more second: a step takes 2, a save 1.
+    monkeypatch.setattr(loop.Stopwatch, "lap", lambda stopwatch: 1.0)
+    run_tiny(tmp_path / "often", tiny_config(train__checkpoint_seconds=10.0, train__val_every=100))
+    assert saved == [6, 11, 16, 21, 24]
