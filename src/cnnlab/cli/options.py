@@ -14,7 +14,7 @@ Data = Annotated[
 ]
 DataRoot = Annotated[
     Path | None,
-    typer.Option("--data-root", help="Where data sets lie; else CNNLAB_DATA_ROOT, else the cache."),
+    typer.Option("--data-root", help="Where data sets lie; looked at before CNNLAB_DATA_ROOT and the cache."),
 ]
 Epochs = Annotated[float | None, typer.Option("--epochs", help="Passes over the training images.")]
 Steps = Annotated[int | None, typer.Option("--steps", help="Optimizer updates, instead of epochs.")]

@@ -68,7 +68,7 @@ class DataConfig(Section):
     name: Text = "mnist"
     """A data set that `cnnlab data` lists, a folder of class folders, or `synthetic:CxHxWxN`."""
     root: Text | None = None
-    """Where data sets lie; else CNNLAB_DATA_ROOT, else the cache."""
+    """Where data sets lie; looked at before CNNLAB_DATA_ROOT and the cache."""
     val_size: int | None = Field(default=None, ge=1)
     """Images cut from train for validation; the data set's own number if not given."""
     split_seed: int = Field(default=0, ge=0)
