@@ -1,4 +1,5 @@
 import io
+import os
 
 import pytest
 from rich.console import Console
@@ -51,6 +52,16 @@ def test_a_line_held_back_for_its_validation_is_not_lost():
     assert stream.getvalue().splitlines()[1].startswith("step 100/250")
     progress.stop()
     assert len(stream.getvalue().splitlines()) == 2
+
+
+def test_lines_that_cannot_be_written_end_no_run(tmp_path):
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "w") as closed_pipe:
+        with pytest.raises(BrokenPipeError):
+            print("x", file=closed_pipe, flush=True)
+        assert run_tiny(tmp_path / "run", progress=LineProgress(closed_pipe)).steps == 24
+        os.dup2(os.open(os.devnull, os.O_WRONLY), writer)  # so that closing it flushes somewhere
 
 
 def test_lines_go_to_stderr(capsys):

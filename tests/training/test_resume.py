@@ -204,6 +204,9 @@ def test_another_number_of_threads_is_refused_unless_inexact(half, monkeypatch):
     assert "--inexact" in message
     assert run_tiny(half, config, inexact=True).steps == 24
     assert RunFolder(half).environment["execution"]["threads"] == 2
+    assert RunFolder(half).environment["inexact_at"] == [12]
+    run_tiny(half, config)  # once more, with nothing changed or left to do: what happened stays known
+    assert RunFolder(half).environment["inexact_at"] == [12]
 
 
 def test_another_version_of_torch_is_refused_unless_inexact(half, monkeypatch):
@@ -312,6 +315,12 @@ def test_differences_are_listed_whichever_side_has_a_field(tmp_path):
         check_same_origin(before, now, tmp_path, inexact=False)
     check_same_origin(before, now, tmp_path, inexact=True)
     check_same_origin(now, now, tmp_path, inexact=False)
+
+
+def test_inexact_where_nothing_differs_is_exact(half):
+    run_tiny(half, inexact=True)
+    assert outcome(half) == whole_outcome()
+    assert RunFolder(half).environment["inexact_at"] == []
 
 
 def test_plain_runs_too(tmp_path):

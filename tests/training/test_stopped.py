@@ -15,12 +15,16 @@ import torch
 from cnnlab.errors import CnnlabError, StoppedError
 from cnnlab.runs import RunFolder, load_latest
 from cnnlab.training import SilentProgress
+from cnnlab.training.plan import Plan
 from cnnlab.training.stop import StopRequest
 from disk_faults import watched_disk
 from own_process import start
 from tiny_training import outcome, run_tiny, tiny_config, whole_outcome
 
 # --- the request ----------------------------------------------------------------------------------------
+
+
+PLAN = Plan(batch_size=1, steps_per_epoch=1, num_steps=9, val_every=1, log_every=1)
 
 
 def handlers() -> list[object]:
@@ -33,7 +37,8 @@ def test_a_signal_is_noted_and_the_handlers_come_back(number, code):
     with StopRequest() as stop:
         assert stop.signal is None
         signal.raise_signal(number)
-        assert (stop.signal, stop.exit_code) == (number, code)
+        assert stop.signal == number
+        assert stop.error(3, PLAN, RunFolder(Path("x"))).exit_code == code
         assert handlers() != before
     assert handlers() == before
 
@@ -50,7 +55,7 @@ def test_a_second_sigterm_changes_nothing():
     with StopRequest() as stop:
         signal.raise_signal(signal.SIGTERM)
         signal.raise_signal(signal.SIGTERM)
-        assert stop.exit_code == 0
+        assert stop.error(3, PLAN, RunFolder(Path("x"))).exit_code == 0
 
 
 def test_in_another_thread_no_handler_is_set():
@@ -100,9 +105,12 @@ def test_the_step_is_finished_and_saved_and_the_same_bits_come_out(tmp_path, num
     assert outcome(path) == whole_outcome()
 
 
-def test_in_the_last_step_the_run_just_ends(tmp_path):
-    assert run_tiny(tmp_path / "run", progress=Signals(24, signal.SIGINT)).steps == 24
-    assert RunFolder(tmp_path / "run").weights.exists()
+def test_in_the_last_step_the_weights_are_written_and_what_follows_is_not_begun(tmp_path):
+    path = tmp_path / "run"
+    with pytest.raises(StoppedError, match=r"Stopped after step 24 of 24; everything is saved\. Go on with"):
+        run_tiny(path, progress=Signals(24, signal.SIGTERM))
+    assert outcome(path) == whole_outcome()
+    assert run_tiny(path).steps == 24
 
 
 def test_inside_a_save_the_save_is_finished(tmp_path):
@@ -198,16 +206,15 @@ def test_the_command_line(tmp_path, number, code):
     command = [sys.executable, "-m", "cnnlab"]
     options = ["--data", "synthetic:1x8x8x400", "--steps", "400", "--batch-size", "16", "--print-every", "20"]
     options += ["--threads", "1", "--set", "data.val_size=50", "--no-test", "--out", str(tmp_path)]
-    process = subprocess.Popen(
-        [*command, "train", "convnet_mnist", *options], stderr=subprocess.PIPE, text=True
-    )
-    assert process.stderr is not None
-    for line in process.stderr:
-        if line.startswith("step"):
-            break
-    process.send_signal(number)
-    said = process.stderr.read()
-    assert process.wait(30) == code
+    train = [*command, "train", "convnet_mnist", *options]
+    with subprocess.Popen(train, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if line.startswith("step"):
+                break
+        process.send_signal(number)
+        said = process.stderr.read()
+        assert process.wait(30) == code
     resume = re.search(r"Go on with: cnnlab resume (\S+)$", said, re.MULTILINE)
     assert resume, said
     done = subprocess.run([*command, "resume", resume[1], "--no-test"], capture_output=True, text=True)

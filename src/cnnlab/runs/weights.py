@@ -56,7 +56,8 @@ def load_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             header = json.loads(file.read(header_bytes))
             file.seek(0)
             tensors = load(file.read())
-        about = json.loads(header["__metadata__"][METADATA])
+        written = header["__metadata__"][METADATA]
+        about = json.loads(written)
         if about["format"] != FORMAT:
             raise RunError(f"{path}: weights in format {about['format']!r}; this version reads {FORMAT!r}.")
         text, expected = about["description"], about["sha256"]
@@ -67,7 +68,8 @@ def load_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         if isinstance(error, RunError):
             raise
         raise RunError(f"{path}: damaged weights, or not written by cnnlab.") from None
-    if _digest(text, tensors) != expected:
+    # JSON has several spellings for one letter: only the one that was written is accepted.
+    if json.dumps(about) != written or _digest(text, tensors) != expected:
         raise RunError(f"{path}: damaged weights: the content differs from its sha256 sum.")
     return tensors, description
 

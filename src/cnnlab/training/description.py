@@ -19,9 +19,13 @@ PACKAGES = ("cnnlab", "torch", "numpy", "safetensors", "pillow", "scikit-learn")
 
 
 def describe_environment(
-    config: RunConfig, execution: Execution, train: Dataset, val: Dataset
+    config: RunConfig, execution: Execution, train: Dataset, val: Dataset, inexact_at: list[int]
 ) -> dict[str, Any]:
-    """Return versions, hardware, commit and data of a run, for environment.json."""
+    """Return versions, hardware, commit and data of a run, for environment.json.
+
+    They are those of its last sitting; `inexact_at` has the steps at which an earlier one was different in
+    what decides the bits.
+    """
     return {
         "execution": execution.as_dict(),
         "cpu": machine.cpu_name(),
@@ -32,6 +36,7 @@ def describe_environment(
         "packages": {name: _version(name) for name in PACKAGES},
         "commit": source_commit(),
         "seed": config.seed,
+        "inexact_at": inexact_at,
         "data": {
             data.split: {"name": data.name, "num_images": len(data), "fingerprint": data.fingerprint}
             for data in (train, val)

@@ -80,7 +80,7 @@ def fit(
         if checkpoint is not None:
             _restore(state, checkpoint, origin, folder, inexact=inexact)
         folder.truncate_metrics(checkpoint.state["metrics_bytes"] if checkpoint else 0)
-        folder.environment = describe_environment(config, execution, train, val)
+        folder.environment = describe_environment(config, execution, train, val, state.inexact_at)
         batches = TrainingBatches(train, config, plan, execution)
         seconds_left = estimate_seconds(state, batches, config, plan, execution, len(val))
         title = f"{config.model.name} on {train.name}, seed {config.seed}, {execution.summary}"
@@ -93,6 +93,8 @@ def fit(
         folder.cost = describe_cost(state, plan)
         description = describe_weights(config, train, mean=batches.mean, std=batches.std)
         save_weights(folder.weights, state.final_weights(), description)
+        if stop.signal is not None:  # it came when there was no step left to do
+            raise stop.error(state.step, plan, folder)
     return FitResult(state.step, state.seconds, state.val_top1)
 
 
@@ -105,10 +107,12 @@ def _restore(
         RunError: the same bits cannot come out, or the checkpoint is of another network.
     """
     try:
-        check_same_origin(checkpoint.state["origin"], origin, folder.path, inexact=inexact)
+        is_same = check_same_origin(checkpoint.state["origin"], origin, folder.path, inexact=inexact)
         state.restore(checkpoint)
     except (KeyError, TypeError, AttributeError, RuntimeError) as error:
         raise RunError(
             f"{folder.checkpoints}: does not fit the network and the optimizer of config.toml. "
             "Train again with `cnnlab train`."
         ) from error
+    if not is_same:
+        state.inexact_at.append(state.step)

@@ -9,7 +9,6 @@ import torch
 
 from cnnlab.config import RunConfig
 from cnnlab.data import Dataset, counter_generator
-from cnnlab.errors import StoppedError
 from cnnlab.runs import RunFolder, save_checkpoint
 from cnnlab.training.divergence import divergence, first_affected_layer, first_non_finite
 from cnnlab.training.execution import Execution
@@ -68,11 +67,7 @@ def run_steps(setup: Setup, state: TrainingState, stop: StopRequest) -> None:
             saved_at = state.seconds
             state.seconds += stopwatch.lap()
         if stop.signal is not None and state.step < plan.num_steps:
-            raise StoppedError(
-                f"Stopped after step {state.step} of {plan.num_steps}; everything is saved. "
-                f"Go on with: cnnlab resume {setup.folder.path}",
-                exit_code=stop.exit_code,
-            )
+            raise stop.error(state.step, plan, setup.folder)
 
 
 def _step(setup: Setup, state: TrainingState, lr: float) -> tuple[float, int, int]:

@@ -20,7 +20,7 @@ def describe_origin(config: RunConfig, execution: Execution, train: Dataset, val
     }
 
 
-def check_same_origin(before: dict[str, Any], now: dict[str, Any], run: Path, *, inexact: bool) -> None:
+def check_same_origin(before: dict[str, Any], now: dict[str, Any], run: Path, *, inexact: bool) -> bool:
     """Refuse to go on from a checkpoint where the same bits cannot come out.
 
     Args:
@@ -28,6 +28,9 @@ def check_same_origin(before: dict[str, Any], now: dict[str, Any], run: Path, *,
         now: what it returns here.
         run: the run folder, for messages.
         inexact: accept another execution or other settings; other images are never accepted.
+
+    Returns:
+        Whether the same bits will come out.
 
     Raises:
         RunError: the execution, the settings or the images differ.
@@ -45,6 +48,7 @@ def check_same_origin(before: dict[str, Any], now: dict[str, Any], run: Path, *,
     if different and not inexact:
         remedy = "Change config.toml back; --inexact goes on with the new settings."
         raise RunError(f"{run}: config.toml is not what the checkpoint was made with: {different}. {remedy}")
+    return before == now
 
 
 def why_other_bits(folder: RunFolder, config: RunConfig, *, warn: Callable[[str], None]) -> str:

@@ -1,6 +1,7 @@
 """What a user sees while a run goes on: plain lines, a live bar, or nothing."""
 
 import sys
+from contextlib import suppress
 from typing import Protocol, TextIO
 
 from cnnlab.training.plan import Plan
@@ -80,8 +81,9 @@ class LineProgress(SilentProgress):
         self._flush()
 
     def message(self, text: str) -> None:
-        """Print a line of text."""
-        print(text, file=self._stream, flush=True)
+        """Print a line of text; a pipe that was closed or a full disk behind it ends no run."""
+        with suppress(OSError):
+            print(text, file=self._stream, flush=True)
 
     def stop(self) -> None:
         """Print what is still held back."""

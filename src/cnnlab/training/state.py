@@ -68,6 +68,7 @@ class TrainingState:
         best_top1: best validation accuracy so far.
         num_worse: validations since then.
         best: weights at the best validation; empty unless `keep = "best"`.
+        inexact_at: steps after which the run went on with other settings or another way of computing.
     """
 
     model: nn.Module
@@ -81,6 +82,7 @@ class TrainingState:
     best_top1: float = -1.0
     num_worse: int = 0
     best: dict[str, Tensor] = field(default_factory=dict)
+    inexact_at: list[int] = field(default_factory=list)
 
     @property
     def evaluated_model(self) -> nn.Module:
@@ -118,6 +120,7 @@ class TrainingState:
             "val_top1": self.val_top1,
             "best_top1": self.best_top1,
             "num_worse": self.num_worse,
+            "inexact_at": self.inexact_at,
             "origin": origin,
             "metrics_bytes": metrics_bytes,
         }
@@ -136,6 +139,7 @@ class TrainingState:
         self.tally = Tally(**state["tally"])
         self.val_top1 = state["val_top1"]
         self.best_top1, self.num_worse = state["best_top1"], state["num_worse"]
+        self.inexact_at = list(state["inexact_at"])
 
 
 def new_state(

@@ -4,6 +4,10 @@ import signal
 import threading
 from types import FrameType, TracebackType
 
+from cnnlab.errors import StoppedError
+from cnnlab.runs import RunFolder
+from cnnlab.training.plan import Plan
+
 
 class StopRequest:
     """Notes a signal while a run is in its loop; a second Ctrl-C is not held back.
@@ -30,10 +34,13 @@ class StopRequest:
                 signal.signal(number, handler)  # pyright: ignore[reportArgumentType] # what signal() gave
         self._previous = {}
 
-    @property
-    def exit_code(self) -> int:
-        """130 after Ctrl-C, 0 after SIGTERM."""
-        return 130 if self.signal == signal.SIGINT else 0
+    def error(self, step: int, plan: Plan, folder: RunFolder) -> StoppedError:
+        """Return what ends a run whose state is saved; its exit code is 130 after Ctrl-C, 0 after SIGTERM."""
+        return StoppedError(
+            f"Stopped after step {step} of {plan.num_steps}; everything is saved. "
+            f"Go on with: cnnlab resume {folder.path}",
+            exit_code=130 if self.signal == signal.SIGINT else 0,
+        )
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         if self.signal == signal.SIGINT and number == signal.SIGINT:
