@@ -109,6 +109,14 @@ def plain_config(**changes: Any) -> RunConfig:
     return tiny_config().with_changes({**off, **{k.replace("__", "."): v for k, v in changes.items()}})
 
 
+def prepare(path: Path, config: RunConfig) -> RunFolder:
+    """Make the run folder `path` if it is not there."""
+    if not (path / "config.toml").exists():
+        path.mkdir(parents=True)
+        (path / "config.toml").write_text(config.to_toml())
+    return RunFolder(path)
+
+
 def run_tiny(
     path: Path,
     config: RunConfig | None = None,
@@ -120,10 +128,7 @@ def run_tiny(
 ) -> FitResult:
     """Train in the run folder `path`, made if it is not there; go on with what is there."""
     register_tiny_net()
-    folder = RunFolder(path)
-    if not (path / "config.toml").exists():
-        path.mkdir(parents=True)
-        (path / "config.toml").write_text((config or tiny_config()).to_toml())
+    folder = prepare(path, config or tiny_config())
     return fit(
         config or folder.config,
         train or tiny_images("train"),

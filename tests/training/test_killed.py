@@ -12,7 +12,7 @@ from cnnlab.config import RunConfig
 from cnnlab.runs import RunFolder
 from disk_faults import count, die_at, watched_disk
 from own_process import context, start
-from tiny_training import outcome, run_tiny, tiny_config
+from tiny_training import outcome, prepare, run_tiny, tiny_config
 
 # Saved after every step, so that many kills hit a save.
 CONFIG = tiny_config(train__checkpoint_seconds=1e-9)
@@ -78,6 +78,7 @@ def check_killed_at_random(tmp_path: Path, config: RunConfig, num_kills: int, se
 def check_killed_at_call(tmp_path: Path, config: RunConfig, call: int, expected: object) -> None:
     """Die at one call to the disk, then at the same number of calls again, then go on to the end."""
     path = tmp_path / f"call-{call}"
+    prepare(path, config)
     for _ in range(2):
         process = start(sit, path, config, None, call)
         process.join()
@@ -87,6 +88,7 @@ def check_killed_at_call(tmp_path: Path, config: RunConfig, call: int, expected:
 
 
 def calls_of_a_run(tmp_path: Path, config: RunConfig) -> list[str]:
+    prepare(tmp_path / "counted", config)
     with watched_disk(count) as calls:
         run_tiny(tmp_path / "counted", config)
     return calls

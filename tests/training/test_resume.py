@@ -13,7 +13,7 @@ from cnnlab.runs.checkpoint import list_checkpoints
 from cnnlab.training import SilentProgress, loop, why_other_bits
 from cnnlab.training.origin import check_same_origin
 from disk_faults import count, fail_at, watched_disk
-from tiny_training import outcome, plain_config, run_tiny, tiny_config, tiny_images, whole_outcome
+from tiny_training import outcome, plain_config, prepare, run_tiny, tiny_config, tiny_images, whole_outcome
 
 
 class StopAfter(SilentProgress):
@@ -141,13 +141,13 @@ def check_full_disk_at(tmp_path: Path, config: RunConfig, call: int) -> None:
     assert not list(path.rglob("*.tmp"))
 
 
-def prepared(tmp_path: Path, config: RunConfig) -> int:
+def prepare_for_each_call(tmp_path: Path, config: RunConfig) -> int:
     """Return how many calls to the disk a run makes."""
+    prepare(tmp_path / "whole", config)
     with watched_disk(count) as calls:
         run_tiny(tmp_path / "whole", config)
     for call in range(len(calls)):
-        (tmp_path / f"call-{call}").mkdir()
-        (tmp_path / f"call-{call}" / "config.toml").write_text(config.to_toml())
+        prepare(tmp_path / f"call-{call}", config)
     return len(calls)
 
 
@@ -156,7 +156,7 @@ SHORT = {"train__steps": 8, "train__val_every": 4, "train__log_every": 3}
 
 def test_a_disk_full_at_any_time_loses_nothing(tmp_path):
     config = tiny_config(**SHORT)
-    num_calls = prepared(tmp_path, config)
+    num_calls = prepare_for_each_call(tmp_path, config)
     assert num_calls > 40
     for call in range(3, num_calls - 1, 6):
         check_full_disk_at(tmp_path, config, call)
@@ -165,7 +165,7 @@ def test_a_disk_full_at_any_time_loses_nothing(tmp_path):
 @pytest.mark.slow
 def test_a_disk_full_at_every_call_loses_nothing(tmp_path):
     config = tiny_config(**SHORT)
-    num_calls = prepared(tmp_path, config)
+    num_calls = prepare_for_each_call(tmp_path, config)
     full = 0
     for call in range(num_calls):
         try:
