@@ -65,6 +65,7 @@ def check_killed_at_random(tmp_path: Path, config: RunConfig, num_kills: int, se
     kills = inside = number = 0
     while kills < num_kills:
         path = tmp_path / f"run-{number}"
+        prepare(path, config)
         number += 1
         while kills < num_kills and kill_after(path, config, generator.uniform(0, seconds / 2)):
             kills += 1
