@@ -84,6 +84,19 @@ def test_evaluate(run_cli, finished):
     assert (val["split"], val["num_images"]) == ("val", 180)
 
 
+def test_evaluate_on_other_images(run_cli, finished, tmp_path):
+    test = load_data("digits", splits=("test",))["test"]
+    for index in range(100):
+        image, label = test.images[index, 0].numpy(), test.class_names[int(test.labels[index])]
+        folder = tmp_path / "more" / "test" / label
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image).save(folder / f"{index}.png")
+    before = (finished / "eval.json").read_bytes()
+    scores = json.loads(run_cli("evaluate", finished, "--data", tmp_path / "more", "--json").out)
+    assert (scores["data"], scores["num_images"]) == ("more", 100)
+    assert (finished / "eval.json").read_bytes() == before
+
+
 @pytest.fixture
 def pictures(tmp_path):
     test = load_data("digits", splits=("test",))["test"]

@@ -89,7 +89,7 @@ def test_links_that_leave_the_folder_are_not_followed(tmp_path):
         ({"cat": 3}, "two class folders or more. Received: 'cat'"),
         ({"cat": 3, "dog": 0}, "holds no image"),
         ({"data__cat": 3, "data__dog": 3}, "hold images only. Received: folders 'cat', 'dog'"),
-        ({"val__cat": 3, "val__dog": 3}, "no folder train"),
+        ({"val__cat": 3, "val__dog": 3, "bird": 3}, "beside val there may only be train and test"),
         ({"train__cat": 3, "train__dog": 3, "bird": 3}, "only be val and test. Received: 'bird'"),
         ({"train__cat": 3, "train__dog": 3, "test__cat": 3}, "two class folders or more"),
         (
@@ -100,6 +100,7 @@ def test_links_that_leave_the_folder_are_not_followed(tmp_path):
             {"train__a": 3, "train__b": 3, "test__a": 1, "test__b": 1, "test__c": 1},
             "same class folders as train, but adds 'c'",
         ),
+        ({"val__a": 1, "val__b": 1, "test__a": 1, "test__c": 1}, "same class folders as val, but lacks 'b'"),
         (
             {"train__cat": 3, "train__dog": 3, "val__Cat": 1, "val__dog": 1},
             "lacks 'cat' and adds 'Cat'",
@@ -121,6 +122,15 @@ def test_permuted_split_folders_share_labels_by_name(tmp_path):
         for file in folder.files[part]:
             assert folder.class_names[file.label] == file.path.split("/")[1]
     assert {split: len(files) for split, files in names(folder).items()} == {"train": 5, "val": 3, "test": 5}
+
+
+def test_without_train_the_others_serve_for_evaluation_alone(tmp_path):
+    folder, _lines = scan(make(tmp_path, test__a=1, test__b=2))
+    assert folder.has_splits and len(folder.files["test"]) == 3
+    splits = split_folder(folder, ("test",), val_size=None, split_seed=0)
+    assert splits == {"test": folder.files["test"]}
+    with pytest.raises(DataError, match=r"has 'test' but no folder train, .* nothing for 'train', 'val'"):
+        split_folder(folder, ("train", "val"), val_size=None, split_seed=0)
 
 
 def test_a_split_takes_a_tenth_of_each_class_and_shares_nothing(tmp_path):

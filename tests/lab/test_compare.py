@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from cnnlab.config import RunConfig
-from cnnlab.errors import ConfigError, MissingResourceError, RunError, StoppedError
+from cnnlab.errors import ConfigError, GeometryError, MissingResourceError, RunError, StoppedError
 from cnnlab.lab import compare as compare_verb
 from cnnlab.lab import resume, train
 from cnnlab.lab.compare import compare
@@ -53,6 +53,13 @@ def test_what_is_missing_is_trained_and_nothing_twice(tmp_path, launch):
     assert launch.asked == [("lenet5", 2, None), ("convnet_mnist", 2, None)]
     assert three.networks[1].test is not None and three.networks[1].test.method == "paired t over seeds"
     assert three.networks[0].top1[:2] == comparison.networks[0].top1
+
+
+def test_a_network_that_cannot_be_built_is_refused_before_any_is_trained(tmp_path):
+    small = [config_of(network, **{"data.image_size": 8}) for network in ("convnet_mnist", "lenet5")]
+    with pytest.raises(GeometryError, match=r"lenet5.*12x12"):
+        compare(small, seeds=1, out=tmp_path, launch=refuse)
+    assert not list(tmp_path.iterdir())
 
 
 def test_another_setting_is_another_run(tmp_path, launch):

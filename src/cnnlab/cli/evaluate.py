@@ -11,16 +11,19 @@ from cnnlab.cli.output import print_json, print_table, say
 def evaluate(
     run: options.Run,
     split: Annotated[str, typer.Option(help="test, val or train.")] = "test",
+    data: Annotated[
+        str | None, typer.Option(help="Other images of the same classes; their scores are not kept.")
+    ] = None,
     data_root: options.DataRoot = None,
     as_json: options.Json = False,
 ) -> None:
     """Score a finished run.
 
-    The test images are looked at once, and the scores kept.
+    The run's own test images are looked at once, and the scores kept.
     """
     from cnnlab import lab
 
-    scores = lab.evaluate(run, split=split, root=data_root, warn=say)
+    scores = lab.evaluate(run, split=split, data=data, root=data_root, warn=say)
     if as_json:
         print_json(scores)
         return

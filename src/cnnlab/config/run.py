@@ -21,7 +21,14 @@ from cnnlab.errors import ConfigError, did_you_mean
 
 
 class RunConfig(Section):
-    """One run, complete: the same config and the same machine give the same bits."""
+    r"""One run, complete: the same config and the same machine give the same bits.
+
+    Example:
+        >>> recipe = '[model]\nname = "lenet5"\n[train]\nepochs = 3'
+        >>> config = cnnlab.RunConfig.from_toml(recipe, source="my.toml")
+        >>> config.with_changes({"optim.lr": 0.05}, source="a sweep").optim.lr
+        0.05
+    """
 
     recipe: Text = ""
     """Name of the recipe this came from; empty for a bare model."""

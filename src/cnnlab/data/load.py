@@ -52,6 +52,11 @@ def load_data(
         ConfigError: the name, a split or a size is wrong.
         DataError: a file is damaged, or a folder cannot be used as it is.
         MissingResourceError: data is not on this machine and cannot be downloaded.
+
+    Example:
+        >>> digits = cnnlab.load_data("digits")
+        >>> {split: tuple(dataset.images.shape) for split, dataset in digits.items()}
+        {'train': (1257, 1, 8, 8), 'val': (180, 1, 8, 8), 'test': (360, 1, 8, 8)}
     """
     for split in splits:
         if split not in SPLITS:

@@ -50,6 +50,11 @@ def load_run(path: Path | str) -> Run:
     Raises:
         RunError: there is no run at `path`, it has not finished, its weights are damaged, or they belong to
             a network that this version does not have.
+
+    Example:
+        >>> run = cnnlab.load_run(cnnlab.train("convnet_mnist", data="digits", steps=20))
+        >>> run.image_size, run.class_names[:3]
+        (8, ('0', '1', '2'))
     """
     folder = RunFolder.open(Path(path))
     if not folder.weights.exists():

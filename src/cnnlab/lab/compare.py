@@ -11,6 +11,7 @@ from cnnlab.evaluation import Comparison, compare_runs
 from cnnlab.lab.launch import Launch, launch_process
 from cnnlab.lab.resolve import resolve
 from cnnlab.lab.splits import load_splits
+from cnnlab.lab.train import check_network
 from cnnlab.runs import RunFolder, find_runs
 from cnnlab.training import why_other_bits
 
@@ -46,18 +47,23 @@ def compare(
 
     Raises:
         ConfigError: a name or an option is wrong, one is named twice, or the networks would see other images.
+        GeometryError: the images are too small for one of the networks.
         RunError: a run failed, or was tested on other images.
         StoppedError: a signal asked to stop; the same command goes on.
         MissingResourceError: the data is not on this machine, or the disk is full.
 
     Example:
-        >>> cnnlab.compare(["lenet5", "resnet20"], data="digits", seeds=3)  # doctest: +SKIP
+        >>> comparison = cnnlab.compare(["resnet20", "convnet_mnist"], data="digits", seeds=3, epochs=1)
+        >>> [(entry.name, len(entry.top1)) for entry in comparison.networks]
+        [('resnet20', 3), ('convnet_mnist', 3)]
     """
     say = say or _say
     out = Path(out)
     configs = _configs(networks, data=data, seeds=seeds, say=say, options=options)
-    # Read before anything is trained: data that is missing is missed now, not after hours.
+    # Missing data and a network that cannot be built end this now, not after hours of training.
     data_now = load_splits(next(iter(configs.values()))[0].data, ("train", "val"), warn=say)
+    for group in configs.values():
+        check_network(group[0], data_now["train"])
     fingerprints = {split: dataset.fingerprint for split, dataset in data_now.items()}
     del data_now
     groups: dict[str, list[RunFolder]] = {}

@@ -66,8 +66,12 @@ def predict(
         MissingResourceError: a source matches no file.
 
     Example:
-        >>> cnnlab.predict("runs/lenet5-mnist-s0-20260101-120000", "scan.png")  # doctest: +SKIP
-        [Prediction(file='scan.png', labels=(('7', 0.998), ('9', 0.001), ('2', 0.0)), error=None)]
+        >>> run = cnnlab.train("convnet_mnist", data="digits", epochs=5)
+        >>> digits = cnnlab.load_data("digits", splits=["test"])["test"]
+        >>> Image.fromarray(digits.images[0, 0].numpy()).save("scan.png")
+        >>> (answer,) = cnnlab.predict(run, "scan.png")
+        >>> [label for label, prob in answer.labels][0] == digits.class_names[int(digits.labels[0])]
+        True
     """
     return list(iter_predictions(run_path, sources, top_k=top_k))
 

@@ -40,11 +40,13 @@ def train(
 
     Example:
         >>> run = cnnlab.train("convnet_mnist", data="digits", epochs=5)
+        >>> sorted(path.name for path in run.glob("*.json*"))
+        ['cost.json', 'environment.json', 'eval.json', 'metrics.jsonl']
     """
     progress = progress or LineProgress()
     config = resolve(recipe, say=progress.message, **options)
     splits = load_splits(config.data, ("train", "val"), warn=progress.message)
-    _check_network(config, splits["train"])
+    check_network(config, splits["train"])
     folder = RunFolder.create(Path(out), config)
     return _fit_and_test(config, splits, folder, progress, test=test, inexact=False)
 
@@ -73,7 +75,9 @@ def resume(
         CnnlabError: see `fit` and `load_data`.
 
     Example:
-        >>> cnnlab.resume("runs/lenet5-mnist-s0-20261122-201500")
+        >>> run = cnnlab.train("convnet_mnist", data="digits", steps=20)
+        >>> cnnlab.resume(run) == run  # it has finished; a run that was stopped is gone on with
+        True
     """
     progress = progress or LineProgress()
     folder = RunFolder.open(Path(run))
@@ -86,7 +90,7 @@ def resume(
     return _fit_and_test(running, splits, folder, progress, test=test, inexact=inexact)
 
 
-def _check_network(config: RunConfig, train: Dataset) -> None:
+def check_network(config: RunConfig, train: Dataset) -> None:
     """Refuse what cannot be built before a run folder is made for it.
 
     Raises:

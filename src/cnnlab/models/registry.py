@@ -97,7 +97,12 @@ def model_info(name: str) -> ModelInfo:
 
 
 def list_models(pattern: str = "*") -> list[str]:
-    """Return the names that match a pattern such as `resnet*`, numbers in them in numeric order."""
+    """Return the names that match a pattern such as `resnet*`, numbers in them in numeric order.
+
+    Example:
+        >>> cnnlab.list_models("alexnet*")
+        ['alexnet_mnist3', 'alexnet_mnist5']
+    """
     return sorted((name for name in _REGISTRY if fnmatchcase(name, pattern)), key=_natural)
 
 
@@ -122,6 +127,11 @@ def create_model(
     Raises:
         ConfigError: the name, or the name or value of an argument, is wrong.
         GeometryError: the images are too small for the network.
+
+    Example:
+        >>> network = cnnlab.create_model("resnet20", num_classes=100)
+        >>> network(torch.zeros(8, 3, 32, 32)).shape
+        torch.Size([8, 100])
     """
     info = model_info(name)
     given = {"num_classes": num_classes, "in_channels": in_channels, "image_size": image_size}

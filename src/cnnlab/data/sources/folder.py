@@ -1,7 +1,8 @@
 """A folder of class folders: which images it holds, and which split each of them is in.
 
 Either `FOLDER/CLASS/IMAGE`, split here, or `FOLDER/{train,val,test}/CLASS/IMAGE`, where `val` or `test` may
-be missing and is then cut from `train`. A label is the place of the class folder's name in sorted order.
+be missing and is then cut from `train`; where `train` is missing, the others serve for evaluation alone. A
+label is the place of the class folder's name in sorted order.
 """
 
 import os
@@ -70,21 +71,21 @@ def scan_folder(root: Path, *, warn: Callable[[str], None]) -> Folder:
     ignored: list[str] = []
     folders, loose = _entries(root, root, ignored)
     names = [Path(entry.path).name for entry in folders]
-    has_splits = "train" in names
-    if not has_splits and set(names) & set(SPLIT_FOLDERS):
-        raise DataError(f"{root}: has {_listed(names)} but no folder train; add it, or rename them.")
+    has_splits = bool(set(names) & set(SPLIT_FOLDERS))
     if has_splits and not set(names) <= set(SPLIT_FOLDERS):
-        others = sorted(set(names) - set(SPLIT_FOLDERS))
+        first, others = next(name for name in SPLIT_FOLDERS if name in names), set(names) - set(SPLIT_FOLDERS)
+        rest = " and ".join(name for name in SPLIT_FOLDERS if name != first)
         raise DataError(
-            f"{root}: beside train there may only be val and test. Received: {_listed(others)}; "
+            f"{root}: beside {first} there may only be {rest}. Received: {_listed(sorted(others))}; "
             f"move class folders into train, and name splits train, val and test."
         )
     ignored += [entry.path for entry in loose]
     parts = {name: root / name for name in names} if has_splits else {"train": root}
     listings = {part: _scan_classes(root, folder, ignored) for part, folder in parts.items()}
-    class_names = tuple(listings["train"])
+    reference = next(part for part in SPLIT_FOLDERS if part in listings)
+    class_names = tuple(listings[reference])
     for part, classes in listings.items():
-        _check_classes(parts[part], tuple(classes), class_names)
+        _check_classes(parts[part], tuple(classes), class_names, reference)
     if ignored:
         warn(
             f"{root}: passed over {len(set(ignored))} files that are no images of it, such as {min(ignored)}"
@@ -101,19 +102,26 @@ def scan_folder(root: Path, *, warn: Callable[[str], None]) -> Folder:
 
 
 def split_folder(
-    folder: Folder, *, val_size: int | None, split_seed: int
+    folder: Folder, wanted: Sequence[str] = SPLIT_FOLDERS, *, val_size: int | None, split_seed: int
 ) -> dict[str, tuple[FolderFile, ...]]:
-    """Assign every file to a split.
+    """Assign every file to a split; all splits are returned, of which those `wanted` must be there.
 
     Where there is no test folder, a tenth of each class is the test part: a function of the file names alone,
     so that neither the seed nor the machine moves an image into it or out of it, and an added file moves at
     most one. Validation is cut from the rest, by seed: `val_size` images in all, or a tenth of each class.
 
     Raises:
-        DataError: a class has too few images for all splits.
+        DataError: a class has too few images for all splits, or there is no train for a split that is wanted.
         ConfigError: `val_size` leaves a class without images to train on, or is given beside a val folder.
     """
     splits = dict(folder.files)
+    if "train" not in splits:
+        if absent := [split for split in wanted if split not in splits]:
+            raise DataError(
+                f"{folder.root}: has {_listed(splits)} but no folder train, so that there is nothing for "
+                f"{_listed(absent)}; add it, or rename them."
+            )
+        return splits
     num_needed = 1 + ("val" not in splits) + ("test" not in splits)
     counts = np.bincount([file.label for file in splits["train"]], minlength=len(folder.class_names))
     if counts.min() < num_needed:
@@ -217,8 +225,8 @@ def _is_inside(link: Path, root: Path) -> bool:
         return False
 
 
-def _check_classes(folder: Path, found: tuple[str, ...], wanted: tuple[str, ...]) -> None:
-    """Refuse fewer than two classes, and split folders whose class names are not those of train."""
+def _check_classes(folder: Path, found: tuple[str, ...], wanted: tuple[str, ...], reference: str) -> None:
+    """Refuse fewer than two classes, and split folders whose class names are not those of `reference`."""
     if len(found) < 2:
         raise DataError(
             f"{folder}: must hold two class folders or more. Received: {_listed(found) or 'none'}."
@@ -227,7 +235,7 @@ def _check_classes(folder: Path, found: tuple[str, ...], wanted: tuple[str, ...]
     if missing or extra:
         differences = [f"lacks {_listed(missing)}"] * bool(missing) + [f"adds {_listed(extra)}"] * bool(extra)
         raise DataError(
-            f"{folder}: must have the same class folders as train, but {' and '.join(differences)}; "
+            f"{folder}: must have the same class folders as {reference}, but {' and '.join(differences)}; "
             f"labels go by the class folder's name."
         )
 

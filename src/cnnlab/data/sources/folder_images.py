@@ -55,7 +55,7 @@ def load_folder(
     """Read the splits of a folder of class folders; arguments as `load_data`.
 
     Images are cut to their central square and resized to `image_size`, 64 if not given. If `channels` is not
-    given it is 1 where every image of train and val is grey, else 3.
+    given it is 1 where every image of train and val is grey (of all images, if there is no train), else 3.
 
     Raises:
         DataError: the folder cannot be used as it is, or, if `strict`, an image cannot be read.
@@ -63,7 +63,11 @@ def load_folder(
         MissingResourceError: the images fit neither the cache nor the memory.
     """
     folder = scan_folder(root, warn=warn)
-    files = split_folder(folder, val_size=val_size, split_seed=split_seed)
+    files = split_folder(folder, splits, val_size=val_size, split_seed=split_seed)
+    deciding: list[FolderFile] = []
+    if channels is None:
+        in_training = ("train", "val") if "train" in files else tuple(files)
+        deciding = [file for split in in_training for file in files[split]]
     datasets: dict[str, Dataset] = {}
     decided = 0
     for split in splits:
@@ -71,7 +75,6 @@ def load_folder(
         slot = repr((str(root.resolve()), split, val_size, split_seed, size, channels))
         name = f"{root.resolve().name[:40]}-{split}-{hashlib.sha256(slot.encode()).hexdigest()[:16]}.images"
         path = cache_folder() / "folders" / name
-        deciding = (*files["train"], *files["val"]) if channels is None else ()
         state = _state(folder, files[split], deciding)
         dataset = _from_cache(path, state, folder, split, strict=strict, warn=warn)
         if dataset is None:
