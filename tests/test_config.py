@@ -1,7 +1,11 @@
+import copy
 import inspect
+import pickle
 import tomllib
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -170,16 +174,15 @@ def test_toml_names_every_field_that_has_a_value():
 
 
 FRACTIONS = st.floats(0.0, 1.0)
-POSITIVE = st.floats(min_value=0.0, exclude_min=True, allow_infinity=False)
 TEXT = st.text(st.characters(exclude_categories=["Cs", "Cc"]))
 
 
 @settings(max_examples=200, deadline=None)
 @given(
-    lr=POSITIVE,
-    epochs=POSITIVE,
-    milestones=st.lists(FRACTIONS, max_size=4),
-    name=TEXT,
+    lr=st.floats(min_value=0.0, exclude_min=True, max_value=1e38),
+    epochs=st.floats(min_value=0.0, exclude_min=True, max_value=1e6),
+    milestones=st.sets(FRACTIONS, max_size=4).map(sorted),
+    name=TEXT.filter(str.strip),
     args=st.dictionaries(
         TEXT.filter(lambda key: key not in ("in_channels", "num_classes", "image_size")),
         st.one_of(st.booleans(), st.integers(), st.floats(allow_nan=False, allow_infinity=False), TEXT),
@@ -250,13 +253,24 @@ WRONG = [
     ({"data": {"name": "a\nb"}}, "data.name", "'a\\nb'"),
     ({"data": {"name": "a\0"}}, "data.name", "'a\\x00'"),
     ({"data": {"name": "\udc80"}}, "data.name", "'\\udc80'"),
+    ({"data": {"name": ""}}, "data.name", "''"),
+    ({"data": {"name": "  "}}, "data.name", "'  '"),
+    ({"data": {"root": ""}}, "data.root", "''"),
     ({"data": {"root": 5}}, "data.root", "5"),
     ({"data": {"val_size": 0}}, "data.val_size", "0"),
+    ({"data": {"val_size": 10**30}}, "data.val_size", str(10**30)),
+    ({"data": {"image_size": 0}}, "data.image_size", "0"),
+    ({"data": {"image_size": 1025}}, "data.image_size", "1025"),
+    ({"data": {"image_size": 99999999999999999999}}, "data.image_size", "99999999999999999999"),
+    ({"data": {"split_seed": 2**63}}, "data.split_seed", str(2**63)),
     ({"data": {"split_seed": -1}}, "data.split_seed", "-1"),
     ({"data": {"channels": 2}}, "data.channels", "2"),
     ({"data": {"strict": "yes"}}, "data.strict", "'yes'"),
     ({"data": {"augment": True}}, "data.augment", "True"),
     ({"data": {"augment": {"pad_crop": -1}}}, "data.augment.pad_crop", "-1"),
+    ({"data": {"augment": {"pad_crop": 100000}}}, "data.augment.pad_crop", "100000"),
+    ({"data": {"augment": {"shift": 1e30}}}, "data.augment.shift", "1e+30"),
+    ({"data": {"augment": {"noise": 1e38}}}, "data.augment.noise", "1e+38"),
     ({"data": {"augment": {"pad_crop": 1.5}}}, "data.augment.pad_crop", "1.5"),
     ({"data": {"augment": {"mirror": 1}}}, "data.augment.mirror", "1"),
     ({"data": {"augment": {"rotation": 180.5}}}, "data.augment.rotation", "180.5"),
@@ -271,13 +285,20 @@ WRONG = [
     ({"optim": {"lr": True}}, "optim.lr", "True"),
     ({"optim": {"beta1": 1.0}}, "optim.beta1", "1.0"),  # torch refuses it
     ({"optim": {"beta2": 1.0}}, "optim.beta2", "1.0"),
+    ({"optim": {"lr": 1e300}}, "optim.lr", "1e+300"),  # torch cannot compute with them
+    ({"optim": {"weight_decay": 1e300}}, "optim.weight_decay", "1e+300"),
     ({"optim": {"clip_norm": 0.0}}, "optim.clip_norm", "0.0"),
     ({"optim": {"nesterov": True, "momentum": 0.0}}, "optim", "momentum=0.0"),
     ({"schedule": {"name": "linear"}}, "schedule.name", "'linear'"),
     ({"schedule": {"milestones": 0.5}}, "schedule.milestones", "0.5"),
+    ({"schedule": {"milestones": [0.9, 0.1]}}, "schedule.milestones", "[0.9, 0.1]"),
+    ({"schedule": {"milestones": [0.5, 0.5]}}, "schedule.milestones", "[0.5, 0.5]"),
     ({"schedule": {"milestones": [0.5, 2]}}, "schedule.milestones.1", "2"),
     ({"schedule": {"name": "one-cycle", "warmup": 0.1}}, "schedule", "warmup=0.1"),
     ({"train": {"epochs": 0}}, "train.epochs", "0"),
+    ({"train": {"epochs": 1e300}}, "train.epochs", "1e+300"),
+    ({"train": {"steps": 10**12}}, "train.steps", str(10**12)),
+    ({"train": {"epochs": 1, "batch_size": 999999999999}}, "train.batch_size", "999999999999"),
     ({"train": {"epochs": True}}, "train.epochs", "True"),
     ({"train": {"epochs": float("inf")}}, "train.epochs", "inf"),
     ({"train": {"steps": 0}}, "train.steps", "0"),
@@ -317,6 +338,106 @@ def test_the_network_is_required():
 
 def test_long_wrong_values_are_cut():
     assert len(refusal(optim={"lr": "9" * 10_000})) < 200
+    assert "Received: a number of thousands of digits." in refusal(data={"image_size": 10**5000})
+    assert len(refusal(schedule={"milestones": [0.5] * 1000})) < 200
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"schedule": {"milestones": 5}},
+            "schedule.milestones: must be a list of numbers, such as [0.5, 0.75].",
+        ),
+        ({"schedule": {"milestones": [0.5, 0.5]}}, "schedule.milestones: must rise from one to the next."),
+        ({"data": {"name": ""}}, "data.name: must not be empty; the current folder is called '.'."),
+        ({"data": {"name": 5}}, "data.name: must be text."),
+        ({"optim": {"lr": 1e300}}, "optim.lr: input should be less than or equal to 1e+38."),
+        ({"model": {"name": "x", "args": 5}}, "model.args: is a section, with names and values of its own."),
+        ({"optim": 5}, "optim: is a section, with the fields name, lr, "),
+    ],
+)
+def test_messages_speak_of_no_types_of_python(changes, message):
+    assert refusal(**changes).startswith(f"here: {message}")
+
+
+@pytest.mark.parametrize("values", [5, None, ["x"], "lenet5"])
+def test_settings_that_are_no_table(values):
+    with pytest.raises(ConfigError) as caught:
+        RunConfig.from_dict(values, source="x")
+    assert str(caught.value) == f"x: settings are a table of sections. Received: {values!r}."
+
+
+def test_names_that_are_no_text():
+    with pytest.raises(ConfigError, match=r"^here: .*1"):
+        RunConfig.from_dict({"model": {"name": "x"}, 1: 2}, source="here")  # pyright: ignore[reportArgumentType]
+
+
+# --- from Python ----------------------------------------------------------------------------------------
+
+
+def test_a_config_is_made_in_python_as_it_is_from_a_table():
+    made = RunConfig(model=ModelConfig(name="lenet5"), seed=3)
+    assert made == config(seed=3) == RunConfig(model={"name": "lenet5"}, seed=3)
+    assert RunConfig.model_validate(made.model_dump()) == made
+    assert pickle.loads(pickle.dumps(made)) == made == copy.deepcopy(made)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({}, "RunConfig: the setting 'model' is required."),
+        ({"model": {"name": "x"}, "sede": 1}, "RunConfig: unknown setting 'sede'. Did you mean 'seed'"),
+        (
+            {"model": {"name": "x"}, "seed": -1},
+            "RunConfig: seed: input should be greater than or equal to 0. ",
+        ),
+    ],
+)
+def test_a_config_made_wrong_in_python_is_one_line(values, message):
+    with pytest.raises(ConfigError) as caught:
+        RunConfig(**values)
+    assert str(caught.value).startswith(message)
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_numbers_of_numpy_are_numbers():
+    made = RunConfig.from_dict(
+        {
+            "seed": np.int64(3),
+            "model": {"name": "x", "args": {"width": np.int32(5), "dropout": np.float32(0.5)}},
+            "optim": {"lr": np.float64(0.25), "weight_decay": np.float32(0.5), "clip_norm": np.int8(1)},
+            "schedule": {"milestones": (np.float64(0.25), np.float32(0.5))},
+            "train": {"steps": np.uint8(7)},
+        },
+        source="here",
+    )
+    assert (made.seed, made.train.steps, made.optim.lr, made.optim.weight_decay) == (3, 7, 0.25, 0.5)
+    assert [type(value) for value in made.model.args.values()] == [int, float]
+    assert RunConfig.from_toml(made.to_toml(), source="back") == made
+    assert config().with_changes({"train.steps": np.int64(9)}).train.steps == 9
+    assert RunConfig(model={"name": "x"}, seed=np.int64(3)).seed == 3
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("train.steps", np.float64(2.0)), ("train.steps", np.nan), ("seed", np.bool_(True)), ("optim.lr", 1j)],
+)
+def test_a_number_of_the_wrong_kind_is_refused_from_numpy_too(field, value):
+    with pytest.raises(ConfigError, match=rf"^--set: {field}: "):
+        config().with_changes({field: value})
+
+
+def test_a_path_is_a_name():
+    assert config(data={"name": Path("a") / "b"}).data.name == "a/b"
+
+
+@pytest.mark.parametrize("changes", [["x"], "optim.lr=1", {1: 2}, 5, None])
+def test_changes_that_are_no_dictionary_of_names(changes):
+    with pytest.raises(
+        ConfigError, match=r"^x: changes are a dictionary of dotted fields and values, such as"
+    ):
+        config().with_changes(changes, source="x")
 
 
 def test_messages_stay_in_one_line_whatever_they_quote():
@@ -336,7 +457,13 @@ def test_messages_stay_in_one_line_whatever_they_quote():
 def test_from_file(tmp_path):
     path = tmp_path / "mine.toml"
     path.write_text(config(seed=7).to_toml())
-    assert RunConfig.from_file(path) == config(seed=7)
+    assert RunConfig.from_file(path) == RunConfig.from_file(str(path)) == config(seed=7)
+
+
+@pytest.mark.parametrize("path", [None, 5, ["x"]])
+def test_a_file_is_named_by_a_path(path):
+    with pytest.raises(ConfigError, match=r"^A recipe's file is named by a path\. Received: "):
+        RunConfig.from_file(path)
 
 
 def test_from_file_with_a_byte_order_mark(tmp_path):
@@ -371,6 +498,50 @@ def test_files_that_cannot_be_read(tmp_path):
     for path in (tmp_path, tmp_path / "none.toml"):
         with pytest.raises(ConfigError, match="cannot be read as a recipe"):
             RunConfig.from_file(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("", "is a directory"),
+        ("none.toml", "no such file or directory"),
+        ("latin.toml", "it is not text in UTF-8"),
+        ("x" * 300, "file name too long"),
+    ],
+)
+def test_why_a_file_cannot_be_read(tmp_path, name, reason):
+    (tmp_path / "latin.toml").write_bytes(b"\xff")
+    with pytest.raises(ConfigError) as caught:
+        RunConfig.from_file(tmp_path / name)
+    assert str(caught.value) == f"{tmp_path / name}: cannot be read as a recipe: {reason}."
+
+
+def test_a_file_whose_name_nothing_can_have():
+    with pytest.raises(
+        ConfigError, match=r"^'a\\x00b': cannot be read as a recipe: its name has a null byte\.$"
+    ):
+        RunConfig.from_file("a\0b")
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("seed = " + "9" * 5000, "a number has thousands of digits"),
+        ("[model]\n[model]", "cannot declare 'model' twice (at line 2, column 7)"),
+        ("[model.args]\n[model.args]", "cannot declare 'model.args' twice (at line 2, column 12)"),
+        ("a = {}\n[a.b]", "cannot declare 'a.b' twice (at line 2, column 5)"),
+        ("a = (1)", "invalid value (at line 1, column 5)"),
+    ],
+)
+def test_why_a_text_is_not_toml(text, reason):
+    with pytest.raises(ConfigError) as caught:
+        parse_toml(text, source="f")
+    assert str(caught.value) == f"f: not valid TOML: {reason}."
+
+
+def test_toml_is_text():
+    with pytest.raises(ConfigError, match=r"^f: TOML is text\. Received: b'a = 1'\.$"):
+        RunConfig.from_toml(b"a = 1", source="f")  # pyright: ignore[reportArgumentType]
 
 
 def test_toml_errors_name_the_line():

@@ -134,3 +134,55 @@ def test_torch_is_not_imported():
     code = "import sys, cnnlab.machine, cnnlab.errors, cnnlab.config; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+# --- memory that is used up -----------------------------------------------------------------------------
+
+CPU = (
+    "[enforce fail at alloc_cpu.cpp:127] err == 0. DefaultCPUAllocator: can't allocate memory: you tried to "
+    "allocate 40000000000000 bytes. Error code 12 (Cannot allocate memory)"
+)
+OTHER_CPU = (
+    "[enforce fail at alloc_cpu.cpp:80] data. DefaultCPUAllocator: not enough memory: you tried to allocate "
+    "2000000000 bytes."
+)
+GPU = "CUDA out of memory. Tried to allocate 20.00 GiB. GPU 0 has a total capacity of 15.77 GiB"
+
+
+class OutOfMemoryError(RuntimeError):
+    """As torch calls it."""
+
+
+@pytest.mark.parametrize(
+    ("error", "asked"),
+    [
+        (RuntimeError(CPU), "40,000.0 GB"),
+        (RuntimeError(OTHER_CPU), "2.0 GB"),
+        (OutOfMemoryError(GPU), "20.00 GiB"),
+        (RuntimeError("Storage size calculation overflowed with sizes=[1, 2]"), ""),
+        (RuntimeError("CUDA error: out of memory"), ""),
+        (MemoryError(), ""),
+    ],
+)
+def test_memory_that_is_used_up(error, asked):
+    assert machine.is_out_of_memory(error)
+    assert machine.memory_asked(error) == asked
+
+
+@pytest.mark.parametrize(
+    "error", [RuntimeError("mat1 and mat2 shapes cannot be multiplied"), ValueError(CPU), KeyboardInterrupt()]
+)
+def test_other_errors_are_not_about_memory(error):
+    assert not machine.is_out_of_memory(error)
+    assert machine.memory_asked(RuntimeError("something else")) == ""
+
+
+def test_torch_says_it_as_expected():
+    import torch
+
+    with pytest.raises(RuntimeError) as caught:
+        torch.empty(2**60, dtype=torch.uint8)  # more than an address has room for: nothing is taken
+    assert machine.is_out_of_memory(caught.value)
+    with pytest.raises(RuntimeError) as caught:
+        torch.empty(2**40, 2**40)
+    assert machine.is_out_of_memory(caught.value)

@@ -2,6 +2,7 @@
 
 import os
 import platform
+import re
 import sys
 from functools import cache
 from pathlib import Path
@@ -13,6 +14,11 @@ except ImportError:  # Windows has none; there the memory held is not known.
 
 # A batch of 128 small images does not feed more threads than this.
 MAX_THREADS = 16
+
+# As torch says it on Linux; on Windows and macOS; on a GPU; of C++; of a size beyond all counting.
+_OUT_OF_MEMORY = re.compile(
+    "can't allocate memory|not enough memory|CUDA error: out of memory|bad_alloc|size calculation overflowed"
+)
 
 
 def num_cores() -> int:
@@ -69,6 +75,22 @@ def peak_memory_bytes() -> int:
         return 0
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Tell whether an error says that memory is used up; torch has several, of which one is no class."""
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return True
+    return isinstance(error, RuntimeError) and bool(_OUT_OF_MEMORY.search(str(error)))
+
+
+def memory_asked(error: BaseException) -> str:
+    """Return how much memory was asked for in vain, such as `30.1 GB`; empty if the error does not say."""
+    found = re.search(r"tried to allocate ([0-9.]+) ?(bytes|[KMGT]iB)", str(error), re.IGNORECASE)
+    if not found:
+        return ""
+    number, unit = found.groups()
+    return f"{int(number) / 1e9:,.1f} GB" if unit == "bytes" else f"{number} {unit}"
 
 
 def _quota_cores() -> int | None:

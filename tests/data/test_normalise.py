@@ -1,3 +1,5 @@
+from importlib import import_module
+
 import pytest
 import torch
 
@@ -22,7 +24,10 @@ def test_stats_worked_by_hand():
     assert mean == pytest.approx((0.5, 0.2)) and std == pytest.approx((0.5, SMALLEST_STD))
 
 
-def test_stats_against_float64_over_more_than_one_chunk():
+@pytest.mark.parametrize("chunk_pixels", [1, 1000 * 35, 2**20])
+def test_stats_against_float64_over_any_number_of_chunks(monkeypatch, chunk_pixels):
+    module = import_module("cnnlab.data.normalise")  # `cnnlab.data.normalise` is the function
+    monkeypatch.setattr(module, "_CHUNK_PIXELS", chunk_pixels)
     images = torch.randint(
         0, 256, (2500, 3, 5, 7), dtype=torch.uint8, generator=torch.Generator().manual_seed(0)
     )

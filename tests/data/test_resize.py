@@ -3,7 +3,9 @@ import pytest
 import torch
 from PIL import Image
 
+from cnnlab.data.images import resize
 from cnnlab.data.images.resize import resize_image, resize_images, to_channels
+from cnnlab.errors import MissingResourceError
 
 
 def image(height: int, width: int, channels: int = 3, seed: int = 0) -> torch.Tensor:
@@ -13,6 +15,18 @@ def image(height: int, width: int, channels: int = 3, seed: int = 0) -> torch.Te
 
 def test_the_right_size_is_left_alone():
     assert torch.equal(resize_image(image(8, 8), 8), image(8, 8))
+
+
+def test_images_that_do_not_fit_into_memory_are_refused(monkeypatch):
+    images = image(8, 8)[None].expand(10, -1, -1, -1)
+    monkeypatch.setattr(resize, "memory_bytes", lambda: 10 * 3 * 100**2)
+    assert resize_images(images, 100).shape == (10, 3, 100, 100)
+    monkeypatch.setattr(resize, "memory_bytes", lambda: 10 * 3 * 100**2 - 1)
+    with pytest.raises(
+        MissingResourceError, match=r"^10 images of 100x100 pixels take 0\.0 GB, .* data.image_size"
+    ):
+        resize_images(images, 100)
+    assert resize_images(images, 8).shape == (10, 3, 8, 8)  # as they are: no more is needed
 
 
 def test_the_central_square_is_cut():

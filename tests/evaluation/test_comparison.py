@@ -9,6 +9,7 @@ from cnnlab.config import RunConfig
 from cnnlab.errors import RunError
 from cnnlab.evaluation import Comparison, Evaluation, compare_runs, save_predictions
 from cnnlab.runs import RunFolder
+from some_scores import some_scores
 
 NUM_IMAGES = 1_000
 
@@ -24,7 +25,7 @@ def make_evaluated(tmp_path):
         probs = torch.tensor([[0.9, 0.1]]).repeat(NUM_IMAGES, 1)
         wrong = [(first_wrong + n) % NUM_IMAGES for n in range(NUM_IMAGES - num_correct)]
         probs[wrong] = torch.tensor([0.2, 0.8])
-        scores = {"top1": num_correct / NUM_IMAGES}
+        scores = some_scores(num_correct / NUM_IMAGES)
         evaluation = Evaluation(data, "test", fingerprint, ("a", "b"), labels, probs, scores, 0.1)
         save_predictions(folder, evaluation)
         folder.evaluation = evaluation.as_dict()
@@ -132,8 +133,8 @@ def test_seeds_that_agree_are_not_certain(make_evaluated):
 def test_other_training_images_are_refused(make_evaluated, split):
     groups = groups_of(make_evaluated, [950], [970])
     for name, (folder,) in groups.items():
-        data = {part: {"fingerprint": "f"} for part in ("train", "val")}
-        data[split] = {"fingerprint": name}
+        data = {part: {"fingerprint": "f", "num_images": 9} for part in ("train", "val")}
+        data[split]["fingerprint"] = name
         folder.environment = folder.environment | {"data": data}
     with pytest.raises(RunError, match=rf"resnet20.*its {split} images are not those of .*lenet5") as error:
         compare_runs(groups)

@@ -123,7 +123,7 @@ def test_weights_that_do_not_fit_their_description_are_refused(make_run, change)
 
 def test_a_description_cannot_fill_the_memory(make_run):
     folder = make_run("lenet5")
-    rewrite(folder, lambda description: description["network"].update(image_size=1_000_000))
+    rewrite(folder, lambda description: description["network"].update(image_size=4096))
     start = time.perf_counter()
     with pytest.raises(RunError, match="do not fit together"):
         load_run(folder.path)

@@ -13,6 +13,7 @@ from cnnlab.evaluation import load_predictions
 from cnnlab.lab import evaluate as evaluate_verb
 from cnnlab.lab.evaluate import evaluate
 from cnnlab.reporting import write_curves, write_samples
+from some_scores import some_evaluation
 
 reading = import_module("cnnlab.lab.splits")
 scoring = import_module("cnnlab.lab.evaluate")  # `cnnlab.lab.evaluate` is the verb
@@ -76,8 +77,8 @@ def test_where_eval_json_is_the_rest_is(run, monkeypatch, step):
 
 
 def test_kept_scores_are_the_answer_even_if_they_are_strange(run, no_data):
-    run.evaluation = {"top1": 0.125}
-    assert evaluate(run.path) == {"top1": 0.125}
+    run.evaluation = some_evaluation(0.125)
+    assert evaluate(run.path) == some_evaluation(0.125)
 
 
 @pytest.mark.parametrize(("split", "num_images"), [("val", 180), ("train", 1257)])
@@ -134,9 +135,9 @@ def test_another_data_set_is_scored_and_not_kept(run, more_digits):
     assert (scores["num_images"], scores["split"]) == (100, "test")
     assert scores["top1"] > 0.8
     assert sorted(path.name for path in run.path.iterdir()) == before
-    run.evaluation = {"top1": 0.125}  # the run's own scores are not those of other images
+    run.evaluation = some_evaluation(0.125)  # the run's own scores are not those of other images
     assert evaluate(run.path, data=str(more_digits)) == scores | {"seconds": ANY}
-    assert run.evaluation == {"top1": 0.125}
+    assert run.evaluation == some_evaluation(0.125)
 
 
 def test_the_runs_own_data_by_name_gives_the_same_scores(run):

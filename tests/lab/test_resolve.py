@@ -1,5 +1,7 @@
 import re
+from pathlib import Path
 
+import numpy as np
 import pytest
 
 from cnnlab.config import AugmentConfig
@@ -66,6 +68,64 @@ def test_a_file(tmp_path):
     config = resolve(str(path))
     assert config.recipe == "mine"
     assert config.with_changes({"recipe": "lenet5"}) == load_recipe("lenet5")
+
+
+def test_a_path_is_a_file_whatever_it_is_called(tmp_path, monkeypatch):
+    (tmp_path / "lenet5").write_text(recipe_text("resnet20"))
+    monkeypatch.chdir(tmp_path)
+    assert resolve(Path("lenet5")).model.name == "resnet20"
+    assert resolve("lenet5").model.name == "lenet5"
+    (tmp_path / "x.toml").write_text(recipe_text("lenet5"))
+    assert resolve(Path("x.toml")) == resolve("x.toml")
+    with pytest.raises(ConfigError, match="cannot be read as a recipe: is a directory"):
+        resolve(tmp_path)
+
+
+def test_a_path_is_a_folder_of_images(tmp_path):
+    (tmp_path / "pictures").mkdir()
+    assert resolve("resnet20", data=tmp_path / "pictures") == resolve(
+        "resnet20", data=str(tmp_path / "pictures")
+    )
+    assert resolve("lenet5", root=tmp_path).data.root == str(tmp_path)
+
+
+@pytest.mark.parametrize("name", [None, 5, ["lenet5"], {"model": "lenet5"}])
+def test_what_is_no_name_is_one_line(name):
+    with pytest.raises(
+        ConfigError, match=r"^What to train is named by a recipe, a network, a TOML file or a Run"
+    ):
+        resolve(name)
+
+
+@pytest.mark.parametrize("changes", [["x"], {1: 2}, "optim.lr=1"])
+def test_changes_that_are_none(changes):
+    with pytest.raises(ConfigError, match=r"^--set: changes are a dictionary of dotted fields"):
+        resolve("lenet5", changes=changes)
+
+
+@pytest.mark.parametrize("data", ["", " "])
+@pytest.mark.parametrize("name", ["lenet5", "resnet32"])
+def test_no_name_is_not_the_current_folder(tmp_path, monkeypatch, name, data):
+    (tmp_path / "cat").mkdir()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(
+        ConfigError, match=r"data\.name: must not be empty; the current folder is called '\.'"
+    ):
+        resolve(name, data=data, say=pytest.fail)
+    with pytest.raises(ConfigError, match=r"data\.name: must not be empty"):
+        resolve(name, changes={"data.name": data})
+
+
+@pytest.mark.parametrize("data", ["~nobody-of-this-name/pictures", "x" * 5000])
+def test_names_that_are_no_folder_anywhere_are_left_to_whoever_reads(data):
+    assert resolve("lenet5", data=data).data.name == data
+
+
+def test_numbers_of_numpy_are_numbers():
+    config = resolve(
+        "lenet5", steps=np.int64(1), lr=np.float32(0.5), changes={"train.batch_size": np.int8(3)}
+    )
+    assert (config.train.steps, config.optim.lr, config.train.batch_size) == (1, 0.5, 3)
 
 
 def test_unknown_names():

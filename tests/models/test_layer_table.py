@@ -1,8 +1,11 @@
 """The table of layers: its rows, and that making it leaves no trace."""
 
+import numpy as np
+import pytest
 import torch
 
-from cnnlab.models import create_model, layer_table
+from cnnlab.errors import ConfigError
+from cnnlab.models import create_model, layer_table, layers_of, list_models, model_info
 
 
 def test_rows_are_the_layers_in_order_with_the_tutorials_shapes() -> None:
@@ -49,3 +52,47 @@ def test_making_a_table_changes_nothing() -> None:
     assert torch.equal(torch.get_rng_state(), random_state)
     assert [module.training for module in network.modules()] == modes
     assert all(not module._forward_hooks for module in network.modules())
+
+
+# --- by name --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", list_models())
+def test_the_table_by_name_is_that_of_the_network(name) -> None:
+    info = model_info(name)
+    expected = layer_table(create_model(name), in_channels=info.in_channels, image_size=info.image_size)
+    assert layers_of(name) == expected
+
+
+def test_sizes_and_arguments_reach_the_network() -> None:
+    table = layers_of("convnet_mnist", {"dropout": 0.5}, in_channels=3, num_classes=7, image_size=32)
+    assert table.rows[0].output_shape == (32, 32, 32)
+    assert table.rows[0].parameters == 32 * (3 * 25 + 1)
+    assert table.rows[-1].output_shape == (7,)
+    assert layers_of("lenet5", num_classes=np.int64(7)).rows[-1].output_shape == (7,)
+
+
+def test_a_network_of_any_size_takes_no_memory() -> None:
+    # 64 x 1024 x 1024 inputs of 1,024 outputs: 275 GB, did they exist.
+    table = layers_of("convnet_mnist", image_size=4096)
+    assert table.parameters == 832 + 51_264 + (64 * 1024 * 1024 * 1024 + 1024) + 10_250
+    assert layers_of("resnet20", image_size=4096).rows[0].output_shape == (16, 4096, 4096)
+
+
+@pytest.mark.parametrize("taken", ["image_size", "in_channels", "num_classes"])
+def test_sizes_are_no_arguments_of_the_networks_own(taken) -> None:
+    with pytest.raises(ConfigError, match=f"lenet5: {taken} is no argument of the network's own"):
+        layers_of("lenet5", {taken: 5})
+
+
+@pytest.mark.parametrize(
+    ("sizes", "message"),
+    [
+        ({"image_size": 0}, "image_size: input should be greater than 0"),
+        ({"in_channels": 0}, "in_channels: input should be greater than 0"),
+        ({"image_size": 1_000_000}, "image_size: input should be less than or equal to 4096"),
+    ],
+)
+def test_impossible_sizes_are_refused(sizes, message) -> None:
+    with pytest.raises(ConfigError, match=message):
+        layers_of("resnet20", **sizes)

@@ -12,6 +12,7 @@ from PIL import Image
 from cnnlab.config import RunConfig
 from cnnlab.evaluation import Evaluation, save_predictions
 from cnnlab.runs import RunFolder
+from some_scores import some_scores
 
 
 @pytest.fixture
@@ -44,7 +45,7 @@ def test_images(folder: RunFolder) -> SimpleNamespace:
     probs[torch.arange(40), labels] = 0.94
     probs[::8] = probs[::8].roll(1, dims=1)
     names = ("ant", "bee", "cat", "dog")
-    scores = {"top1": 0.875, "top1_interval": [0.7, 0.95]}
+    scores = {**some_scores(0.875), "top1_interval": [0.7, 0.95]}
     evaluation = Evaluation("some", "test", "f", names, labels, probs, scores, 0.1)
     save_predictions(folder, evaluation)
     folder.evaluation = evaluation.as_dict()

@@ -6,8 +6,9 @@ import torch
 
 from cnnlab.config import RunConfig
 from cnnlab.runs import Checkpoint, RunFolder, find_runs, list_runs, save_checkpoint, save_weights
+from some_scores import some_evaluation
 
-STATES = ("started", "interrupted", "trained", "evaluated")
+STATES = ("started", "unfinished", "trained", "evaluated")
 
 
 def bring_to(folder: RunFolder, state: str, step: int = 5) -> RunFolder:
@@ -17,7 +18,7 @@ def bring_to(folder: RunFolder, state: str, step: int = 5) -> RunFolder:
     if state in ("trained", "evaluated"):
         save_weights(folder.weights, {"a": torch.zeros(1)}, {})
     if state == "evaluated":
-        folder.evaluation = {"top1": 0.75}
+        folder.evaluation = some_evaluation(0.75)
     return folder
 
 
@@ -32,8 +33,8 @@ def test_states(tmp_path, config, state):
 
 
 def test_the_newest_checkpoint_counts(tmp_path, config):
-    folder = bring_to(RunFolder.create(tmp_path, config), "interrupted", 9)
-    bring_to(folder, "interrupted", 100_000_000)
+    folder = bring_to(RunFolder.create(tmp_path, config), "unfinished", 9)
+    bring_to(folder, "unfinished", 100_000_000)
     (folder.checkpoints / "step-abcdefgh").mkdir()
     (folder.checkpoints / ".step-00000099.tmp").mkdir()
     assert list_runs(tmp_path)[0].step == 100_000_000
@@ -51,6 +52,8 @@ def test_the_newest_checkpoint_counts(tmp_path, config):
         ("eval.json", b"5"),
         ("eval.json", b'{"top5": 1}'),
         ("eval.json", b"\xff"),
+        ("eval.json", b'{"top1": "x", "top1_interval": [1]}'),
+        ("eval.json", b'{"top1": null}'),
     ],
 )
 def test_damaged_runs_are_listed_as_such(tmp_path, config, name, content):
@@ -65,6 +68,20 @@ def test_a_folder_in_place_of_a_file_is_damage(tmp_path, config):
     folder = RunFolder.create(tmp_path, config)
     (folder.path / "eval.json").mkdir()
     assert list_runs(tmp_path)[0].state == "damaged"
+
+
+def test_one_damaged_run_does_not_hide_the_others(tmp_path, config):
+    for name in "xy":
+        bring_to(RunFolder.create(tmp_path, config.with_changes({"recipe": name})), "evaluated")
+    (next(tmp_path.glob("x-*")) / "eval.json").write_text('{"top1": "x"}')
+    assert [run.state for run in list_runs(tmp_path)] == ["damaged", "evaluated"]
+
+
+@pytest.mark.parametrize("name", ["~nobody-of-this-name/pictures", "x" * 5000])
+def test_names_that_are_no_folder_anywhere_are_no_error(tmp_path, config, name):
+    config = config.with_changes({"data.name": name})
+    RunFolder.create(tmp_path, config)
+    assert len(find_runs(tmp_path, config)) == 1
 
 
 def test_only_run_folders_are_listed_by_name(tmp_path, config):
@@ -83,9 +100,9 @@ def test_only_run_folders_are_listed_by_name(tmp_path, config):
 def test_the_most_advanced_run_comes_first(tmp_path, config):
     for state in STATES:
         bring_to(RunFolder.create(tmp_path, config), state)
-    far = bring_to(RunFolder.create(tmp_path, config), "interrupted", 50)
+    far = bring_to(RunFolder.create(tmp_path, config), "unfinished", 50)
     found = find_runs(tmp_path, config)
-    assert [run.state for run in found] == ["evaluated", "trained", "interrupted", "interrupted", "started"]
+    assert [run.state for run in found] == ["evaluated", "trained", "unfinished", "unfinished", "started"]
     assert found[2].path == far.path
 
 

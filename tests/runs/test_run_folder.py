@@ -2,6 +2,7 @@ import errno
 import json
 import re
 from datetime import datetime
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from cnnlab.runs import RunFolder
 from cnnlab.runs.naming import name_of_run
 from disk_faults import count, fail_at, files_under, watched_disk
 from own_process import context, start
+from some_scores import some_evaluation
 
 NOON = datetime(2026, 1, 2, 12, 30, 5)
 
@@ -34,7 +36,7 @@ def named(recipe: str, data: str = "mnist", model: str = "lenet5") -> str:
         ("alexnet", "/home/me/my pets/", "alexnet-my-pets-s3-20260102-123005"),
         ("alexnet", "synthetic:1x8x8x200", "alexnet-synthetic-1x8x8x200-s3-20260102-123005"),
         ("alexnet", "..", "alexnet-data-s3-20260102-123005"),
-        ("alexnet", "", "alexnet-data-s3-20260102-123005"),
+        ("alexnet", "/", "alexnet-data-s3-20260102-123005"),
         ("alexnet", "猫", "alexnet-data-s3-20260102-123005"),
         ("../../etc/cron.d/x", "mnist", "etc-cron.d-x-mnist-s3-20260102-123005"),
         ("/root/x", "mnist", "root-x-mnist-s3-20260102-123005"),
@@ -140,11 +142,11 @@ def test_json_files_there_and_back(folder):
     assert (folder.environment, folder.cost, folder.evaluation) == ({}, {}, None)
     folder.environment = {"threads": 2}
     folder.cost = {"train_seconds": 0.1 + 0.2}
-    folder.evaluation = {"top1": 0.99}
+    folder.evaluation = some_evaluation(0.1 + 0.2)
     again = RunFolder.open(folder.path)
     assert again.environment == {"threads": 2}
     assert again.cost == {"train_seconds": 0.1 + 0.2}
-    assert again.evaluation == {"top1": 0.99}
+    assert again.evaluation == some_evaluation(0.1 + 0.2)
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"\xff", b"[]", b"5", b"null", b"[" * 100_000])
@@ -156,10 +158,71 @@ def test_damaged_json_is_named(folder, content):
             getattr(folder, name)
 
 
+NUMBER_OF_CLASS_A = {"recall": 0.5, "precision": None}
+
+
+@pytest.mark.parametrize(
+    ("file", "values", "what"),
+    [
+        ("evaluation", {"top1": "x", "top1_interval": [1]}, "top1: input should be a valid number"),
+        ("evaluation", {"top1": 1.5}, "top1: input should be less than or equal to 1"),
+        ("evaluation", {"top1": True}, "top1: input should be a valid number"),
+        ("evaluation", {"top1_interval": [0.5]}, "top1_interval: list should have at least 2 items"),
+        ("evaluation", {"top1_interval": None}, "top1_interval: is no list"),
+        ("evaluation", {"loss": float("nan")}, "loss: input should be a finite number"),
+        ("evaluation", {"per_class": {"a": NUMBER_OF_CLASS_A}}, "per_class.a.num_images: is not there"),
+        ("evaluation", {"confusion_matrix": [[0.5]]}, "confusion_matrix.0.0: input should be a valid int"),
+        ("evaluation", {"num_images": 0}, "num_images: input should be greater than or equal to 1"),
+        ("environment", {"data": 5}, "data: is no table of values"),
+        ("environment", {"data": {"val": 5}}, "data.val: is no table of values"),
+        ("environment", {"data": {"val": {"num_images": 5}}}, "data.val.fingerprint: is not there"),
+        ("environment", {"execution": "cpu"}, "execution: is no table of values"),
+        ("environment", {"commit": 5}, "commit: is no text"),
+        ("cost", {"train_seconds": "long"}, "train_seconds: input should be a valid number"),
+        ("cost", {"parameters": -1}, "parameters: input should be greater than or equal to 0"),
+    ],
+)
+def test_wrong_values_in_json_are_named_by_file_and_field(folder, file, values, what):
+    name = {"evaluation": "eval.json"}.get(file, f"{file}.json")
+    rest = some_evaluation(0.5) if file == "evaluation" else {}
+    (folder.path / name).write_text(json.dumps(rest | values))
+    with pytest.raises(RunError) as error:
+        getattr(folder, file)
+    assert str(error.value).startswith(f"{folder.path / name}: damaged: {what}")
+    assert "cnnlab " in str(error.value).rpartition(". ")[2] or "Remove it" in str(error.value)
+
+
+@pytest.mark.parametrize("field", some_evaluation(0.5))
+def test_scores_that_lack_a_field_are_damaged(folder, field):
+    values = {name: value for name, value in some_evaluation(0.5).items() if name != field}
+    (folder.path / "eval.json").write_text(json.dumps(values))
+    with pytest.raises(RunError, match=rf"eval\.json: damaged: {field}: is not there\. Remove it, then: "):
+        _ = folder.evaluation
+
+
+def test_a_run_of_another_version_says_so_where_its_settings_are_not_known(folder, monkeypatch):
+    config = folder.path / "config.toml"
+    config.write_text("from_the_future = 1\n" + config.read_text())
+    with pytest.raises(ConfigError, match=r"unknown setting 'from_the_future'\. Known: [^.]*\.$"):
+        _ = folder.config  # nobody knows who made it
+    folder.environment = {"packages": {"cnnlab": "9.9.9"}}
+    with pytest.raises(ConfigError, match=r"'from_the_future'.*run was made by cnnlab 9\.9\.9; this is \d"):
+        _ = folder.config
+    folder.environment = {"packages": {"cnnlab": version("cnnlab")}}
+    with pytest.raises(ConfigError, match=r"unknown setting 'from_the_future'\. Known: [^.]*\.$"):
+        _ = folder.config
+    (folder.path / "environment.json").write_text("5")
+    with pytest.raises(ConfigError, match=r"unknown setting 'from_the_future'\. Known: [^.]*\.$"):
+        _ = folder.config
+
+
 # --- metrics --------------------------------------------------------------------------------------------
 
 
-LINES = [{"split": "train", "step": step, "loss": 0.1 * step, "top1": 1 / 3} for step in range(4)]
+LINES = [
+    {"split": "train", "step": step, "epoch": step / 7, "loss": 0.1 * step, "top1": 1 / 3}
+    for step in range(1, 5)
+]
 
 
 @pytest.fixture
@@ -203,6 +266,31 @@ def test_damage_before_the_last_line_is_named(measured, line):
     path = measured.path / "metrics.jsonl"
     path.write_bytes(line + b"\n" + path.read_bytes())
     with pytest.raises(RunError, match=r"metrics\.jsonl: damaged: a line is not JSON"):
+        measured.read_metrics()
+
+
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        ({"loss": "x"}, "loss: input should be a valid number"),
+        ({"split": "test"}, "split: input should be 'train' or 'val'"),
+        ({"epoch": 0}, "epoch: input should be greater than 0"),
+        ({"step": None}, "step: input should be a valid integer"),
+        ({"loss": float("inf")}, "loss: input should be a finite number"),
+    ],
+)
+def test_wrong_values_in_a_line_are_named(measured, change, what):
+    path = measured.path / "metrics.jsonl"
+    path.write_bytes(path.read_bytes() + (json.dumps(LINES[0] | change) + "\n").encode())
+    with pytest.raises(RunError) as error:
+        measured.read_metrics()
+    assert str(error.value).startswith(f"{path}: damaged: line 5: {what}")
+
+
+def test_a_line_that_is_no_table_is_named(measured):
+    path = measured.path / "metrics.jsonl"
+    path.write_bytes(b"5\n" + path.read_bytes())
+    with pytest.raises(RunError, match=r"metrics\.jsonl: damaged: line 1: is no table of values\."):
         measured.read_metrics()
 
 

@@ -59,6 +59,20 @@ def test_a_huge_rate_is_explained_with_step_rate_and_layer(tmp_path, name):
         assert remedy in message
 
 
+def test_images_that_are_no_numbers_are_not_blamed_on_the_rate(tmp_path, monkeypatch):
+    real = loop.TrainingBatches.__getitem__
+
+    def spoilt(batches, step):
+        images, labels = real(batches, step)
+        return images * (float("nan") if step == 9 else 1.0), labels
+
+    monkeypatch.setattr(loop.TrainingBatches, "__getitem__", spoilt)
+    message = diverge(tmp_path / "run", plain_config())
+    assert "step 10: the images themselves are not finite numbers, after augmentation" in message
+    assert "data.augment" in message and "--lr" not in message
+    assert assert_checkpoints_are_finite(tmp_path / "run") == 1
+
+
 def test_the_last_good_checkpoint_is_kept_and_finite(tmp_path, monkeypatch):
     """The rate explodes at step 15; the run is saved after every step."""
     monkeypatch.setattr(loop, "lr_factor", lambda schedule, step, num_steps: 1e38 if step == 14 else 1.0)

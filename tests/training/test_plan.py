@@ -1,6 +1,6 @@
 import pytest
 
-from cnnlab.training.plan import Plan, make_plan
+from cnnlab.training.plan import Plan, make_plan, plan_notes
 from tiny_training import plain_config
 
 
@@ -31,3 +31,25 @@ def test_when_it_looks_up():
     assert [step for step in range(1, 12) if plan.is_val_step(step)] == [3, 6, 9, 11]
     assert [step for step in range(1, 12) if plan.is_log_step(step)] == [5, 10, 11]
     assert [plan.epoch_of(step) for step in range(11)] == [0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2]
+
+
+@pytest.mark.parametrize(
+    ("changes", "notes"),
+    [
+        ({"train__steps": 5, "train__batch_size": 1257}, []),
+        (
+            {"train__steps": 5, "train__batch_size": 2000},
+            [
+                "train.batch_size: 2,000 is more than the 1,257 training images; every step takes 1,257.",
+            ],
+        ),
+        ({"train__epochs": 1 / 78}, []),  # 1,257 images in batches of 16 are 78 steps
+        (
+            {"train__epochs": 1e-9},
+            ["train.epochs: 1e-09 epochs are less than one step; one step is done."],
+        ),
+    ],
+)
+def test_what_is_not_as_asked_is_said(changes, notes):
+    config = plain_config().with_changes(dotted(changes))
+    assert plan_notes(config, make_plan(config, 1257), 1257) == notes

@@ -34,6 +34,27 @@ def test_lines_in_full():
     ]
 
 
+@pytest.mark.parametrize(
+    ("plan", "words"),
+    [
+        (Plan(1, 1, 1, 1, 1), "x: 1 step of 1 image (1 epoch)"),
+        (Plan(2, 1, 1, 1, 1), "x: 1 step of 2 images (1 epoch)"),
+        (Plan(1, 4, 2, 4, 1), "x: 2 steps of 1 image (0.5 epochs)"),
+    ],
+)
+def test_one_of_a_thing_is_no_plural(plan, words):
+    assert opening_line("x", plan, step=0, seconds_left=None) == words
+
+
+def test_what_is_not_as_asked_is_said_before_the_first_step(tmp_path):
+    stream = io.StringIO()
+    config = tiny_config(train__steps=2, train__batch_size=100)
+    run_tiny(tmp_path / "run", config, progress=LineProgress(stream))
+    first, second, *_ = stream.getvalue().splitlines()
+    assert first == "train.batch_size: 100 is more than the 72 training images; every step takes 72."
+    assert second.startswith("tiny_net on tiny, seed 0, float32, 1 thread: 2 steps of 72 images (2 epochs)")
+
+
 def test_a_validation_between_two_lines_has_its_own():
     stream = io.StringIO()
     progress = LineProgress(stream)

@@ -4,6 +4,7 @@ from torch import nn
 
 from cnnlab.config import RunConfig
 from cnnlab.data import channel_stats, make_dataset, normalise
+from cnnlab.errors import ConfigError
 from cnnlab.training.execution import Execution, choose_execution
 from cnnlab.training.optimizers import build_optimizer
 from cnnlab.training.plan import make_plan
@@ -20,6 +21,16 @@ def batches_of(config: RunConfig, num_images: int = 72) -> TrainingBatches:
 
 
 # --- batches --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("field", "value"), [("pad_crop", 9), ("shift", 8.5)])
+def test_images_are_not_moved_out_of_their_frame(field, value):
+    with pytest.raises(ConfigError) as caught:
+        batches_of(tiny_config(**{f"data__augment__{field}": value}))
+    assert str(caught.value) == (
+        f"data.augment.{field}: must be at most the images' 8 pixels. Received: {value}."
+    )
+    batches_of(tiny_config(**{f"data__augment__{field}": 8}))
 
 
 def test_a_batch_is_a_function_of_seed_and_step():

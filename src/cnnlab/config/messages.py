@@ -1,12 +1,18 @@
 """What is wrong with a config, in one line: the field, the value received, the remedy."""
 
-from typing import Any
-
 from pydantic import BaseModel, ValidationError
 
+from cnnlab.config.values import shown
 from cnnlab.errors import did_you_mean
 
-MAX_SHOWN = 80  # characters of a wrong value
+# Where pydantic would speak of Python's types.
+_IN_OUR_WORDS = {
+    "tuple_type": "must be a list of numbers, such as [0.5, 0.75]",
+    "dict_type": "is a section, with names and values of its own",
+    "string_type": "must be text",
+    "bool_type": "must be true or false",
+    "invalid_key": "names must be text",
+}
 
 
 def one_line(error: ValidationError, source: str, config: type[BaseModel]) -> str:
@@ -32,13 +38,11 @@ def one_line(error: ValidationError, source: str, config: type[BaseModel]) -> st
             message = f"is a section, with the fields {', '.join(_section_at(config, parts).model_fields)}"
         elif is_argument:
             message = "must be true, false, a finite number or text"
-        text = f"{place}: {message}. Received: {_shown(first['input'])}."
+        elif (largest := first.get("ctx", {}).get("le", 0)) > 1e15:
+            message = f"input should be less than or equal to {largest:g}"  # not all its digits
+        message = _IN_OUR_WORDS.get(first["type"], message)
+        text = f"{place}: {message}. Received: {shown(first['input'])}."
     return " ".join(f"{source}: {text}".splitlines())
-
-
-def _shown(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}..."
 
 
 def _section_at(config: type[BaseModel], path: list[str]) -> type[BaseModel]:

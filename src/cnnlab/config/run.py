@@ -17,6 +17,7 @@ from cnnlab.config.sections import (
     TrainConfig,
 )
 from cnnlab.config.text import parse_toml
+from cnnlab.config.values import plain, shown
 from cnnlab.errors import ConfigError, did_you_mean
 
 
@@ -46,6 +47,20 @@ class RunConfig(Section):
     schedule: ScheduleConfig = ScheduleConfig()
     train: TrainConfig = TrainConfig(epochs=10)
 
+    def __init__(self, **values: Any) -> None:
+        """Take sections and fields by name, as `from_dict` does.
+
+        Raises:
+            ConfigError: a field is unknown or its value is not allowed.
+        """
+        try:
+            super().__init__(**plain(values))
+        except ValidationError as error:
+            raise ConfigError(one_line(error, "RunConfig", type(self))) from None
+
+    # Tells pydantic that validation need not go through this `__init__`, which speaks of no file.
+    __init__.__pydantic_base_init__ = True  # pyright: ignore[reportFunctionMemberAccess] # pydantic's own
+
     @classmethod
     def from_dict(cls, values: dict[str, Any], *, source: str) -> Self:
         """Validate nested settings.
@@ -57,8 +72,10 @@ class RunConfig(Section):
         Raises:
             ConfigError: a field is unknown or its value is not allowed.
         """
+        if not isinstance(values, dict):
+            raise ConfigError(f"{source}: settings are a table of sections. Received: {shown(values)}.")
         try:
-            return cls.model_validate(values)
+            return cls.model_validate(plain(values))
         except ValidationError as error:
             raise ConfigError(one_line(error, source, cls)) from None
 
@@ -72,17 +89,26 @@ class RunConfig(Section):
         return cls.from_dict(parse_toml(text, source=source), source=source)
 
     @classmethod
-    def from_file(cls, path: Path) -> Self:
+    def from_file(cls, path: Path | str) -> Self:
         """Read a recipe from a file.
 
         Raises:
             ConfigError: the file cannot be read, or as `from_toml`.
         """
+        if not isinstance(path, Path | str):
+            raise ConfigError(f"A recipe's file is named by a path. Received: {shown(path)}.")
         try:
-            text = path.read_text(encoding="utf-8-sig")  # some editors begin a file with a mark
-        except (OSError, UnicodeDecodeError) as error:
-            raise ConfigError(f"{path}: cannot be read as a recipe: {error}.") from None
-        return cls.from_toml(text, source=str(path))
+            text = Path(path).read_text(encoding="utf-8-sig")  # some editors begin a file with a mark
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+        except UnicodeDecodeError:
+            reason = "it is not text in UTF-8"
+        except ValueError:
+            reason = "its name has a null byte"
+        else:
+            return cls.from_toml(text, source=str(path))
+        name = str(path) if str(path).isprintable() else shown(str(path))
+        raise ConfigError(f"{name}: cannot be read as a recipe: {reason}.")
 
     def to_toml(self) -> str:
         """Return every setting, defaults included, as TOML that `from_toml` reads back to an equal config."""
@@ -99,6 +125,9 @@ class RunConfig(Section):
         Raises:
             ConfigError: a field is unknown or its value is not allowed.
         """
+        if not isinstance(changes, dict) or not all(isinstance(name, str) for name in changes):
+            form = "a dictionary of dotted fields and values, such as {'optim.lr': 0.1}"
+            raise ConfigError(f"{source}: changes are {form}. Received: {shown(changes)}.")
         values = self.model_dump(mode="json")
         for name, value in changes.items():
             *sections, field = name.split(".")

@@ -13,9 +13,34 @@ def _check_text(text: str) -> str:
     return text
 
 
+def _check_not_blank(text: str) -> str:
+    """Refuse the empty name, which every file system takes for the current folder."""
+    if not text.strip():
+        raise ValueError(f"must not be empty; the current folder is called '.'. Received: {text!r}")
+    return text
+
+
+def _check_rising(numbers: tuple[float, ...]) -> tuple[float, ...]:
+    """Refuse places that are not in order, or twice the same."""
+    if list(numbers) != sorted(set(numbers)):
+        raise ValueError(f"must rise from one to the next. Received: {list(numbers)!s:.80}")
+    return numbers
+
+
+MAX_IMAGE_SIZE = 1024
+"""Height and width in pixels; the networks here were made for 28 and 32, and memory grows with the square."""
+
+MAX_FLOAT32 = 1e38
+"""Torch refuses to compute with factors that float32 does not hold."""
+
+MAX_COUNT = 10**9
+"""More steps than anybody waits for."""
+
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 Decay = Annotated[float, Field(ge=0.0, lt=1.0)]
+Count = Annotated[int, Field(ge=1, le=MAX_COUNT)]
 Text = Annotated[str, AfterValidator(_check_text)]
+Name = Annotated[Text, AfterValidator(_check_not_blank)]
 Scalar = bool | int | float | Text
 
 
@@ -46,15 +71,16 @@ class ModelConfig(Section):
 class AugmentConfig(Section):
     """Random changes to the training images; all off by default."""
 
-    pad_crop: int = Field(default=0, ge=0)
-    """Pad by this many pixels on each side, then crop back to size at a random place."""
+    pad_crop: int = Field(default=0, ge=0, le=MAX_IMAGE_SIZE)
+    """Pad by this many pixels on each side, then crop back to size at a random place; at most the image's
+    size."""
     mirror: bool = False
     """Mirror left and right with probability 1/2."""
-    shift: float = Field(default=0.0, ge=0.0)
-    """Move by up to this many pixels, fractions included, along each axis."""
+    shift: float = Field(default=0.0, ge=0.0, le=MAX_IMAGE_SIZE)
+    """Move by up to this many pixels, fractions included, along each axis; at most the image's size."""
     rotation: float = Field(default=0.0, ge=0.0, le=180.0)
     """Rotate by up to this many degrees to either side."""
-    noise: float = Field(default=0.0, ge=0.0)
+    noise: Fraction = 0.0
     """Standard deviation of Gaussian noise added to pixels in [0, 1]."""
     erasing: Fraction = 0.0
     """Probability that one random rectangle of the image is replaced by the mean colour."""
@@ -65,15 +91,15 @@ class AugmentConfig(Section):
 class DataConfig(Section):
     """Which images, and how they are split and brought to the network."""
 
-    name: Text = "mnist"
+    name: Name = "mnist"
     """A data set that `cnnlab data` lists, a folder of class folders, or `synthetic:CxHxWxN`."""
-    root: Text | None = None
+    root: Name | None = None
     """Where data sets lie; looked at before CNNLAB_DATA_ROOT and the cache."""
-    val_size: int | None = Field(default=None, ge=1)
+    val_size: Count | None = None
     """Images cut from train for validation; the data set's own number if not given."""
-    split_seed: int = Field(default=0, ge=0)
+    split_seed: int = Field(default=0, ge=0, lt=2**63)
     """Seed of the cut between train and validation; the same for all runs that are compared."""
-    image_size: int | None = Field(default=None, ge=1)
+    image_size: int | None = Field(default=None, ge=1, le=MAX_IMAGE_SIZE)
     """Bring images to this height and width; the data set's own size if not given."""
     channels: Literal[1, 3] | None = None
     """Bring images to grey (1) or colour (3); as they are if not given."""
@@ -87,7 +113,7 @@ class OptimConfig(Section):
 
     name: Literal["sgd", "adam", "adamw", "adadelta", "rmsprop"] = "adamw"
     """Which update rule."""
-    lr: float = Field(default=1e-3, gt=0.0)
+    lr: float = Field(default=1e-3, gt=0.0, le=MAX_FLOAT32)
     """Peak learning rate."""
     momentum: Fraction = 0.9
     """Momentum of sgd and rmsprop."""
@@ -99,13 +125,13 @@ class OptimConfig(Section):
     """Decay of the second moment of adam and adamw."""
     rho: Fraction = 0.9
     """Decay of the squared averages of adadelta and rmsprop."""
-    eps: float = Field(default=1e-8, gt=0.0)
+    eps: float = Field(default=1e-8, gt=0.0, le=MAX_FLOAT32)
     """Added to denominators by all but sgd."""
-    weight_decay: float = Field(default=0.0, ge=0.0)
+    weight_decay: float = Field(default=0.0, ge=0.0, le=MAX_FLOAT32)
     """L2 penalty (decoupled in adamw)."""
     decay_all: bool = False
     """Decay biases and normalisation scales too, as the 2012 recipes did."""
-    clip_norm: float | None = Field(default=None, gt=0.0)
+    clip_norm: float | None = Field(default=None, gt=0.0, le=MAX_FLOAT32)
     """Scale gradients down to this global norm."""
 
     @model_validator(mode="after")
@@ -128,8 +154,8 @@ class ScheduleConfig(Section):
     """Fraction of the run at which `one-cycle` reaches the peak."""
     final: Fraction = 0.0
     """Last rate of `cosine` and `one-cycle`, as a fraction of the peak."""
-    milestones: Annotated[tuple[Fraction, ...], Strict(False)] = (0.5, 0.75)
-    """Fractions of the run at which `step` multiplies the rate by `gamma`."""
+    milestones: Annotated[tuple[Fraction, ...], Strict(False), AfterValidator(_check_rising)] = (0.5, 0.75)
+    """Fractions of the run, rising, at which `step` multiplies the rate by `gamma`."""
     gamma: Fraction = 0.1
     """Factor of `step`."""
 
@@ -145,11 +171,11 @@ class ScheduleConfig(Section):
 class TrainConfig(Section):
     """How long to train, and what is kept."""
 
-    epochs: float | None = Field(default=None, gt=0.0)
+    epochs: float | None = Field(default=None, gt=0.0, le=1e6)
     """Passes over the training images; give this or `steps`."""
-    steps: int | None = Field(default=None, ge=1)
+    steps: Count | None = None
     """Optimizer updates; give this or `epochs`."""
-    batch_size: int = Field(default=128, ge=1)
+    batch_size: int = Field(default=128, ge=1, le=1_000_000)
     """Images in one step."""
     label_smoothing: float = Field(default=0.0, ge=0.0, lt=1.0)
     """Share of the label's probability spread over all classes."""
@@ -157,11 +183,11 @@ class TrainConfig(Section):
     """Evaluate a moving average of the weights with this decay."""
     keep: Literal["last", "best"] = "last"
     """Which weights the run ends with: the last, or those of the best validation accuracy."""
-    patience: int | None = Field(default=None, ge=1)
+    patience: Count | None = None
     """Stop after this many validations without a better accuracy."""
-    log_every: int = Field(default=50, ge=1)
+    log_every: Count = 50
     """Steps between two lines of metrics."""
-    val_every: int | None = Field(default=None, ge=1)
+    val_every: Count | None = None
     """Steps between two validations; once per epoch if not given."""
     checkpoint_seconds: float = Field(default=60.0, gt=0.0)
     """A checkpoint is written at each validation, and whenever this much time has passed."""

@@ -1,9 +1,11 @@
 """TOML in, and the `FIELD=VALUE` of the command line."""
 
+import ast
 import re
 import tomllib
 from typing import Any
 
+from cnnlab.config.values import shown
 from cnnlab.errors import ConfigError
 
 
@@ -13,10 +15,17 @@ def parse_toml(text: str, *, source: str) -> dict[str, Any]:
     Raises:
         ConfigError: the text is not TOML; the message names `source` and the line.
     """
+    if not isinstance(text, str):
+        raise ConfigError(f"{source}: TOML is text. Received: {shown(text)}.")
     try:
         return tomllib.loads(text)
-    except (ValueError, RecursionError) as error:  # ValueError also for a number of thousands of digits
-        raise ConfigError(f"{source}: not valid TOML: {error}.") from None
+    except tomllib.TOMLDecodeError as error:
+        reason = _in_our_words(str(error))
+    except ValueError:
+        reason = "a number has thousands of digits"
+    except RecursionError:
+        reason = "brackets stand in brackets too many times"
+    raise ConfigError(f"{source}: not valid TOML: {reason}.")
 
 
 def parse_setting(text: str) -> tuple[str, Any]:
@@ -39,3 +48,13 @@ def parse_setting(text: str) -> tuple[str, Any]:
     except (ValueError, RecursionError):
         return name, value
     return name, parsed["value"] if parsed.keys() == {"value"} else value
+
+
+def _in_our_words(message: str) -> str:
+    """Return a message of tomllib with dotted names where it has Python's tuples."""
+    dotted = re.sub(
+        r"\(('[^']*', ?)('[^']*'(, )?)*\)",
+        lambda names: repr(".".join(ast.literal_eval(names.group()))),
+        message,
+    )
+    return f"{dotted[:1].lower()}{dotted[1:]}"

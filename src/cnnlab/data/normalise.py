@@ -10,8 +10,8 @@ from cnnlab.data.dataset import Dataset
 SMALLEST_STD = 1 / 255
 """One grey level: a channel that never changes is shifted, not divided by zero."""
 
-_CHUNK = 1024
-"""Images summed at once, so that a memory map is never held whole."""
+_CHUNK_PIXELS = 2**20
+"""Pixels of a channel summed at once, so that neither a memory map nor its sums fill the memory."""
 
 
 def normalise(images: Tensor, mean: tuple[float, ...], std: tuple[float, ...]) -> Tensor:
@@ -37,7 +37,8 @@ def channel_stats(dataset: Dataset) -> tuple[tuple[float, ...], tuple[float, ...
     """
     num_channels = dataset.in_channels
     sums, squares = [0] * num_channels, [0] * num_channels
-    for images in dataset.images.split(_CHUNK):
+    chunk = max(1, _CHUNK_PIXELS // math.prod(dataset.images.shape[2:]))
+    for images in dataset.images.split(chunk):
         for channel in range(num_channels):
             levels = images[:, channel].reshape(-1).double()
             sums[channel] += int(levels.sum())

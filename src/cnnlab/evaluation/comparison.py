@@ -4,6 +4,7 @@ What may be said depends on the seeds. With one or two, a test over images tells
 only from three on does a test over seeds tell how the networks do when trained again.
 """
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from statistics import fmean
@@ -158,7 +159,8 @@ def compare_runs(groups: Mapping[str, Sequence[RunFolder]], *, command: str = ""
 def _evaluation(folder: RunFolder) -> dict[str, Any]:
     evaluation = folder.evaluation
     if evaluation is None:
-        raise RunError(f"{folder.path}: has no test metrics. Get them with: cnnlab evaluate {folder.path}")
+        command = f"cnnlab evaluate {shlex.quote(str(folder.path))}"
+        raise RunError(f"{folder.path}: has no test metrics. Get them with: {command}")
     return evaluation
 
 

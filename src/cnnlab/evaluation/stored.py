@@ -1,5 +1,6 @@
 """A run's answers on the test images, kept so that tests between runs never need the images again."""
 
+import shlex
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -61,5 +62,5 @@ def load_predictions(folder: RunFolder) -> StoredPredictions:
         what = "is damaged" if folder.predictions.exists() else "is not there"
         raise RunError(
             f"{folder.predictions}: {what}. Remove eval.json beside it, then run: "
-            f"cnnlab evaluate {folder.path}"
+            f"cnnlab evaluate {shlex.quote(str(folder.path))}"
         ) from None

@@ -1,5 +1,6 @@
 """From a name and a few options to the complete config of a run."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -25,9 +26,9 @@ SHORT_OPTIONS = {
 
 
 def resolve(
-    name: str | RunConfig,
+    name: str | Path | RunConfig,
     *,
-    data: str | None = None,
+    data: str | Path | None = None,
     changes: dict[str, Any] | None = None,
     say: Callable[[str], None] | None = None,
     **options: Any,
@@ -35,10 +36,10 @@ def resolve(
     """Return the config that a name stands for.
 
     Args:
-        name: a recipe, a network, a TOML file, or a complete config. A network with `data` stands for the
-            recipe `NAME-DATA` if there is one.
-        data: use this data set. Augmentation was chosen for the recipe's own data, so it is left out for
-            another.
+        name: a recipe, a network, a TOML file (a `Path` is always one), or a complete config. A network with
+            `data` stands for the recipe `NAME-DATA` if there is one.
+        data: use this data set or folder of images. Augmentation was chosen for the recipe's own data, so it
+            is left out for another.
         changes: dotted fields and values, as `--set` gives them.
         say: takes one line about what was left out.
         **options: some of `SHORT_OPTIONS`; None means not given.
@@ -46,17 +47,18 @@ def resolve(
     Raises:
         ConfigError: the name, an option or a value is wrong.
     """
+    data = os.fspath(data) if isinstance(data, Path) else data
     config = name if isinstance(name, RunConfig) else _named(name, data)
     if data is not None and data != config.data.name:
-        if config.data.augment != AugmentConfig() and say is not None:
-            source = config.recipe or config.model.name
-            say(f"{source}: made for {config.data.name}; its augmentation is left out on {data}.")
-        config = config.with_changes({"data.name": data, "data.augment": {}}, source="--data")
+        before = config
+        config = before.with_changes({"data.name": data, "data.augment": {}}, source="--data")
+        if before.data.augment != AugmentConfig() and say is not None:
+            source = before.recipe or before.model.name
+            say(f"{source}: made for {before.data.name}; its augmentation is left out on {data}.")
     unknown = options.keys() - SHORT_OPTIONS.keys()
     if unknown:
         raise ConfigError(f"Unknown option {min(unknown)!r}. {did_you_mean(min(unknown), SHORT_OPTIONS)}")
     named = {SHORT_OPTIONS[name]: value for name, value in options.items() if value is not None}
-    named = {field: str(value) if isinstance(value, Path) else value for field, value in named.items()}
     if named:
         config = config.with_changes(named, source="command line")
     if changes:
@@ -72,16 +74,20 @@ def _with_folder_settled(config: RunConfig) -> RunConfig:
     """
     data = config.data
     is_named = data.name in DATASETS or data.name.startswith("synthetic:")
-    if is_named or not Path(data.name).expanduser().is_dir():
+    folder = os.path.expanduser(data.name)  # neither this nor isdir fails on any name
+    if is_named or not os.path.isdir(folder):
         return config
     size = data.image_size or model_info(config.model.name).image_size
-    path = Path(data.name).expanduser().resolve()
+    path = Path(folder).resolve()
     return config.with_changes({"data.name": str(path), "data.image_size": size})
 
 
-def _named(name: str, data: str | None) -> RunConfig:
+def _named(name: str | Path, data: str | None) -> RunConfig:
     """Return the config of a file, a recipe or a bare network."""
-    if name.endswith(".toml") or "/" in name:
+    if not isinstance(name, str | Path):
+        what = "a recipe, a network, a TOML file or a RunConfig"
+        raise ConfigError(f"What to train is named by {what}. Received: {name!r:.80}.")
+    if isinstance(name, Path) or name.endswith(".toml") or "/" in name:
         config = RunConfig.from_file(Path(name))
         return config if config.recipe else config.with_changes({"recipe": Path(name).stem})
     recipes = list_recipes()

@@ -10,7 +10,7 @@ from cnnlab.models import (
 )
 from cnnlab.models.classifier import ImageClassifier, has_batch_norm
 from cnnlab.models.registry import ModelInfo, create_model, list_models, model_info, register_model
-from cnnlab.models.summary import LayerRow, LayerTable, layer_table
+from cnnlab.models.summary import LayerRow, LayerTable, layer_table, layers_of
 
 __all__ = [
     "ImageClassifier",
@@ -20,6 +20,7 @@ __all__ = [
     "create_model",
     "has_batch_norm",
     "layer_table",
+    "layers_of",
     "list_models",
     "model_info",
     "register_model",

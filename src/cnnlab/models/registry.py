@@ -1,21 +1,32 @@
 """The networks by name: how they are registered, described and built."""
 
 import inspect
+import numbers
+import operator
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from types import MappingProxyType
-from typing import Any, TypeVar, get_type_hints
+from typing import Annotated, Any, TypeVar, get_type_hints
 
-from pydantic import ConfigDict, PositiveInt, TypeAdapter, ValidationError
+import torch
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
-from cnnlab.errors import ConfigError, did_you_mean
+from cnnlab.errors import ConfigError, MissingResourceError, did_you_mean
+from cnnlab.machine import memory_bytes
 from cnnlab.models.classifier import ImageClassifier
 
 Builder = TypeVar("Builder", bound=Callable[..., ImageClassifier])
 
-_GEOMETRY = ("in_channels", "num_classes", "image_size")
+_GEOMETRY = {
+    "in_channels": Annotated[int, Field(gt=0, le=1024)],
+    "num_classes": Annotated[int, Field(gt=0, le=100_000)],
+    "image_size": Annotated[int, Field(gt=0, le=4096)],
+}
+_SURELY_FITS = 256
+"""Where no number given is larger, no network here fills a machine: its size need not be worked out."""
+
 _REGISTRY: dict[str, "ModelInfo"] = {}
 
 
@@ -91,8 +102,8 @@ def model_info(name: str) -> ModelInfo:
     Raises:
         ConfigError: there is no network of this name.
     """
-    if name not in _REGISTRY:
-        raise ConfigError(f"There is no network called {name!r}. {did_you_mean(name, _REGISTRY)}")
+    if not isinstance(name, str) or name not in _REGISTRY:
+        raise ConfigError(f"There is no network called {name!r}. {did_you_mean(str(name), _REGISTRY)}")
     return _REGISTRY[name]
 
 
@@ -127,6 +138,7 @@ def create_model(
     Raises:
         ConfigError: the name, or the name or value of an argument, is wrong.
         GeometryError: the images are too small for the network.
+        MissingResourceError: the network does not fit into this machine's memory.
 
     Example:
         >>> network = cnnlab.create_model("resnet20", num_classes=100)
@@ -136,7 +148,7 @@ def create_model(
     info = model_info(name)
     given = {"num_classes": num_classes, "in_channels": in_channels, "image_size": image_size}
     geometry = {
-        key: _checked(name, key, PositiveInt, value) for key, value in given.items() if value is not None
+        key: _checked(name, key, _GEOMETRY[key], value) for key, value in given.items() if value is not None
     }
     if not info.takes_image_size:
         geometry.pop("image_size", None)
@@ -146,7 +158,32 @@ def create_model(
             known = f"Its arguments: {', '.join(info.arguments)}." if info.arguments else "It takes none."
             raise ConfigError(f"{name}: unknown argument {key!r}. {known}")
         args[key] = _checked(name, key, hints[key], value)
+    _check_memory(info, geometry | args)
     return info.builder(**geometry, **args)
+
+
+def may_be_large(values: Iterable[Any]) -> bool:
+    """Tell from its arguments whether a network could fill a machine; most could not."""
+    return any(isinstance(value, int) and value > _SURELY_FITS for value in values)
+
+
+def _check_memory(info: ModelInfo, arguments: dict[str, Any]) -> None:
+    """Refuse what would fill the memory: a system may grant more than it has, and kill whoever uses it.
+
+    Raises:
+        MissingResourceError: weights, and gradients of the same size, are more than this machine's memory.
+    """
+    if not may_be_large(arguments.values()) or not memory_bytes() or torch.empty(0).is_meta:
+        return
+    with torch.device("meta"):  # shapes without numbers
+        tensors = info.builder(**arguments).state_dict().values()
+    needed = 2 * sum(tensor.numel() * tensor.element_size() for tensor in tensors)
+    if needed > memory_bytes():
+        given = ", ".join(f"{key}={value}" for key, value in arguments.items())
+        raise MissingResourceError(
+            f"{info.name}: its weights and their gradients take {needed / 1e9:,.1f} GB, and this machine has "
+            f"{memory_bytes() / 1e9:,.1f} GB of memory. Choose smaller values. Received: {given}."
+        )
 
 
 def _checked(name: str, key: str, hint: Any, value: Any) -> Any:
@@ -156,11 +193,28 @@ def _checked(name: str, key: str, hint: Any, value: Any) -> Any:
         ConfigError: it does not.
     """
     try:
-        return TypeAdapter(hint, config=ConfigDict(strict=True)).validate_python(value)
+        return TypeAdapter(hint, config=ConfigDict(strict=True)).validate_python(_plain(value))
     except ValidationError as error:
         message = error.errors()[0]["msg"]
         rule = f"{message[0].lower()}{message[1:]}"
-        raise ConfigError(f"{name}: {key}: {rule}. Received: {value!r}.") from None
+        raise ConfigError(f"{name}: {key}: {rule}. Received: {_shown(value)}.") from None
+
+
+def _plain(value: Any) -> Any:
+    """Return numbers as Python's own; NumPy has others."""
+    if isinstance(value, bool | str):
+        return value
+    try:
+        return operator.index(value)
+    except TypeError:
+        return float(value) if isinstance(value, numbers.Real) else value
+
+
+def _shown(value: Any) -> str:
+    try:
+        return f"{value!r:.80}"
+    except ValueError:  # Python writes no number of more than 4300 digits
+        return "a number of thousands of digits"
 
 
 def _natural(name: str) -> list[tuple[int, str]]:

@@ -1,12 +1,16 @@
 """The table of a network's layers: output shapes, parameters and multiply-adds."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
+
+from cnnlab.errors import ConfigError
+from cnnlab.models.registry import create_model, may_be_large, model_info
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,48 @@ class LayerTable:
     rows: tuple[LayerRow, ...]
     parameters: int
     macs: int
+
+
+def layers_of(
+    name: str,
+    arguments: Mapping[str, Any] | None = None,
+    *,
+    in_channels: int | None = None,
+    num_classes: int = 10,
+    image_size: int | None = None,
+) -> LayerTable:
+    """Return the layers of a network by its name; no size fills the memory.
+
+    Args:
+        name: a name that `list_models` returns.
+        arguments: the network's own arguments, `model_info(name).arguments`.
+        in_channels: channels of the images; what the network was made for if not given.
+        num_classes: how many logits it puts out.
+        image_size: height and width of the images, in pixels; what the network was made for if not given.
+
+    Raises:
+        ConfigError: the name, or the name or value of an argument, is wrong.
+        GeometryError: the images are too small for the network.
+    """
+    info = model_info(name)
+    given = {"in_channels": in_channels, "num_classes": num_classes, "image_size": image_size}
+    if taken := given.keys() & (arguments or {}).keys():
+        raise ConfigError(
+            f"{name}: {min(taken)} is no argument of the network's own, but has its own option."
+        )
+    in_channels = info.in_channels if in_channels is None else in_channels
+    image_size = info.image_size if image_size is None else image_size
+    # On `meta` there are shapes without numbers. Going there takes a second, which small networks need not.
+    is_large = may_be_large([*(arguments or {}).values(), in_channels, num_classes, image_size])
+    with torch.device("meta" if is_large else "cpu"):
+        network = create_model(
+            name,
+            in_channels=in_channels,
+            num_classes=num_classes,
+            image_size=image_size,
+            **(arguments or {}),
+        )
+        return layer_table(network, in_channels=in_channels, image_size=image_size)
 
 
 def layer_table(network: nn.Module, *, in_channels: int, image_size: int) -> LayerTable:

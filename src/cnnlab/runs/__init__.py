@@ -1,6 +1,7 @@
 """The run folder: layout, atomic files, checkpoints, weights, listing."""
 
 from cnnlab.runs.checkpoint import Checkpoint, load_latest, save_checkpoint
+from cnnlab.runs.contents import Content, what_is_wrong
 from cnnlab.runs.folder import TIMING_FIELDS, RunFolder
 from cnnlab.runs.listing import RunSummary, find_runs, list_runs
 from cnnlab.runs.weights import load_weights, save_weights
@@ -8,6 +9,7 @@ from cnnlab.runs.weights import load_weights, save_weights
 __all__ = [
     "TIMING_FIELDS",
     "Checkpoint",
+    "Content",
     "RunFolder",
     "RunSummary",
     "find_runs",
@@ -16,4 +18,5 @@ __all__ = [
     "load_weights",
     "save_checkpoint",
     "save_weights",
+    "what_is_wrong",
 ]

@@ -100,12 +100,16 @@ def step_of(path: Path) -> int:
     return int(path.name.removeprefix("step-"))
 
 
-def load_latest(folder: Path, *, warn: Callable[[str], None]) -> Checkpoint | None:
+def load_latest(
+    folder: Path, *, warn: Callable[[str], None], check: Callable[[dict[str, Any], int], str] | None = None
+) -> Checkpoint | None:
     """Return the newest checkpoint that is whole, or None where none was ever written.
 
     Args:
         folder: the run's `checkpoint/`.
         warn: told of each damaged checkpoint that is passed over.
+        check: given a state and the step that its folder is named by, returns what is wrong with it, or
+            nothing. A wrong one is passed over as a damaged one is.
 
     Raises:
         RunError: there are checkpoints, and all of them are damaged.
@@ -113,13 +117,17 @@ def load_latest(folder: Path, *, warn: Callable[[str], None]) -> Checkpoint | No
     paths = list_checkpoints(folder)
     for path in reversed(paths):
         try:
-            return read_checkpoint(path)
+            checkpoint = read_checkpoint(path)
         except RunError as error:
             warn(str(error))
+            continue
+        wrong = check(checkpoint.state, step_of(path)) if check is not None else ""
+        if not wrong:
+            return checkpoint
+        warn(f"{path}: damaged checkpoint: {STATE}: {wrong}.")
     if paths:
-        raise RunError(
-            f"{folder}: all {len(paths)} checkpoints are damaged. Train again with `cnnlab train`."
-        )
+        all_of_them = f"all {len(paths)} checkpoints are" if len(paths) > 1 else "the only checkpoint is"
+        raise RunError(f"{folder}: {all_of_them} damaged. Train again with `cnnlab train`.")
     return None
 
 

@@ -14,16 +14,19 @@ predictions.safetensors  the test set's labels and probabilities, for paired tes
 
 import json
 import os
+import shlex
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from cnnlab.config import RunConfig
-from cnnlab.errors import RunError
+from cnnlab.errors import ConfigError, RunError
 from cnnlab.runs.atomic import sync_folder, write_bytes, write_errors_explained, write_json
+from cnnlab.runs.contents import Content, Cost, Environment, MetricsLine, Scores, what_is_wrong
 from cnnlab.runs.naming import make_unique, name_of_run
 
 try:
@@ -84,8 +87,18 @@ class RunFolder:
 
     @property
     def config(self) -> RunConfig:
-        """What ran."""
-        return RunConfig.from_file(self.path / "config.toml")
+        """What ran.
+
+        Raises:
+            ConfigError: config.toml is damaged, or of another version of cnnlab, which is then named.
+        """
+        try:
+            return RunConfig.from_file(self.path / "config.toml")
+        except ConfigError as error:
+            made_by, here = self._made_by(), _own_version()
+            if made_by in ("", here):
+                raise
+            raise ConfigError(f"{error} The run was made by cnnlab {made_by}; this is {here}.") from None
 
     @property
     def checkpoints(self) -> Path:
@@ -105,7 +118,7 @@ class RunFolder:
     @property
     def environment(self) -> dict[str, Any]:
         """Where it ran; empty if the run was stopped before that was written."""
-        return self._read_json("environment.json") or {}
+        return self._read_json("environment.json", Environment, "Train again with `cnnlab train`.") or {}
 
     @environment.setter
     def environment(self, values: dict[str, Any]) -> None:
@@ -114,7 +127,7 @@ class RunFolder:
     @property
     def cost(self) -> dict[str, Any]:
         """What training took; empty before it has finished."""
-        return self._read_json("cost.json") or {}
+        return self._read_json("cost.json", Cost, "Train again with `cnnlab train`.") or {}
 
     @cost.setter
     def cost(self, values: dict[str, Any]) -> None:
@@ -123,7 +136,8 @@ class RunFolder:
     @property
     def evaluation(self) -> dict[str, Any] | None:
         """The test metrics, or None before the run is evaluated."""
-        return self._read_json("eval.json")
+        remedy = f"Remove it, then: cnnlab evaluate {shlex.quote(str(self.path))}"
+        return self._read_json("eval.json", Scores, remedy)
 
     @evaluation.setter
     def evaluation(self, values: dict[str, Any]) -> None:
@@ -173,9 +187,13 @@ class RunFolder:
             return []
         *lines, _torn = path.read_text(encoding="utf-8", errors="replace").split("\n")
         try:
-            return [json.loads(line) for line in lines]
+            values = [json.loads(line) for line in lines]
         except (ValueError, RecursionError) as error:
             raise RunError(f"{path}: damaged: a line is not JSON: {error}.") from None
+        for number, line in enumerate(values, start=1):
+            if wrong := what_is_wrong(line, MetricsLine):
+                raise RunError(f"{path}: damaged: line {number}: {wrong}.")
+        return values
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -201,14 +219,29 @@ class RunFolder:
                 left_by_a_crash.unlink(missing_ok=True)
             yield
 
-    def _read_json(self, name: str) -> dict[str, Any] | None:
+    def _made_by(self) -> str:
+        """Return the version of cnnlab that made this run; empty where that is not known."""
+        try:
+            return self.environment.get("packages", {}).get("cnnlab", "")
+        except RunError:
+            return ""
+
+    def _read_json(self, name: str, content: type[Content], remedy: str) -> dict[str, Any] | None:
         path = self.path / name
         try:
             values = json.loads(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
             return None
         except (OSError, ValueError, RecursionError) as error:
-            raise RunError(f"{path}: damaged: {error}.") from None
-        if not isinstance(values, dict):
-            raise RunError(f"{path}: damaged: holds no table of values.")
+            reason = error.strerror if isinstance(error, OSError) else error
+            raise RunError(f"{path}: damaged: {reason}. {remedy}") from None
+        if wrong := what_is_wrong(values, content):
+            raise RunError(f"{path}: damaged: {wrong}. {remedy}")
         return values
+
+
+def _own_version() -> str:
+    try:
+        return version("cnnlab")
+    except PackageNotFoundError:
+        return ""

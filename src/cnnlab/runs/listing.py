@@ -1,5 +1,6 @@
 """What runs there are, and how far each of them came."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -8,7 +9,7 @@ from cnnlab.config import RunConfig
 from cnnlab.runs.checkpoint import list_checkpoints, step_of
 from cnnlab.runs.folder import RunFolder
 
-State = Literal["started", "interrupted", "trained", "evaluated", "damaged"]
+State = Literal["started", "unfinished", "trained", "evaluated", "damaged"]
 
 
 @dataclass(frozen=True)
@@ -17,8 +18,8 @@ class RunSummary:
 
     Attributes:
         path: the run folder.
-        state: `started` before the first checkpoint, `interrupted` (or still going on) after it, `trained`
-            with final weights, `evaluated` with test metrics, `damaged` if a file cannot be read.
+        state: `started` before the first checkpoint, `unfinished` (stopped or still going on) after it,
+            `trained` with final weights, `evaluated` with test metrics, `damaged` if a file cannot be read.
         config: what ran; None if damaged.
         step: the newest checkpoint's step.
         top1: test accuracy as a fraction; None before evaluation.
@@ -46,7 +47,7 @@ def find_runs(out: Path, config: RunConfig) -> list[RunSummary]:
     """
     key = _result_key(config)
     same = [run for run in list_runs(out) if run.config is not None and _result_key(run.config) == key]
-    order = ("evaluated", "trained", "interrupted", "started")
+    order = ("evaluated", "trained", "unfinished", "started")
     return sorted(same, key=lambda run: (order.index(run.state), -run.step, str(run.path)))
 
 
@@ -65,13 +66,13 @@ def summarise(folder: RunFolder) -> RunSummary:
     elif folder.weights.exists():
         state = "trained"
     else:
-        state = "interrupted" if checkpoints else "started"
+        state = "unfinished" if checkpoints else "started"
     return RunSummary(folder.path, state, config, step, top1)
 
 
 def _result_key(config: RunConfig) -> RunConfig:
     changes = {"recipe": "", "data.root": None, "train.checkpoint_seconds": 60.0}
-    folder = Path(config.data.name).expanduser()
-    if folder.is_dir():
-        changes["data.name"] = str(folder.resolve())
+    folder = os.path.expanduser(config.data.name)  # neither this nor isdir fails on any name
+    if os.path.isdir(folder):
+        changes["data.name"] = str(Path(folder).resolve())
     return config.with_changes(changes)

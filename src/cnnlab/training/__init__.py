@@ -4,6 +4,7 @@ from cnnlab.training.execution import Execution, choose_execution
 from cnnlab.training.fit import FitResult, fit
 from cnnlab.training.origin import why_other_bits
 from cnnlab.training.progress import BarProgress, LineProgress, Progress, SilentProgress, format_seconds
+from cnnlab.training.steps import check_augmentation
 
 __all__ = [
     "BarProgress",
@@ -12,6 +13,7 @@ __all__ = [
     "LineProgress",
     "Progress",
     "SilentProgress",
+    "check_augmentation",
     "choose_execution",
     "fit",
     "format_seconds",

@@ -27,6 +27,14 @@ def divergence(what: str, where: str, run: Path, *, step: int, lr: float) -> Div
     )
 
 
+def bad_images(run: Path, *, step: int) -> DivergedError:
+    """Return the error for a run whose images, as augmentation left them, are no finite numbers."""
+    return DivergedError(
+        f"{run}: step {step}: the images themselves are not finite numbers, after augmentation; no learning "
+        "rate is to blame. The last good checkpoint is kept. Try weaker settings of data.augment, or none."
+    )
+
+
 def first_non_finite(tensors: dict[str, Tensor]) -> str | None:
     """Return the name of the first tensor that holds a number that is not finite."""
     return next((name for name, tensor in tensors.items() if not tensor.isfinite().all()), None)

@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 
+from cnnlab import machine
 from cnnlab.config import RunConfig
 from cnnlab.data import Dataset
 from cnnlab.errors import RunError
@@ -14,8 +15,9 @@ from cnnlab.training.estimate import estimate_seconds
 from cnnlab.training.execution import choose_execution
 from cnnlab.training.loop import Setup, run_steps
 from cnnlab.training.origin import check_same_origin, describe_origin
-from cnnlab.training.plan import make_plan
+from cnnlab.training.plan import Plan, make_plan, plan_notes
 from cnnlab.training.progress import Progress, SilentProgress
+from cnnlab.training.saved import what_is_wrong_with
 from cnnlab.training.state import TrainingState, new_state
 from cnnlab.training.steps import TrainingBatches, on_device
 from cnnlab.training.stop import StopRequest
@@ -56,7 +58,7 @@ def fit(
         inexact: go on from a checkpoint even where this machine or config.toml would give other bits.
 
     Raises:
-        ConfigError: the network or one of its arguments is wrong.
+        ConfigError: the network or one of its arguments is wrong, or augmentation does not fit the images.
         GeometryError: the images are too small for the network.
         DivergedError: a loss or a weight is not a finite number; the last checkpoint is good.
         StoppedError: a signal asked to stop; the state is saved.
@@ -76,13 +78,15 @@ def fit(
             num_classes=train.num_classes,
             image_size=train.image_size,
         )
-        checkpoint = load_latest(folder.checkpoints, warn=progress.message)
+        checkpoint = load_latest(folder.checkpoints, warn=progress.message, check=what_is_wrong_with)
         if checkpoint is not None:
-            _restore(state, checkpoint, origin, folder, inexact=inexact)
+            _restore(state, checkpoint, origin, folder, plan, inexact=inexact)
         folder.truncate_metrics(checkpoint.state["metrics_bytes"] if checkpoint else 0)
         folder.environment = describe_environment(config, execution, train, val, state.inexact_at)
         batches = TrainingBatches(train, config, plan, execution)
         seconds_left = estimate_seconds(state, batches, config, plan, execution, len(val))
+        for note in plan_notes(config, plan, len(train)):
+            progress.message(note)
         title = f"{config.model.name} on {train.name}, seed {config.seed}, {execution.summary}"
         progress.start(title, plan, step=state.step, seconds_left=seconds_left)
         setup = Setup(config, execution, plan, on_device(val, execution), batches, origin, folder, progress)
@@ -99,7 +103,13 @@ def fit(
 
 
 def _restore(
-    state: TrainingState, checkpoint: Checkpoint, origin: dict[str, Any], folder: RunFolder, *, inexact: bool
+    state: TrainingState,
+    checkpoint: Checkpoint,
+    origin: dict[str, Any],
+    folder: RunFolder,
+    plan: Plan,
+    *,
+    inexact: bool,
 ) -> None:
     """Go back to a checkpoint.
 
@@ -110,9 +120,16 @@ def _restore(
         is_same = check_same_origin(checkpoint.state["origin"], origin, folder.path, inexact=inexact)
         state.restore(checkpoint)
     except (KeyError, TypeError, AttributeError, RuntimeError) as error:
+        if machine.is_out_of_memory(error):
+            raise
         raise RunError(
             f"{folder.checkpoints}: does not fit the network and the optimizer of config.toml. "
             "Train again with `cnnlab train`."
         ) from error
+    if is_same and state.step > plan.num_steps:
+        raise RunError(
+            f"{folder.checkpoints}: is at step {state.step} of a run of {plan.num_steps}: damaged. "
+            "Train again with `cnnlab train`."
+        )
     if not is_same:
         state.inexact_at.append(state.step)

@@ -10,7 +10,7 @@ import torch
 from cnnlab.config import RunConfig
 from cnnlab.data import Dataset, counter_generator
 from cnnlab.runs import RunFolder, save_checkpoint
-from cnnlab.training.divergence import divergence, first_affected_layer, first_non_finite
+from cnnlab.training.divergence import bad_images, divergence, first_affected_layer, first_non_finite
 from cnnlab.training.execution import Execution
 from cnnlab.training.optimizers import set_lr
 from cnnlab.training.plan import Plan
@@ -83,6 +83,8 @@ def _step(setup: Setup, state: TrainingState, lr: float) -> tuple[float, int, in
         state.model, state.optimizer, images, labels, setup.config, setup.execution
     )
     if not loss.isfinite():
+        if not images.isfinite().all():
+            raise bad_images(setup.folder.path, step=state.step + 1)
         _seed_dropout(setup, state)
         where = first_affected_layer(state.model, images, setup.execution.autocast())
         raise divergence(f"the loss is {loss.item()}", where, setup.folder.path, step=state.step + 1, lr=lr)

@@ -9,6 +9,7 @@ from cnnlab.data import Dataset
 from cnnlab.errors import RunError
 from cnnlab.runs import RunFolder, load_latest
 from cnnlab.training.execution import Execution, choose_execution
+from cnnlab.training.saved import what_is_wrong_with
 
 
 def describe_origin(config: RunConfig, execution: Execution, train: Dataset, val: Dataset) -> dict[str, Any]:
@@ -63,14 +64,12 @@ def why_other_bits(folder: RunFolder, config: RunConfig, *, warn: Callable[[str]
         RunError: all checkpoints are damaged.
         MissingResourceError: a GPU is asked for and there is none.
     """
-    checkpoint = load_latest(folder.checkpoints, warn=warn)
+    checkpoint = load_latest(folder.checkpoints, warn=warn, check=what_is_wrong_with)
     if checkpoint is None:
         return ""
-    before = checkpoint.state.get("origin", {})
+    before = checkpoint.state["origin"]
     here = {"execution": choose_execution(config).as_dict(), "settings": _settings(config)}
-    return "; ".join(
-        different for part in here if (different := _differences(before.get(part, {}), here[part]))
-    )
+    return "; ".join(different for part in here if (different := _differences(before[part], here[part])))
 
 
 def _settings(config: RunConfig) -> dict[str, Any]:

@@ -43,3 +43,16 @@ def make_plan(config: RunConfig, num_images: int) -> Plan:
     steps_per_epoch = num_images // batch_size
     num_steps = train.steps or max(1, round((train.epochs or 0) * steps_per_epoch))
     return Plan(batch_size, steps_per_epoch, num_steps, train.val_every or steps_per_epoch, train.log_every)
+
+
+def plan_notes(config: RunConfig, plan: Plan, num_images: int) -> list[str]:
+    """Return what a user should know where the plan is not what the config asks for, one line each."""
+    train, notes = config.train, []
+    if train.batch_size > num_images:
+        notes.append(
+            f"train.batch_size: {train.batch_size:,} is more than the {num_images:,} training images; "
+            f"every step takes {plan.batch_size:,}."
+        )
+    if train.epochs is not None and train.epochs * plan.steps_per_epoch < 1:
+        notes.append(f"train.epochs: {train.epochs:g} epochs are less than one step; one step is done.")
+    return notes

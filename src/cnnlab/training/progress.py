@@ -140,8 +140,9 @@ class BarProgress(SilentProgress):
 
 def opening_line(title: str, plan: Plan, *, step: int, seconds_left: float | None) -> str:
     """Return what is said before the first step."""
-    epochs = plan.num_steps / plan.steps_per_epoch
-    line = f"{title}: {plan.num_steps} steps of {plan.batch_size} images ({epochs:.3g} epochs)"
+    epochs = f"{plan.num_steps / plan.steps_per_epoch:.3g}"
+    steps, images = _counted(plan.num_steps, "step"), _counted(plan.batch_size, "image")
+    line = f"{title}: {steps} of {images} ({_counted(epochs, 'epoch')})"
     if step:
         line += f", going on after step {step}"
     if seconds_left is not None:
@@ -158,3 +159,7 @@ def format_seconds(seconds: float) -> str:
         return f"{minutes} min {rest} s" if minutes < 10 else f"{minutes} min"
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes} min"
+
+
+def _counted(number: int | str, thing: str) -> str:
+    return f"{number} {thing}{'' if str(number) == '1' else 's'}"

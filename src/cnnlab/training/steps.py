@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim import Optimizer
 
-from cnnlab.config import RunConfig
+from cnnlab.config import AugmentConfig, RunConfig
 from cnnlab.data import (
     Augment,
     Dataset,
@@ -17,11 +17,26 @@ from cnnlab.data import (
     epoch_order,
     normalise,
 )
+from cnnlab.errors import ConfigError
 from cnnlab.training.execution import Execution
 from cnnlab.training.plan import Plan
 from cnnlab.training.state import Tally
 
 EVAL_BATCH_SIZE = 500
+
+
+def check_augmentation(augment: AugmentConfig, image_size: int) -> None:
+    """Refuse to move images so far that nothing of them need be left.
+
+    Raises:
+        ConfigError: `pad_crop` or `shift` is more than the images' height and width.
+    """
+    for field in ("pad_crop", "shift"):
+        value = getattr(augment, field)
+        if value > image_size:
+            raise ConfigError(
+                f"data.augment.{field}: must be at most the images' {image_size} pixels. Received: {value:g}."
+            )
 
 
 class TrainingBatches:
@@ -33,6 +48,7 @@ class TrainingBatches:
     """
 
     def __init__(self, train: Dataset, config: RunConfig, plan: Plan, execution: Execution) -> None:
+        check_augmentation(config.data.augment, train.image_size)
         self._images = train.images.to(execution.device)
         self._labels = train.labels.to(execution.device)
         self._seed, self._plan = config.seed, plan

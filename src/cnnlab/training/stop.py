@@ -1,5 +1,6 @@
 """Ctrl-C and SIGTERM: finish the step, save, say how to go on."""
 
+import shlex
 import signal
 import threading
 from types import FrameType, TracebackType
@@ -38,7 +39,7 @@ class StopRequest:
         """Return what ends a run whose state is saved; its exit code is 130 after Ctrl-C, 0 after SIGTERM."""
         return StoppedError(
             f"Stopped after step {step} of {plan.num_steps}; everything is saved. "
-            f"Go on with: cnnlab resume {folder.path}",
+            f"Go on with: cnnlab resume {shlex.quote(str(folder.path))}",
             exit_code=130 if self.signal == signal.SIGINT else 0,
         )
 

@@ -4,6 +4,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from cnnlab.errors import MissingResourceError
+from cnnlab.machine import memory_bytes
+
 _CHUNK = 1024
 """Images resized at once: bounds the memory beside the result."""
 
@@ -25,13 +28,24 @@ def resize_image(image: Tensor, size: int) -> Tensor:
 
 
 def resize_images(images: Tensor, size: int) -> Tensor:
-    """As `resize_image`, for N x C x H x W."""
+    """As `resize_image`, for N x C x H x W.
+
+    Raises:
+        MissingResourceError: the result needs more memory than this machine has.
+    """
     height, width = images.shape[2:]
     side = min(height, width)
     top, left = (height - side) // 2, (width - side) // 2
     images = images[:, :, top : top + side, left : left + side]
     if side == size:
         return images
+    needed = images.shape[0] * images.shape[1] * size**2
+    if memory_bytes() and needed > memory_bytes():
+        # Asked first: a system may grant more memory than it has, and kill whoever uses it.
+        raise MissingResourceError(
+            f"{len(images):,} images of {size}x{size} pixels take {needed / 1e9:,.1f} GB, and this machine "
+            f"has {memory_bytes() / 1e9:,.1f} GB of memory. Choose a smaller data.image_size."
+        )
     resized = torch.empty(*images.shape[:2], size, size, dtype=torch.uint8)
     for start in range(0, len(images), _CHUNK):
         part = images[start : start + _CHUNK].contiguous()

@@ -1,0 +1,109 @@
+"""What the JSON files of a run hold: checked when they are read, so that a damaged one is named.
+
+Fields without a default are needed by whoever reads the file; the others are checked where they are there.
+Fields that are not named here are let through: later versions may write more.
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+# Where pydantic would speak of Python's types.
+_IN_OUR_WORDS = {
+    "model_type": "is no table of values",
+    "dict_type": "is no table of values",
+    "list_type": "is no list",
+    "string_type": "is no text",
+    "missing": "is not there",
+}
+
+Count = Annotated[int, Field(ge=0)]
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+Seconds = Annotated[float, Field(ge=0.0)]
+
+
+class Content(BaseModel):
+    """A table of values of a file; takes no type for another."""
+
+    model_config = ConfigDict(strict=True, allow_inf_nan=False)
+
+
+class SeenData(Content):
+    """The images of one split, as environment.json remembers them."""
+
+    name: str = ""
+    num_images: Count
+    fingerprint: str
+
+
+class Environment(Content):
+    """environment.json; see `training.description`."""
+
+    execution: dict[str, Any] = {}
+    packages: dict[str, str] = {}
+    commit: str = ""
+    data: dict[str, SeenData] = {}
+
+
+class Cost(Content):
+    """cost.json; see `training.description`."""
+
+    steps: Count = 0
+    epochs: Seconds = 0.0
+    train_seconds: Seconds = 0.0
+    seconds_per_epoch: Seconds = 0.0
+    peak_memory_bytes: Count = 0
+    peak_gpu_bytes: Count = 0
+    parameters: Count = 0
+
+
+class ClassScores(Content):
+    """One class in eval.json; None is a share of nothing."""
+
+    recall: Share | None
+    precision: Share | None
+    num_images: Count
+
+
+class Scores(Content):
+    """eval.json; see `evaluation.Evaluation`."""
+
+    top1: Share
+    top1_interval: Annotated[list[float], Field(min_length=2, max_length=2)]
+    top5: Share
+    loss: float
+    ece: float
+    per_class: dict[str, ClassScores]
+    confusion_matrix: list[list[Count]]
+    class_names: list[str]
+    num_images: Annotated[int, Field(ge=1)]
+    split: str
+    data: str
+    fingerprint: str
+    seconds: Seconds
+
+
+class MetricsLine(Content):
+    """A line of metrics.jsonl."""
+
+    split: Literal["train", "val"]
+    step: Count
+    epoch: Annotated[float, Field(gt=0.0)]
+    loss: float
+    top1: Share
+    lr: float = 0.0
+    images_per_s: float = 0.0
+    seconds: Seconds = 0.0
+
+
+def what_is_wrong(values: Any, content: type[BaseModel]) -> str:
+    """Return what is wrong with values read from a file, by field; empty if nothing is."""
+    try:
+        content.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        message = f"{first['msg'][:1].lower()}{first['msg'][1:]}"
+        message = _IN_OUR_WORDS.get(first["type"], message)
+        return f"{place}: {message}" if place else message
+    return ""

@@ -1,0 +1,22 @@
+"""Test scores of a run that nobody evaluated, complete, as `eval.json` holds them."""
+
+from typing import Any
+
+
+def some_scores(top1: float) -> dict[str, Any]:
+    """What `Evaluation.scores` holds."""
+    return {
+        "top1": top1,
+        "top1_interval": [0.0, 1.0],
+        "top5": 1.0,
+        "loss": 0.5,
+        "ece": 0.125,
+        "per_class": {"a": {"recall": top1, "precision": None, "num_images": 8}},
+        "confusion_matrix": [[8]],
+    }
+
+
+def some_evaluation(top1: float) -> dict[str, Any]:
+    """What `eval.json` holds."""
+    about = {"class_names": ["a"], "num_images": 8, "split": "test", "data": "some", "fingerprint": "f"}
+    return {**some_scores(top1), **about, "seconds": 0.5}
