@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cnnlab.data import check_data
+from cnnlab.data import check_data, load_data
 from cnnlab.errors import ConfigError, DataError, MissingResourceError
 
 RNG = np.random.default_rng(0)
@@ -97,6 +97,9 @@ def test_a_flipped_pixel_in_a_file_without_checksum_is_noticed(shared_data, tmp_
     path.write_bytes(content)
     report = check_data("mnist", root=tmp_path, download=False)
     assert report.altered == (str(path),) and report.unreadable == ()
+    lines: list[str] = []
+    load_data("mnist", root=tmp_path, download=False, warn=lines.append)
+    assert len(lines) == 1 and "mnist: its test part is not the published one" in lines[0]
 
 
 def test_published_files_packed_anew_are_no_change(shared_data, tmp_path):

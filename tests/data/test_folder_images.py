@@ -1,3 +1,4 @@
+import os
 import shutil
 from pathlib import Path
 
@@ -228,3 +229,18 @@ def test_a_folder_that_is_not_there_exits_with_3(tmp_path):
         with pytest.raises(MissingResourceError, match="there is no folder") as caught:
             load_data(name)
         assert caught.value.exit_code == 3
+
+
+def test_a_file_replaced_by_one_of_the_same_size_and_time_is_seen(tmp_path):
+    root = make(tmp_path / "paint", count=4)
+    path = root / "red" / "00.bmp"
+    Image.new("RGB", (20, 14), COLOURS["red"]).save(path)
+    before = load(root)
+    times = path.stat()
+    Image.new("RGB", (20, 14), (0, 0, 0)).save(path)
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert path.stat().st_size == times.st_size and path.stat().st_mtime_ns == times.st_mtime_ns
+    after = load(root)
+    assert {split: data.fingerprint for split, data in before.items()} != {
+        split: data.fingerprint for split, data in after.items()
+    }

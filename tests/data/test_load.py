@@ -85,3 +85,11 @@ def test_cifar10_as_shared(shared_data):
     assert sets["test"].labels[:10].tolist() == [3, 8, 8, 0, 6, 6, 1, 6, 3, 1]
     assert torch.bincount(sets["val"].labels).tolist() == [500] * 10
     assert sets["train"].class_names[0] == "airplane"
+
+
+@pytest.mark.parametrize("name", ["digits", "mnist", "fashion-mnist", "cifar10"])
+def test_what_the_authors_published_is_read_without_a_word(name, shared_data):
+    lines: list[str] = []
+    root = shared_data(name) if name != "digits" else None
+    load_data(name, root=root, download=False, warn=lines.append)
+    assert lines == []

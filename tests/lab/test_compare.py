@@ -144,7 +144,7 @@ def test_an_interrupted_run_is_gone_on_with(tmp_path, launch):
     assert launch.asked == [("convnet_mnist", 0, path)]
 
 
-@pytest.mark.parametrize("state", ["interrupted", "trained"])
+@pytest.mark.parametrize("state", ["unfinished", "trained"])
 def test_a_run_that_would_come_to_other_bits_is_trained_anew(tmp_path, launch, monkeypatch, state):
     path = stopped_run(tmp_path, BRIEF)
     if state == "trained":
@@ -192,11 +192,13 @@ def test_names_and_options_are_resolved(tmp_path, launch):
 @pytest.mark.parametrize(
     ("networks", "options", "message"),
     [
-        (PAIR, {"seeds": 0}, "--seeds: must be at least 1. Received: 0"),
+        (PAIR, {"seeds": 0}, "--seeds: must be 1 to 1000. Received: 0"),
+        (PAIR, {"seeds": 10**14}, "--seeds: must be 1 to 1000. Received: 1000"),
         ([], {}, "name at least one network"),
         ([PAIR[0], PAIR[0]], {}, "'lenet5' is named twice"),
         (["lenet6"], {}, "lenet6"),
         (["lenet5"], {"seed": 3}, "--seeds"),
+        (["lenet5"], {"changes": {"seed": 3}}, "--seeds"),
         (["lenet5", "resnet20"], {}, "data.name is 'cifar10' for resnet20, 'mnist' for lenet5"),
         (
             [PAIR[0], config_of("resnet20", **{"data.split_seed": 3})],

@@ -4,7 +4,7 @@ from cnnlab.data.augment import Augment, augment_batch
 from cnnlab.data.catalogue import DATASETS, DataInfo, DataListing, list_datasets
 from cnnlab.data.check import DataReport, check_data
 from cnnlab.data.dataset import Dataset, make_dataset
-from cnnlab.data.load import load_data
+from cnnlab.data.load import folder_named, load_data
 from cnnlab.data.normalise import channel_stats, normalise
 from cnnlab.data.order import counter_generator, epoch_order
 
@@ -20,6 +20,7 @@ __all__ = [
     "check_data",
     "counter_generator",
     "epoch_order",
+    "folder_named",
     "list_datasets",
     "load_data",
     "make_dataset",

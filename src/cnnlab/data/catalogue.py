@@ -22,6 +22,7 @@ class DataInfo:
         class_names: in the order of the labels.
         licence: as its authors state it.
         source: whom to cite.
+        fingerprints: of the official `train` (validation included) and `test` parts, as published.
         file_sets: where its files may lie, one of them is enough; none if it comes with an installed package.
         is_digits: light strokes on a dark ground, centred.
     """
@@ -35,6 +36,7 @@ class DataInfo:
     class_names: tuple[str, ...]
     licence: str
     source: str
+    fingerprints: dict[str, str]
     file_sets: tuple[FileSet, ...] = ()
     is_digits: bool = False
 
@@ -52,6 +54,10 @@ DATASETS: dict[str, DataInfo] = {
             class_names=digits.CLASS_NAMES,
             licence="CC BY 4.0",
             source="E. Alpaydin, C. Kaynak, Optical Recognition of Handwritten Digits, UCI, 1998",
+            fingerprints={
+                "train": "1860ba6ab5361d6d4bdf341bf876b245ef9649a0529f317449d1c14fa327040d",
+                "test": "b54af76722441eca0e69b6966237b79f5c998a101ff22a9776ac916b7a1772dc",
+            },
             is_digits=True,
         ),
         DataInfo(
@@ -64,6 +70,10 @@ DATASETS: dict[str, DataInfo] = {
             class_names=mnist.MNIST_CLASSES,
             licence="none stated by the authors; usually given as CC BY-SA 3.0",
             source="Y. LeCun, L. Bottou, Y. Bengio, P. Haffner, Proc. IEEE 86(11), 1998",
+            fingerprints={
+                "train": "6365939a3acbe801837230e5e323e3dee1f32592822160c0888840cef95fb8fc",
+                "test": "cdc21148af41d32c134c1ae2d2c9ba0f5b4405825e1528c4444e05cff9f88f26",
+            },
             file_sets=(mnist.MNIST,),
             is_digits=True,
         ),
@@ -77,6 +87,10 @@ DATASETS: dict[str, DataInfo] = {
             class_names=mnist.FASHION_CLASSES,
             licence="MIT, (c) 2017 Zalando SE",
             source="H. Xiao, K. Rasul, R. Vollgraf, arXiv:1708.07747, 2017",
+            fingerprints={
+                "train": "ec4409109aa256aac73662970822581d4098eac95abfe958644770ad14eb0f90",
+                "test": "38adbc957d98f7cb6a130a0612c4315c087e7306eb3e26336428da3217e331c3",
+            },
             file_sets=(mnist.FASHION_MNIST,),
         ),
         DataInfo(
@@ -89,6 +103,10 @@ DATASETS: dict[str, DataInfo] = {
             class_names=cifar10.CLASS_NAMES,
             licence="none stated by the authors; cite the report",
             source="A. Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 2009",
+            fingerprints={
+                "train": "3c286bc61f5dcb7988ac7cb0b45b1a0f2364b0c1b415d9fe781f1ecfa020afb5",
+                "test": "ac580ca70c8f4512b9752a6712b1b8de983a86958366aefd6126cc0d454de704",
+            },
             file_sets=(cifar10.CIFAR10_BATCHES, cifar10.CIFAR10_ARCHIVE),
         ),
     )

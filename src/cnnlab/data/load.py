@@ -84,6 +84,7 @@ def load_data(
     datasets: dict[str, Dataset] = {}
     for part in parts:
         images, labels, class_names = read_part(name, part, places)
+        _warn_if_altered(name, part, images, labels, class_names, warn)
         cut = {"test": (images, labels)}
         if part == "train":
             cut = _cut_val(name, images, labels, val_size=val_size, split_seed=split_seed)
@@ -141,6 +142,24 @@ def read_part(
             return cifar10.read_cifar10(part, places, on_damage=on_damage)
         case _:
             return *synthetic.read_synthetic(name, part), synthetic.CLASS_NAMES
+
+
+def _warn_if_altered(
+    name: str,
+    part: str,
+    images: Tensor,
+    labels: Tensor,
+    class_names: tuple[str, ...],
+    warn: Callable[[str], None],
+) -> None:
+    """Say so if the content is not what the authors published: figures could not be compared with others'."""
+    if name in DATASETS:
+        found = make_dataset(name, part, images, labels, class_names).fingerprint
+        if found != DATASETS[name].fingerprints[part]:
+            warn(
+                f"{name}: its {part} part is not the published one, so its figures are not those of {name}; "
+                f"`cnnlab data check {name}` names the file."
+            )
 
 
 def _cut_val(

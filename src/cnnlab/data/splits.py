@@ -50,7 +50,8 @@ def seeded_keys(num_images: int, *, seed: int, purpose: str) -> np.ndarray:
 
 def named_keys(names: Sequence[str], *, seed: int, purpose: str) -> np.ndarray:
     """Return one uint64 per file name, so that an added file moves none of the others."""
-    digests = (hashlib.sha256(f"{purpose}:{seed}:{name}".encode()).digest()[:8] for name in names)
+    texts = (f"{purpose}:{seed}:{name}".encode(errors="surrogateescape") for name in names)  # UTF-8 or not
+    digests = (hashlib.sha256(text).digest()[:8] for text in texts)
     return np.frombuffer(b"".join(digests), dtype=np.uint64)
 
 

@@ -3,6 +3,7 @@
 All of it comes from the run folder's `model.safetensors`: no recipe, data set or training code is needed.
 """
 
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from cnnlab.errors import ConfigError, GeometryError, RunError
+from cnnlab.machine import is_out_of_memory
 from cnnlab.models import create_model
 from cnnlab.runs import RunFolder, load_weights
 
@@ -58,16 +60,21 @@ def load_run(path: Path | str) -> Run:
     """
     folder = RunFolder.open(Path(path))
     if not folder.weights.exists():
+        is_evaluated = folder.evaluation is not None
+        what = "its weights are gone" if is_evaluated else "this run has not finished"
+        remedy = "Make them again" if is_evaluated else "If no process is training it now, go on"
         raise RunError(
-            f"{folder.path}: this run has not finished (no {folder.weights.name} in it). "
-            f"Go on with: cnnlab resume {folder.path}"
+            f"{folder.path}: {what} (no {folder.weights.name} in it). "
+            f"{remedy} with: cnnlab resume {shlex.quote(str(folder.path))}"
         )
     tensors, description = load_weights(folder.weights)
     try:
         run = _assemble(folder, tensors, description)
     except (ConfigError, GeometryError) as error:
         raise RunError(f"{folder.weights}: not a network of this version of cnnlab: {error}") from None
-    except (KeyError, TypeError, ValueError, RuntimeError, AttributeError):
+    except (KeyError, TypeError, ValueError, RuntimeError, AttributeError) as error:
+        if is_out_of_memory(error):
+            raise
         run = None
     if run is None or not _fits_together(run):
         raise RunError(

@@ -1,5 +1,6 @@
 """`compare`: several networks on the same images, over several seeds; what is missing is trained."""
 
+import shlex
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -17,6 +18,7 @@ from cnnlab.training import why_other_bits
 
 # Settings that decide which images a run sees: the same for all that are compared.
 SAME_DATA = ("name", "val_size", "split_seed", "image_size", "channels")
+MAX_SEEDS = 1000
 
 
 def compare(
@@ -61,10 +63,10 @@ def compare(
     out = Path(out)
     configs = _configs(networks, data=data, seeds=seeds, say=say, options=options)
     # Missing data and a network that cannot be built end this now, not after hours of training.
-    data_now = load_splits(next(iter(configs.values()))[0].data, ("train", "val"), warn=say)
+    data_now = load_splits(next(iter(configs.values()))[0].data, ("train", "val", "test"), warn=say)
     for group in configs.values():
         check_network(group[0], data_now["train"])
-    fingerprints = {split: dataset.fingerprint for split, dataset in data_now.items()}
+    fingerprints = {split: data_now[split].fingerprint for split in ("train", "val")}
     del data_now
     groups: dict[str, list[RunFolder]] = {}
     number, total = 0, sum(len(group) for group in configs.values())
@@ -86,11 +88,11 @@ def _configs(
     options: dict[str, Any],
 ) -> dict[str, list[RunConfig]]:
     """Return the configs of all runs, by network; everything is checked before anything is trained."""
-    if seeds < 1:
-        raise ConfigError(f"--seeds: must be at least 1. Received: {seeds}.")
+    if not 1 <= seeds <= MAX_SEEDS:
+        raise ConfigError(f"--seeds: must be 1 to {MAX_SEEDS}. Received: {seeds}.")
     if not networks:
         raise ConfigError("compare: name at least one network or recipe; `cnnlab models` lists them.")
-    if options.get("seed") is not None:
+    if options.get("seed") is not None or "seed" in (options.get("changes") or {}):
         raise ConfigError("compare: takes the number of seeds (--seeds), not one seed.")
     configs: dict[str, list[RunConfig]] = {}
     for network in networks:
@@ -142,7 +144,8 @@ def _finished_run(
     say(f"{title}: goes on in {unfinished}" if unfinished else f"{title}: is trained")
     folder = RunFolder.open(launch(config, out, unfinished))
     if folder.evaluation is None:
-        raise RunError(f"{folder.path}: was trained but not evaluated. Try: cnnlab evaluate {folder.path}")
+        command = f"cnnlab evaluate {shlex.quote(str(folder.path))}"
+        raise RunError(f"{folder.path}: was trained but not evaluated. Try: {command}")
     return folder
 
 

@@ -56,7 +56,7 @@ def _run(arguments: list[str], *, what: str) -> Path:
     command = [sys.executable, "-P", "-m", "cnnlab", *arguments]
     with (
         _Signals() as signals,
-        subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process,
+        subprocess.Popen(command, stdout=subprocess.PIPE, text=True, errors="surrogateescape") as process,
     ):
         signals.pass_on_to(process)
         printed = process.communicate()[0].splitlines()

@@ -77,13 +77,13 @@ def predict(
 
 
 def iter_predictions(
-    run_path: Path | str, sources: Sequence[Path | str] | Path | str, *, top_k: int = 3
+    run: Run | Path | str, sources: Sequence[Path | str] | Path | str, *, top_k: int = 3
 ) -> Iterator[Prediction]:
     """As `predict`, one answer after the other: memory does not grow with the number of files."""
     if top_k < 1:
         raise ConfigError(f"top_k: must be at least 1. Received: {top_k}.")
     sources = [sources] if isinstance(sources, Path | str) else sources
-    run = load_run(run_path)
+    run = run if isinstance(run, Run) else load_run(run)
     files = find_images(sources)
     torch.set_num_threads(machine.default_threads())
     return _predictions(run, files, top_k)
@@ -126,7 +126,7 @@ def _prepared_or_error(run: Run, file: Path) -> Tensor | str:
 
 
 def _best(probs: Tensor, class_names: tuple[str, ...], top_k: int) -> tuple[tuple[str, float], ...]:
-    order = probs.argsort(descending=True, stable=True)[:top_k].tolist()
+    order = probs.argsort(descending=True, stable=True).tolist()[:top_k]
     return tuple((class_names[index], float(probs[index])) for index in order)
 
 
@@ -147,9 +147,9 @@ def write_csv(
 
 
 def write_json(predictions: Iterator[Prediction] | Sequence[Prediction], file: TextIO) -> None:
-    """Write a JSON list with one object per file, as answers come."""
+    """Write a JSON list with one object per file, as answers come; ASCII, whatever the names hold."""
     separator = "[\n"
     for prediction in predictions:
-        file.write(separator + json.dumps(prediction.as_dict(), ensure_ascii=False))
+        file.write(separator + json.dumps(prediction.as_dict()))
         separator = ",\n"
     file.write("[]\n" if separator == "[\n" else "\n]\n")

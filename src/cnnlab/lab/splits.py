@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from cnnlab.config import DataConfig
-from cnnlab.data import Dataset, load_data
-from cnnlab.errors import RunError
+from cnnlab.data import Dataset, folder_named, load_data
+from cnnlab.errors import MissingResourceError, RunError
 from cnnlab.runs import RunFolder
 
 
@@ -47,16 +47,32 @@ def load_split(
     """Read a split of the data set that a run was made for, prepared as in its training.
 
     Raises:
-        RunError: it is a split that training saw, and it holds other images now.
+        RunError: the images that training saw are others now, so that those of `split` are, or may be, too.
         DataError: a file is damaged.
         MissingResourceError: the data is not on this machine.
     """
     data = folder.config.data
-    dataset = load_splits(data, (split,), root=root, warn=warn)[split]
-    seen = folder.environment.get("data", {}).get(split)
-    if seen and seen["fingerprint"] != dataset.fingerprint:
-        raise RunError(
-            f"{folder.path}: the {split} images of {data.name} are not those of the training "
-            f"({seen['num_images']} then, {len(dataset)} now). Bring them back, or train anew."
-        )
-    return dataset
+    seen = folder.environment.get("data", {})
+    # Where test is cut from a folder, a file that comes or goes can move an image of the training into it.
+    try:
+        is_folder = folder_named(data.name) is not None
+    except MissingResourceError as error:
+        raise MissingResourceError(
+            f"{folder.path}: {error} If it has been moved, name it with --data; the scores are not kept then."
+        ) from None
+    to_check = [part for part in ("train", "val") if part == split or (split == "test" and is_folder)]
+    datasets = load_splits(data, tuple(dict.fromkeys((*to_check, split))), root=root, warn=warn)
+    for part in to_check:
+        now, then = datasets[part], seen.get(part)
+        if then is None:
+            raise RunError(
+                f"{folder.path}: it is not recorded which images of {data.name} it was trained on "
+                f"(environment.json). Score it on images of your choice with --data."
+            )
+        if then["fingerprint"] != now.fingerprint:
+            raise RunError(
+                f"{folder.path}: the {part} images of {data.name} are not those of the training "
+                f"({then['num_images']} then, {len(now)} now). Bring them back, train anew, or score it on "
+                f"images of your choice with --data."
+            )
+    return datasets[split]

@@ -1,18 +1,19 @@
 """The verbs `train` and `resume`: data in, run folder out."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from cnnlab.config import RunConfig
 from cnnlab.data import Dataset
-from cnnlab.errors import ConfigError, GeometryError
+from cnnlab.errors import ConfigError, GeometryError, RunError
 from cnnlab.lab.evaluate import evaluate
 from cnnlab.lab.resolve import resolve
 from cnnlab.lab.splits import load_splits
 from cnnlab.models import create_model, has_batch_norm, model_info
 from cnnlab.reporting import write_curves
-from cnnlab.runs import RunFolder
-from cnnlab.training import LineProgress, Progress, fit
+from cnnlab.runs import RunFolder, load_weights
+from cnnlab.training import LineProgress, Progress, check_augmentation, fit
 
 
 def train(
@@ -45,7 +46,7 @@ def train(
     """
     progress = progress or LineProgress()
     config = resolve(recipe, say=progress.message, **options)
-    splits = load_splits(config.data, ("train", "val"), warn=progress.message)
+    splits = _load(config, test=test, warn=progress.message)
     check_network(config, splits["train"])
     folder = RunFolder.create(Path(out), config)
     return _fit_and_test(config, splits, folder, progress, test=test, inexact=False)
@@ -60,6 +61,8 @@ def resume(
     threads: int | None = None,
 ) -> Path:
     """Go on with a run exactly where it stopped; a run that has finished is left as it is.
+
+    Weights of a finished run that are missing or damaged are made again from its last checkpoint.
 
     Args:
         run: the run folder.
@@ -83,18 +86,30 @@ def resume(
     folder = RunFolder.open(Path(run))
     config = folder.config
     if folder.evaluation is not None:
-        progress.message(f"{folder.path}: has finished; nothing to do.")
-        return folder.path
-    splits = load_splits(config.data, ("train", "val"), warn=progress.message)
-    running = config.with_changes({"threads": threads}, source="--threads") if threads else config
+        try:
+            load_weights(folder.weights)
+        except RunError as error:
+            progress.message(f"{error} The weights are made again from the last checkpoint.")
+        else:
+            progress.message(f"{folder.path}: has finished; nothing to do.")
+            return folder.path
+    splits = _load(config, test=test, warn=progress.message)
+    running = config if threads is None else config.with_changes({"threads": threads}, source="--threads")
     return _fit_and_test(running, splits, folder, progress, test=test, inexact=inexact)
+
+
+def _load(config: RunConfig, *, test: bool, warn: Callable[[str], None]) -> dict[str, Dataset]:
+    """Read what training needs; a test part that is missing or damaged is found now, not hours later."""
+    splits = ("train", "val", "test") if test else ("train", "val")
+    datasets = load_splits(config.data, splits, warn=warn)
+    return {split: datasets[split] for split in ("train", "val")}
 
 
 def check_network(config: RunConfig, train: Dataset) -> None:
     """Refuse what cannot be built before a run folder is made for it.
 
     Raises:
-        ConfigError: the network or one of its arguments is wrong.
+        ConfigError: the network, one of its arguments or the augmentation is wrong.
         GeometryError: the images are too small for the network.
     """
     try:
@@ -108,6 +123,7 @@ def check_network(config: RunConfig, train: Dataset) -> None:
     except GeometryError as error:
         size = model_info(config.model.name).image_size
         raise GeometryError(f"{error} Enlarge them, for example with --set data.image_size={size}.") from None
+    check_augmentation(config.data.augment, train.image_size)
     if min(config.train.batch_size, len(train)) == 1 and has_batch_norm(network):
         raise ConfigError("train.batch_size: batch normalisation needs 2 images or more. Received: 1.")
 

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from cnnlab.data.images.decode import SUFFIXES
+from cnnlab.data.sources.class_name import class_name
 from cnnlab.data.splits import check_val_size, named_keys, stratified_cut
 from cnnlab.errors import ConfigError, DataError
 
@@ -32,13 +33,13 @@ class FolderFile:
         path: relative to the folder, with forward slashes.
         label: its class.
         size: in bytes.
-        mtime: of its last change, in nanoseconds.
+        changed: when its content (mtime) and its inode (ctime) changed last, in nanoseconds.
     """
 
     path: str
     label: int
     size: int
-    mtime: int
+    changed: tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,7 @@ def scan_folder(root: Path, *, warn: Callable[[str], None]) -> Folder:
         )
     files = {
         part: tuple(
-            FolderFile(entry.path, label, entry.size, entry.mtime)
+            FolderFile(entry.path, label, entry.size, entry.changed)
             for label, name in enumerate(class_names)
             for entry in classes[name]
         )
@@ -171,7 +172,7 @@ def _cut(
 class _Entry:
     path: str
     size: int
-    mtime: int
+    changed: tuple[int, int]
 
 
 def _scan_classes(root: Path, folder: Path, ignored: list[str]) -> dict[str, list[_Entry]]:
@@ -191,7 +192,7 @@ def _scan_classes(root: Path, folder: Path, ignored: list[str]) -> dict[str, lis
         ignored += [file.path for file in files if not file.path.lower().endswith(SUFFIXES)]
         if not images:
             raise DataError(f"{root / entry.path}: the class folder holds no image; fill it or remove it.")
-        classes[Path(entry.path).name] = images
+        classes[class_name(root / entry.path)] = images
     return classes
 
 
@@ -208,10 +209,11 @@ def _entries(root: Path, folder: Path, ignored: list[str]) -> tuple[list[_Entry]
                 if entry.is_symlink() and not _is_inside(Path(entry.path), root):
                     ignored.append(path)
                 elif entry.is_dir():
-                    folders.append(_Entry(path, 0, 0))
+                    folders.append(_Entry(path, 0, (0, 0)))
                 elif entry.is_file():
                     status = entry.stat()
-                    files.append(_Entry(path, status.st_size, status.st_mtime_ns))
+                    changed = (status.st_mtime_ns, status.st_ctime_ns)  # a copy can keep the first
+                    files.append(_Entry(path, status.st_size, changed))
     except OSError as error:
         raise DataError(f"{folder}: cannot be listed: {error.strerror or error}.") from None
     return folders, files

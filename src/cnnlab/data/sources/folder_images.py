@@ -2,6 +2,7 @@
 
 import errno
 import hashlib
+import shlex
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -192,7 +193,8 @@ def _check_labels(task: _Task, labels: Tensor, *, warn: Callable[[str], None]) -
     else:
         return
     _report(root, task.unreadable, strict=task.strict, warn=warn)
-    raise DataError(f"{root}: no image of {lacking} can be read; see `cnnlab data check {root}`.")
+    command = f"cnnlab data check {shlex.quote(str(root))}"
+    raise DataError(f"{root}: no image of {lacking} can be read; see `{command}`.")
 
 
 def _report(
