@@ -188,3 +188,14 @@ def test_debug_shows_the_traceback(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(Exception, match="lenet55"):
         main(["train", "lenet55", "--debug"])
+
+
+@pytest.mark.parametrize("place", ["afile", "afile/below"])
+def test_a_place_that_cannot_take_the_comparison_is_refused_before_training(
+    run_cli, tmp_path, monkeypatch, place
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "afile").touch()
+    result = run_cli("compare", "convnet_mnist", "--data", "digits", "--seeds", "1", "--save", place)
+    expect_one_line(result, BAD_INPUT, "--save", place)
+    assert not (tmp_path / "runs").exists()

@@ -1,20 +1,18 @@
 """The command `cnnlab`: its commands, and how errors become one line and an exit code."""
 
-import os
 import sys
+from contextlib import suppress
 
 import typer
-from typer.exceptions import TyperException
 
 from cnnlab.cli import compare, data, doctor, evaluate, models, predict, recipes, resume, runs, train
+from cnnlab.cli.explain import INTERRUPTED, explain
 from cnnlab.cli.output import say
+from cnnlab.cli.streams import ReaderLeftError, prepare_streams
 from cnnlab.errors import CnnlabError
-
-MISSING, INTERNAL, INTERRUPTED = 3, 70, 130
 
 app = typer.Typer(
     name="cnnlab",
-    no_args_is_help=True,
     rich_markup_mode=None,  # its help takes twice as long to appear
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
@@ -56,36 +54,20 @@ def cnnlab(
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit with its code; whatever goes wrong is one line on stderr."""
+    prepare_streams()
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in arguments
     arguments = [argument for argument in arguments if argument != "--debug"]
     try:
-        code = app(arguments, standalone_mode=False)
-    except BrokenPipeError:
-        # Whoever read our output has seen enough (`| head`); nothing more can be said to them.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 0
+        code = app(arguments or ["--help"], standalone_mode=False)
+        line = "Interrupted." if code == INTERRUPTED else ""
+        sys.stdout.flush()  # a full disk is found now, not by Python on its way out
     except (Exception, KeyboardInterrupt) as error:
-        if debug:
+        if debug and not isinstance(error, ReaderLeftError):
             raise
-        code, line = _explained(error)
-        if line:
-            say(line)
+        code, line = explain(error, arguments)
+    if line:
+        say(line)
+    with suppress(CnnlabError):  # what had been printed before an error; the error is what counts
+        sys.stdout.flush()
     sys.exit(code if isinstance(code, int) else 0)
-
-
-def _explained(error: BaseException) -> tuple[int, str]:
-    """Return the exit code for an error, and the line that says what it is."""
-    if isinstance(error, KeyboardInterrupt | typer.Abort):
-        return INTERRUPTED, "Interrupted."
-    if isinstance(error, CnnlabError | TyperException):
-        text = error.format_message() if isinstance(error, TyperException) else str(error)
-        word = "Stopped" if error.exit_code in (0, INTERRUPTED) else "Error"
-        # A bare `cnnlab` has printed its help and has nothing to add.
-        return error.exit_code, f"{word}: {' '.join(text.split())}" if text else ""
-    text = " ".join(str(error).split())
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
-        return MISSING, f"Error: out of memory: {text or 'no more is to be had'}. Try a smaller --batch-size."
-    if isinstance(error, OSError) and error.filename is not None:
-        return MISSING, f"Error: {error.filename}: {error.strerror}."
-    return INTERNAL, f"Error: a fault of cnnlab itself: {type(error).__name__}: {text}. See it with --debug."

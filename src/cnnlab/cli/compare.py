@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from cnnlab.cli import options
-from cnnlab.cli.output import print_json, say
+from cnnlab.cli.output import print_json, print_line, say
+from cnnlab.errors import ConfigError
 
 
 def compare(
@@ -38,12 +39,14 @@ def compare(
     from cnnlab import lab
     from cnnlab.reporting import to_text, write_comparison
 
+    if save is not None:
+        _make_folder(save)
     comparison = lab.compare(
         names,
         data=data,
         seeds=seeds,
         out=out,
-        command=shlex.join(["cnnlab", *sys.argv[1:]]),
+        command=_command(),
         say=say,
         root=data_root,
         epochs=epochs,
@@ -61,4 +64,17 @@ def compare(
         print_json(comparison.as_dict())
     else:
         print(to_text(comparison), end="")
-        print(f"Saved: {', '.join(map(str, paths))}; learning curves and sample answers: {out}/*/*.png")
+        print_line(f"Saved: {', '.join(map(str, paths))}; learning curves and sample answers: {out}/*/*.png")
+
+
+def _make_folder(path: Path) -> None:
+    """Make the folder for the comparison now, not after hours of training."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise ConfigError(f"--save: must be a folder. Received a file, or a place in one: {path}.") from None
+
+
+def _command() -> str:
+    """Return this command for the record; files of UTF-8 cannot hold every byte of a path."""
+    return shlex.join(["cnnlab", *sys.argv[1:]]).encode(errors="backslashreplace").decode()

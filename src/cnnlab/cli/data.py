@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cnnlab.cli import options
-from cnnlab.cli.output import print_json, print_table, say
+from cnnlab.cli.output import print_json, print_line, print_table, say
 
 if TYPE_CHECKING:
     from cnnlab.data import DataReport
@@ -69,7 +69,10 @@ def check(
     data_root: options.DataRoot = None,
     as_json: options.Json = False,
 ) -> None:
-    """Read everything; report counts, damage, duplicates and leakage. Exit code 1 if a file is damaged."""
+    """Read everything; report counts, damage, duplicates and leakage.
+
+    Exit code 1 if a file is damaged, or is not the published one.
+    """
     from cnnlab.data import check_data
 
     report = check_data(name, root=data_root, warn=say)
@@ -77,7 +80,7 @@ def check(
         print_json(_as_json(report))
     else:
         _print_report(report)
-    if report.unreadable:
+    if report.unreadable or report.altered:
         raise typer.Exit(CHECK_FELL_SHORT)
 
 
@@ -109,19 +112,20 @@ def _print_report(report: "DataReport") -> None:
     print_table(("class", *splits), rows, right=range(1, len(splits) + 1))
     print(f"\nunreadable files: {len(report.unreadable)}")
     for _, why in report.unreadable[:NUM_SHOWN]:
-        print(f"  {why}")
+        print_line(f"  {why}")
     _print_rest(len(report.unreadable))
     for path in report.altered:
-        print(f"not the published file: {path}")
+        print_line(f"not the published file: {path}")
     for split in splits:
         print(f"duplicate pairs in {split}: {report.num_duplicate_pairs(split)}")
         for group in report.duplicates[split][:NUM_SHOWN]:
-            print(f"  {' = '.join(map(str, group))}")
+            print_line(f"  {' = '.join(map(str, group))}")
         _print_rest(len(report.duplicates[split]))
     if len(splits) > 1:
         print(f"images in more than one split: {len(report.shared)}")
         for places in report.shared[:NUM_SHOWN]:
-            print(f"  {' = '.join(f'{split} {place}' for split, group in places.items() for place in group)}")
+            same = (f"{split} {place}" for split, group in places.items() for place in group)
+            print_line(f"  {' = '.join(same)}")
         _print_rest(len(report.shared))
 
 

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from cnnlab.cli import options
-from cnnlab.cli.output import print_json, print_table, say
+from cnnlab.cli.output import print_json, print_line, print_table, say
 
 
 def evaluate(
@@ -28,7 +28,7 @@ def evaluate(
         print_json(scores)
         return
     low, high = scores["top1_interval"]
-    print(f"{run}: {scores['data']}, {scores['split']}, {scores['num_images']:,} images")
+    print_line(f"{run}: {scores['data']}, {scores['split']}, {scores['num_images']:,} images")
     print(f"top1 {scores['top1']:.2%} ({low:.2%} to {high:.2%}, 95 %, Wilson)")
     print(f"top5 {scores['top5']:.2%}   loss {scores['loss']:.4f}   ece {scores['ece']:.4f}\n")
     rows = [

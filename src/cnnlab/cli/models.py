@@ -5,7 +5,8 @@ from typing import Annotated
 import typer
 
 from cnnlab.cli import options
-from cnnlab.cli.output import print_json, print_table
+from cnnlab.cli.output import print_json, print_table, say
+from cnnlab.errors import did_you_mean
 
 app = typer.Typer(help="List the networks, or show one layer by layer.", invoke_without_command=True)
 
@@ -41,6 +42,9 @@ def list_all(
             ]
         )
         return
+    if not infos:
+        say(f"No network has a name like {pattern!r}. {did_you_mean(pattern, list_models())}")
+        return
     rows = [
         (
             info.name,
@@ -57,22 +61,22 @@ def list_all(
 @app.command()
 def show(
     name: Annotated[str, typer.Argument(metavar="NAME", help="A network.")],
-    image_size: Annotated[int | None, typer.Option(help="Height and width of the images.")] = None,
-    in_channels: Annotated[int | None, typer.Option(help="1 for grey, 3 for colour.")] = None,
-    num_classes: Annotated[int, typer.Option(help="Number of classes.")] = 10,
+    image_size: Annotated[int | None, typer.Option(min=1, help="Height and width of the images.")] = None,
+    in_channels: Annotated[int | None, typer.Option(min=1, help="1 for grey, 3 for colour.")] = None,
+    num_classes: Annotated[int, typer.Option(min=1, help="Number of classes.")] = 10,
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="ARGUMENT=VALUE", help="A constructor argument.")
     ] = None,
     as_json: options.Json = False,
 ) -> None:
     """Print a network's layers: output shape, parameters and multiply-adds (MACs; 1 MAC = 2 FLOPs)."""
-    from cnnlab.models import create_model, layer_table, model_info
+    from cnnlab.models import layers_of, model_info
 
     info = model_info(name)
-    channels, size = in_channels or info.in_channels, image_size or info.image_size
     arguments = options.parse_settings(settings)
-    network = create_model(name, in_channels=channels, num_classes=num_classes, image_size=size, **arguments)
-    table = layer_table(network, in_channels=channels, image_size=size)
+    table = layers_of(
+        name, arguments, in_channels=in_channels, num_classes=num_classes, image_size=image_size
+    )
     if as_json:
         layers = [
             {

@@ -6,12 +6,14 @@ from typing import Annotated
 import typer
 
 from cnnlab.cli import options
+from cnnlab.cli.output import print_line
+from cnnlab.errors import ConfigError
 
 
 def predict(
     run: options.Run,
     sources: Annotated[list[str], typer.Argument(metavar="FILE...", help="Images, folders, or patterns.")],
-    top: Annotated[int, typer.Option(help="Labels per image.")] = 3,
+    top: Annotated[int, typer.Option(min=1, help="Labels per image, at most one per class.")] = 3,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
     as_json: options.Json = False,
 ) -> None:
@@ -19,13 +21,18 @@ def predict(
 
     Exit code 1 if one of them cannot be read.
     """
+    if as_csv and as_json:
+        raise ConfigError("--csv, --json: must not both be given; leave one of them out.")
+    from cnnlab.evaluation import load_run
     from cnnlab.lab.predict import iter_predictions, write_csv, write_json
 
+    loaded = load_run(run)
+    top = min(top, len(loaded.class_names))
     failed = 0
 
     def counted():
         nonlocal failed
-        for prediction in iter_predictions(run, sources, top_k=top):
+        for prediction in iter_predictions(loaded, sources, top_k=top):
             failed += prediction.error is not None
             yield prediction
 
@@ -36,7 +43,7 @@ def predict(
     else:
         for prediction in counted():
             answer = "  ".join(f"{label} {_percent(prob)}" for label, prob in prediction.labels)
-            print(f"{prediction.file}: {answer or prediction.error}")
+            print_line(f"{prediction.file}: {answer or _reason(prediction.file, prediction.error or '')}")
     if failed:
         raise typer.Exit(1)
 
@@ -44,3 +51,8 @@ def predict(
 def _percent(prob: float) -> str:
     """A network is never quite sure: rounding must not say so."""
     return ">99.99%" if prob > 0.9999 else f"{prob:.2%}"
+
+
+def _reason(file: str, error: str) -> str:
+    """An error is one line, complete in itself: it begins with the file, which the line names already."""
+    return error.removeprefix(" ".join(f"{file}:".split())).lstrip()

@@ -4,12 +4,15 @@ from pathlib import Path
 
 from cnnlab.cli import options
 from cnnlab.cli.output import print_json, print_table, say
+from cnnlab.errors import ConfigError
 
 
 def runs(out: options.Out = Path("runs"), as_json: options.Json = False) -> None:
     """List the runs and how far they came."""
     from cnnlab.runs import list_runs
 
+    if out.exists() and not out.is_dir():
+        raise ConfigError(f"--out: must be a folder. Received: {out}, a file.")
     found = list_runs(out)
     if as_json:
         print_json(

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from cnnlab.cli import options
-from cnnlab.cli.output import choose_progress, print_json
+from cnnlab.cli.output import choose_progress, print_json, print_path
 
 
 def train(
@@ -24,7 +24,8 @@ def train(
     precision: options.Precision = None,
     threads: options.Threads = None,
     print_every: Annotated[
-        int | None, typer.Option(help="Print loss, train and validation accuracy every this many steps.")
+        int | None,
+        typer.Option(min=1, help="Print loss, train and validation accuracy every this many steps."),
     ] = None,
     strict: options.Strict = False,
     settings: options.Settings = None,
@@ -67,4 +68,4 @@ def print_run(run: Path, *, as_json: bool) -> None:
     if as_json:
         print_json({"run": str(run), "cost": folder.cost, "test": folder.evaluation})
     else:
-        print(run)
+        print_path(run)

@@ -79,7 +79,7 @@ def _with_folder_settled(config: RunConfig) -> RunConfig:
         return config
     size = data.image_size or model_info(config.model.name).image_size
     path = Path(folder).resolve()
-    return config.with_changes({"data.name": str(path), "data.image_size": size})
+    return config.with_changes({"data.name": str(path), "data.image_size": size}, source="data.name")
 
 
 def _named(name: str | Path, data: str | None) -> RunConfig:
@@ -89,7 +89,7 @@ def _named(name: str | Path, data: str | None) -> RunConfig:
         raise ConfigError(f"What to train is named by {what}. Received: {name!r:.80}.")
     if isinstance(name, Path) or name.endswith(".toml") or "/" in name:
         config = RunConfig.from_file(Path(name))
-        return config if config.recipe else config.with_changes({"recipe": Path(name).stem})
+        return config if config.recipe else config.with_changes({"recipe": Path(name).stem}, source=str(name))
     recipes = list_recipes()
     for recipe in (f"{name}-{data}", name):
         if recipe in recipes:

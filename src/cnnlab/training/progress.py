@@ -102,7 +102,7 @@ class BarProgress(SilentProgress):
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-        self._console = Console(stderr=True)
+        self._console = Console(file=sys.stderr)
         self._bar = Progress(
             BarColumn(bar_width=24),
             MofNCompleteColumn(),
