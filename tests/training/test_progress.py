@@ -1,5 +1,7 @@
 import io
 import os
+import sys
+from typing import TextIO
 
 import pytest
 from rich.console import Console
@@ -104,8 +106,8 @@ def test_lines_come_every_so_many_steps_as_asked(tmp_path):
 def test_the_bar_runs_on_a_terminal_of_any_width(tmp_path, monkeypatch, width):
     stream = io.StringIO()
 
-    def terminal(stderr: bool) -> Console:
-        assert stderr
+    def terminal(file: TextIO) -> Console:
+        assert file is sys.stderr
         return Console(file=stream, force_terminal=True, width=width, _environ={})
 
     monkeypatch.setattr("rich.console.Console", terminal)
@@ -124,7 +126,7 @@ def test_the_bar_runs_on_a_terminal_of_any_width(tmp_path, monkeypatch, width):
 
 def test_the_bar_leaves_the_terminal_in_order_when_the_run_fails(tmp_path, monkeypatch):
     stream = io.StringIO()
-    monkeypatch.setattr("rich.console.Console", lambda stderr: Console(file=stream, force_terminal=True))
+    monkeypatch.setattr("rich.console.Console", lambda file: Console(file=stream, force_terminal=True))
     progress = BarProgress()
 
     def fail(*args, **kwargs):
@@ -140,7 +142,7 @@ def test_the_bar_leaves_the_terminal_in_order_when_the_run_fails(tmp_path, monke
 def test_the_bar_takes_markup_as_text(monkeypatch):
     stream = io.StringIO()
     monkeypatch.setattr(
-        "rich.console.Console", lambda stderr: Console(file=stream, force_terminal=True, width=99)
+        "rich.console.Console", lambda file: Console(file=stream, force_terminal=True, width=99)
     )
     progress = BarProgress()
     progress.start("[bold]a/[x][/]", PLAN, step=5, seconds_left=None)
