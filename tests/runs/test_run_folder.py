@@ -39,7 +39,7 @@ def named(recipe: str, data: str = "mnist", model: str = "lenet5") -> str:
         ("alexnet", "/", "alexnet-data-s3-20260102-123005"),
         ("alexnet", "猫", "alexnet-data-s3-20260102-123005"),
         ("../../etc/cron.d/x", "mnist", "etc-cron.d-x-mnist-s3-20260102-123005"),
-        ("/root/x", "mnist", "root-x-mnist-s3-20260102-123005"),
+        ("/some/x", "mnist", "some-x-mnist-s3-20260102-123005"),
         (".hidden", "mnist", "hidden-mnist-s3-20260102-123005"),
         ("猫", "mnist", "run-mnist-s3-20260102-123005"),
     ],
