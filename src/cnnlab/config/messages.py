@@ -2,8 +2,8 @@
 
 from pydantic import BaseModel, ValidationError
 
-from cnnlab.config.values import shown
 from cnnlab.errors import did_you_mean
+from cnnlab.values import shown
 
 # Where pydantic would speak of Python's types.
 _IN_OUR_WORDS = {

@@ -17,8 +17,8 @@ from cnnlab.config.sections import (
     TrainConfig,
 )
 from cnnlab.config.text import parse_toml
-from cnnlab.config.values import plain, shown
 from cnnlab.errors import ConfigError, did_you_mean
+from cnnlab.values import plain, shown
 
 
 class RunConfig(Section):

@@ -5,8 +5,8 @@ import re
 import tomllib
 from typing import Any
 
-from cnnlab.config.values import shown
 from cnnlab.errors import ConfigError
+from cnnlab.values import shown
 
 
 def parse_toml(text: str, *, source: str) -> dict[str, Any]:

@@ -1,8 +1,6 @@
 """The networks by name: how they are registered, described and built."""
 
 import inspect
-import numbers
-import operator
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -16,6 +14,7 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from cnnlab.errors import ConfigError, MissingResourceError, did_you_mean
 from cnnlab.machine import memory_bytes
 from cnnlab.models.classifier import ImageClassifier
+from cnnlab.values import plain, shown
 
 Builder = TypeVar("Builder", bound=Callable[..., ImageClassifier])
 
@@ -193,28 +192,11 @@ def _checked(name: str, key: str, hint: Any, value: Any) -> Any:
         ConfigError: it does not.
     """
     try:
-        return TypeAdapter(hint, config=ConfigDict(strict=True)).validate_python(_plain(value))
+        return TypeAdapter(hint, config=ConfigDict(strict=True)).validate_python(plain(value))
     except ValidationError as error:
         message = error.errors()[0]["msg"]
         rule = f"{message[0].lower()}{message[1:]}"
-        raise ConfigError(f"{name}: {key}: {rule}. Received: {_shown(value)}.") from None
-
-
-def _plain(value: Any) -> Any:
-    """Return numbers as Python's own; NumPy has others."""
-    if isinstance(value, bool | str):
-        return value
-    try:
-        return operator.index(value)
-    except TypeError:
-        return float(value) if isinstance(value, numbers.Real) else value
-
-
-def _shown(value: Any) -> str:
-    try:
-        return f"{value!r:.80}"
-    except ValueError:  # Python writes no number of more than 4300 digits
-        return "a number of thousands of digits"
+        raise ConfigError(f"{name}: {key}: {rule}. Received: {shown(value)}.") from None
 
 
 def _natural(name: str) -> list[tuple[int, str]]:
