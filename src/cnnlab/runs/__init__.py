@@ -1,7 +1,7 @@
 """The run folder: layout, atomic files, checkpoints, weights, listing."""
 
 from cnnlab.runs.checkpoint import Checkpoint, load_latest, save_checkpoint
-from cnnlab.runs.contents import Content, what_is_wrong
+from cnnlab.runs.contents import Content, Count, Seconds, Share, what_is_wrong
 from cnnlab.runs.folder import TIMING_FIELDS, RunFolder
 from cnnlab.runs.listing import RunSummary, find_runs, list_runs
 from cnnlab.runs.weights import load_weights, save_weights
@@ -10,8 +10,11 @@ __all__ = [
     "TIMING_FIELDS",
     "Checkpoint",
     "Content",
+    "Count",
     "RunFolder",
     "RunSummary",
+    "Seconds",
+    "Share",
     "find_runs",
     "list_runs",
     "load_latest",

@@ -4,11 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from cnnlab.runs import Content, what_is_wrong
-
-Count = Annotated[int, Field(ge=0)]
-Share = Annotated[float, Field(ge=0.0, le=1.0)]
-Seconds = Annotated[float, Field(ge=0.0)]
+from cnnlab.runs import Content, Count, Seconds, Share, what_is_wrong
 
 
 class SavedTally(Content):
