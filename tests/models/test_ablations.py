@@ -59,6 +59,74 @@ def test_dropout_is_the_probability_to_drop(name: str, count: int) -> None:
     assert rates == [0.4] * count
 
 
+@pytest.mark.parametrize(
+    ("name", "place", "norm_at"),
+    [
+        ("alexnet_mnist3", "before-pool", [LocalResponseNorm, nn.MaxPool2d] * 3),
+        ("alexnet_mnist3", "after-pool", [nn.MaxPool2d, LocalResponseNorm] * 3),
+        ("alexnet_mnist5", "before-pool", [LocalResponseNorm, nn.MaxPool2d] * 2 + [nn.MaxPool2d]),
+        ("alexnet_mnist5", "after-pool", [nn.MaxPool2d, LocalResponseNorm] * 2 + [nn.MaxPool2d]),
+    ],
+)
+def test_normalisation_stands_before_or_after_pooling(name: str, place: str, norm_at: list[type]) -> None:
+    found = [
+        kind for kind in kinds(name, lrn=True, lrn_place=place) if kind in (LocalResponseNorm, nn.MaxPool2d)
+    ]
+    assert found == norm_at
+
+
+@pytest.mark.parametrize("name", SWITCHED)
+@pytest.mark.parametrize("overlapping", [False, True])
+def test_average_pooling_replaces_every_max_pooling(name: str, overlapping: bool) -> None:
+    swapped = [nn.AvgPool2d if layer is nn.MaxPool2d else layer for layer in kinds(name)]
+    assert kinds(name, pool="average", overlapping_pool=overlapping) == swapped
+    network = create_model(name, pool="average", overlapping_pool=overlapping)
+    assert network(torch.randn(2, 1, 28, 28)).shape == (2, 10)
+
+
+@pytest.mark.parametrize(
+    ("name", "in_towers", "saved"),
+    [
+        # conv2: half of 128 * 64 * 9
+        ("alexnet_mnist3", ["conv2"], 36_864),
+        # conv2 as above; conv4: half of 256 * 256 * 9; conv5: half of 128 * 256 * 9
+        ("alexnet_mnist5", ["conv2", "conv4", "conv5"], 36_864 + 294_912 + 147_456),
+    ],
+)
+def test_two_towers_halve_the_inputs_of_the_papers_layers(
+    name: str, in_towers: list[str], saved: int
+) -> None:
+    one, two = create_model(name), create_model(name, groups=2)
+    convs = {key: layer for key, layer in two.features.named_children() if isinstance(layer, nn.Conv2d)}
+    assert [key for key, layer in convs.items() if layer.groups == 2] == in_towers
+    assert sum(p.numel() for p in one.parameters()) - sum(p.numel() for p in two.parameters()) == saved
+
+
+def test_a_network_in_two_towers_is_two_convolutions_computed_apart() -> None:
+    conv = dict(create_model("alexnet_mnist5", groups=2).features.named_children())["conv2"]
+    assert isinstance(conv, nn.Conv2d) and conv.bias is not None
+    maps = torch.randn(3, 64, 14, 14)
+    halves = [
+        torch.nn.functional.conv2d(
+            maps[:, 32 * i : 32 * i + 32],
+            conv.weight[64 * i : 64 * i + 64],
+            conv.bias[64 * i : 64 * i + 64],
+            padding=1,
+        )
+        for i in (0, 1)
+    ]
+    torch.testing.assert_close(conv(maps), torch.cat(halves, dim=1), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", SWITCHED)
+def test_the_tutorials_starting_weights(name: str) -> None:
+    torch.manual_seed(0)
+    for init, deviation in (("standard-normal", 1.0), ("truncated-normal", 0.088)):
+        network = create_model(name, init=init)
+        weight = dict(network.named_parameters())["head.fc1.weight"]
+        assert weight.std().item() == pytest.approx(deviation, rel=0.01)
+
+
 def test_lenets_papers_choices_are_its_defaults() -> None:
     assert nn.Tanh in kinds("lenet5") and nn.AvgPool2d in kinds("lenet5")
     modern = kinds("lenet5", activation="relu", pool="max")

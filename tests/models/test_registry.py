@@ -62,7 +62,7 @@ def test_builders_with_open_or_positional_arguments_are_refused() -> None:
         ("lenet5", {"dropout": 0.5}, "lenet5: unknown argument 'dropout'. Its arguments: activation, pool."),
         ("lenet5", {"name": "x"}, "lenet5: unknown argument 'name'."),
         ("lenet5", {"activation": "rlu"}, "lenet5: activation: input should be 'relu', 'tanh' or 'sigmoid'."),
-        ("lenet5", {"pool": 2}, "lenet5: pool: input should be 'average' or 'max'. Received: 2."),
+        ("lenet5", {"pool": 2}, "lenet5: pool: input should be 'max' or 'average'. Received: 2."),
         ("convnet_mnist", {"dropout": 2}, "dropout: input should be less than 1. Received: 2."),
         ("convnet_mnist", {"dropout": -0.1}, "dropout: input should be greater than or equal to 0."),
         ("convnet_mnist", {"dropout": float("nan")}, "Received: nan."),

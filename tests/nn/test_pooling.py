@@ -1,4 +1,4 @@
-"""Halving max-pool: 7 becomes 4, worked by hand."""
+"""Halving pools: 7 becomes 4, worked by hand."""
 
 import torch
 
@@ -27,3 +27,14 @@ def test_overlapping_windows_of_three_give_the_same_size() -> None:
 def test_negative_maps_are_not_mixed_with_padding() -> None:
     for overlapping in (False, True):
         assert make_halving_pool(overlapping=overlapping)(-1 - RAMP).max() < 0
+
+
+def test_averages_leave_the_padding_out_of_the_count() -> None:
+    # Means of linear numbers are the numbers at the windows' centres: rows and columns 0.5, 2.5, 4.5 and 6.
+    plain = make_halving_pool("average", overlapping=False)(RAMP)[0, 0]
+    places = torch.tensor([0.5, 2.5, 4.5, 6.0])
+    torch.testing.assert_close(plain, 7 * places[:, None] + places)
+    # Windows of three reach to rows 0-1, 1-3, 3-5 and 5-6.
+    overlapping = make_halving_pool("average", overlapping=True)(RAMP)[0, 0]
+    places = torch.tensor([0.5, 2.0, 4.0, 5.5])
+    torch.testing.assert_close(overlapping, 7 * places[:, None] + places)

@@ -17,13 +17,12 @@ Deviations from the paper
 """
 
 from collections import OrderedDict
-from typing import Literal
 
 from torch import nn
 
 from cnnlab.models.classifier import ImageClassifier
 from cnnlab.models.registry import register_model
-from cnnlab.nn import Activation, initialize, make_activation, output_shape
+from cnnlab.nn import Activation, Pool, initialize, make_activation, output_shape
 
 
 @register_model(
@@ -39,7 +38,7 @@ def lenet5(
     num_classes: int = 10,
     image_size: int = 28,
     activation: Activation = "tanh",
-    pool: Literal["average", "max"] = "average",
+    pool: Pool = "average",
 ) -> ImageClassifier:
     """Two convolutions of 5x5 and three dense layers, 61,706 parameters on MNIST.
 

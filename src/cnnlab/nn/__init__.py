@@ -1,16 +1,20 @@
 """Layers that PyTorch lacks in a faithful form, the geometry of layers, and starting weights."""
 
 from cnnlab.nn.activation import Activation, make_activation
-from cnnlab.nn.arguments import Probability, Width
+from cnnlab.nn.arguments import LrnPlace, Probability, Towers, Width
 from cnnlab.nn.geometry import conv_output_size, output_shape, pool_output_size
-from cnnlab.nn.initialization import initialize
+from cnnlab.nn.initialization import Init, initialize
 from cnnlab.nn.lrn import LocalResponseNorm, local_response_norm, local_response_norm_reference
-from cnnlab.nn.pooling import make_halving_pool
+from cnnlab.nn.pooling import Pool, make_halving_pool
 
 __all__ = [
     "Activation",
+    "Init",
     "LocalResponseNorm",
+    "LrnPlace",
+    "Pool",
     "Probability",
+    "Towers",
     "Width",
     "conv_output_size",
     "initialize",

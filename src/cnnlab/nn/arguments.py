@@ -1,6 +1,6 @@
 """Types of constructor arguments; the registry refuses values outside them."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -9,3 +9,9 @@ Probability = Annotated[float, Field(ge=0.0, lt=1.0)]
 
 Width = Annotated[int, Field(ge=1, le=65_536)]
 """A number of channels or of dense outputs."""
+
+LrnPlace = Literal["before-pool", "after-pool"]
+"""Where a stage is normalised: the AlexNet paper does it before pooling, Caffe's second form after it."""
+
+Towers = Literal[1, 2]
+"""Groups of the convolutions that see one half of the channels each where there are two towers."""
