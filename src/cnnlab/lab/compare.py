@@ -1,20 +1,19 @@
 """`compare`: several networks on the same images, over several seeds; what is missing is trained."""
 
-import shlex
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from cnnlab.config import RunConfig
-from cnnlab.errors import ConfigError, RunError
+from cnnlab.errors import ConfigError
 from cnnlab.evaluation import Comparison, compare_runs
+from cnnlab.lab.finish import finished_run
 from cnnlab.lab.launch import Launch, launch_process
 from cnnlab.lab.resolve import resolve
 from cnnlab.lab.splits import load_splits
 from cnnlab.lab.train import check_network
-from cnnlab.runs import RunFolder, find_runs
-from cnnlab.training import why_other_bits
+from cnnlab.runs import RunFolder
 
 # Settings that decide which images a run sees: the same for all that are compared.
 SAME_DATA = ("name", "val_size", "split_seed", "image_size", "channels")
@@ -74,7 +73,7 @@ def compare(
         for config in group:
             number += 1
             title = f"[{number}/{total}] {name}, seed {config.seed}"
-            folder = _finished_run(config, fingerprints, out, launch, say, title)
+            folder = finished_run(config, fingerprints, out, launch=launch, say=say, title=title)
             groups.setdefault(name, []).append(folder)
     return compare_runs(groups, command=command)
 
@@ -119,54 +118,6 @@ def _check_same_data(configs: dict[str, list[RunConfig]]) -> None:
                     f"compare: all networks must see the same images; data.{field} is {mine!r} for {name}, "
                     f"{theirs!r} for {first_name}. Choose one for all with {option}."
                 )
-
-
-def _finished_run(
-    config: RunConfig,
-    fingerprints: dict[str, str],
-    out: Path,
-    launch: Launch,
-    say: Callable[[str], None],
-    title: str,
-) -> RunFolder:
-    """Return an evaluated run of this config: one that is there, else one brought to its end now."""
-    unfinished = None
-    for run in find_runs(out, config):
-        folder = RunFolder(run.path)
-        if reason := _why_useless(folder, run.state, config, fingerprints, say):
-            say(f"{title}: {run.path} is passed over: {reason}")
-        elif run.state == "evaluated":
-            say(f"{title}: done before, {run.path}")
-            return folder
-        else:
-            unfinished = run.path
-            break
-    say(f"{title}: goes on in {unfinished}" if unfinished else f"{title}: is trained")
-    folder = RunFolder.open(launch(config, out, unfinished))
-    if folder.evaluation is None:
-        command = f"cnnlab evaluate {shlex.quote(str(folder.path))}"
-        raise RunError(f"{folder.path}: was trained but not evaluated. Try: {command}")
-    return folder
-
-
-def _why_useless(
-    folder: RunFolder,
-    state: str,
-    config: RunConfig,
-    fingerprints: dict[str, str],
-    say: Callable[[str], None],
-) -> str:
-    """Say why a run of these settings is not the one that would be trained today; empty if it is."""
-    try:
-        seen = folder.environment.get("data", {})
-        for split, fingerprint in fingerprints.items():
-            has_begun = seen or state != "started"
-            if has_begun and seen.get(split, {}).get("fingerprint") != fingerprint:
-                return f"the {split} images of {config.data.name} are not those that it was trained on."
-        different = "" if state == "evaluated" else why_other_bits(folder, config, warn=say)
-    except RunError as error:
-        return str(error)
-    return different and f"it cannot go on to the same bits: {different}."
 
 
 def _say(message: str) -> None:
