@@ -53,6 +53,8 @@ EVERYTHING: dict[str, Any] = {
             "noise": 1e-300,
             "erasing": 0.25,
             "fill": "mean",
+            "mixup": 0.2,
+            "cutmix": 1.0,
         },
     },
     "optim": {
@@ -81,6 +83,7 @@ EVERYTHING: dict[str, Any] = {
         "steps": 1800,
         "batch_size": 64,
         "label_smoothing": 0.1,
+        "class_weights": "balanced",
         "ema_decay": 0.999,
         "keep": "best",
         "patience": 3,
@@ -151,14 +154,19 @@ def test_everything_is_set_to_something_else_than_its_default():
     for name, value in flat(EVERYTHING).items():
         assert default.get(name) != value, name
     given_fields = flat(RunConfig.from_dict(EVERYTHING, source="x").model_dump()).keys()
-    assert given_fields - flat(EVERYTHING).keys() == {"train.epochs"}
+    # What must not be set beside steps and class_weights:
+    assert given_fields - flat(EVERYTHING).keys() == {"train.epochs", "train.sampling"}
 
 
 def test_toml_round_trip_keeps_every_field():
     everything = RunConfig.from_dict(EVERYTHING, source="here")
     back = RunConfig.from_toml(everything.to_toml(), source="back")
     assert back == everything
-    assert flat(back.model_dump()) == {**flat(EVERYTHING), "train.epochs": None}
+    assert flat(back.model_dump()) == {
+        **flat(EVERYTHING),
+        "train.epochs": None,
+        "train.sampling": "shuffled",
+    }
     types = {name: type(value) for name, value in back.model.args.items()}
     assert types == {"lrn": bool, "width": int, "dropout": float, "activation": str, "odd.key 'é": float}
 
@@ -277,6 +285,10 @@ WRONG = [
     ({"data": {"augment": {"noise": float("inf")}}}, "data.augment.noise", "inf"),
     ({"data": {"augment": {"erasing": 1.01}}}, "data.augment.erasing", "1.01"),
     ({"data": {"augment": {"fill": "white"}}}, "data.augment.fill", "'white'"),
+    ({"data": {"augment": {"mixup": -0.1}}}, "data.augment.mixup", "-0.1"),
+    ({"data": {"augment": {"cutmix": 1001}}}, "data.augment.cutmix", "1001"),
+    ({"train": {"epochs": 1, "class_weights": "equal"}}, "train.class_weights", "'equal'"),
+    ({"train": {"epochs": 1, "sampling": True}}, "train.sampling", "True"),
     ({"optim": {"name": "lion"}}, "optim.name", "'lion'"),
     ({"optim": {"lr": 0}}, "optim.lr", "0"),
     ({"optim": {"lr": "0.1"}}, "optim.lr", "'0.1'"),
@@ -560,6 +572,14 @@ def test_with_changes_replaces_dotted_fields_and_nothing_else():
     changed = {"seed": 1, "optim.lr": 0.5, "data.augment.noise": 0.1, "model.args.dropout": 0.9}
     assert flat(after.model_dump()) == {**flat(before.model_dump()), **changed}
     assert before == RunConfig.from_dict(EVERYTHING, source="x")
+
+
+def test_uneven_counts_are_not_corrected_twice():
+    both = {"epochs": 1, "class_weights": "balanced", "sampling": "balanced"}
+    assert refusal(train=both) == (
+        "here: train: class_weights and sampling must not both be balanced: the counts would be corrected "
+        "twice; leave one out. Received: both."
+    )
 
 
 def test_setting_one_length_clears_the_other():

@@ -26,6 +26,21 @@ def test_the_note_says_where_label_smoothing_sets_the_losses_apart(folder):
     assert learning_curves(folder) != plain
 
 
+def test_the_note_says_what_mixing_and_balancing_do_to_the_training_curves(folder, to_pixels):
+    line = curves_note(0.1, is_mixed=True, is_weighted=True).splitlines()[1]
+    assert line == (
+        "train: its images are mixed, right is the label of the larger share; "
+        "its loss weighs classes, that of val does not"
+    )
+    assert curves_note(0.0, is_balanced=True).endswith("train: its classes come equally often")
+    plain = to_pixels(learning_curves(folder))
+    changes = {"data.augment.cutmix": 1.0, "train.class_weights": "balanced", "train.label_smoothing": 0.1}
+    (folder.path / "config.toml").write_text(folder.config.with_changes(changes).to_toml())
+    noted = to_pixels(learning_curves(folder))
+    assert (noted[:-60] == plain[:-60]).all() and (noted[-60:] != plain[-60:]).any()
+    assert (noted[:, -3:] == 255).all() and (noted[-3:] == 255).all()
+
+
 def test_the_same_run_gives_the_same_bytes(folder):
     assert learning_curves(folder) == learning_curves(folder)
 

@@ -22,7 +22,7 @@ def parts(num_steps: int, **changes):
 def test_it_is_positive_and_leaves_everything_as_it_was():
     state, batches, config, plan = parts(200)
     for step in range(2):
-        train_step(state.model, state.optimizer, *batches[step], config, FLOAT32)
+        train_step(state.model, state.optimizer, batches[step], config, FLOAT32)
         state.step += 1
     before = bits_of(state.to_checkpoint(origin={}, metrics_bytes=0))
     seconds = estimate_seconds(state, batches, config, plan, FLOAT32, 40)
@@ -30,7 +30,7 @@ def test_it_is_positive_and_leaves_everything_as_it_was():
     assert 0 < seconds < 600
     assert bits_of(state.to_checkpoint(origin={}, metrics_bytes=0)) == before
     assert all(parameter.grad is None for parameter in state.model.parameters())
-    images, labels = batches[2]
+    images, labels, *_ = batches[2]
     again = TrainingBatches(tiny_images("train"), config, plan, FLOAT32)[2]
     assert torch.equal(images, again[0])
     assert torch.equal(labels, again[1])

@@ -76,6 +76,10 @@ def test_every_optimizer(tmp_path, name):
         {"train__steps": 64, "train__val_every": 20, "train__checkpoint_seconds": 60.0},  # has an estimate
         {"train__patience": 2, "optim__lr": 1e-12},
         {"data__augment__shift": 1.5, "data__augment__rotation": 20.0, "data__augment__fill": "mean"},
+        {"data__augment__mixup": 0.4},
+        {"data__augment__cutmix": 1.0},
+        {"data__augment__mixup": 0.4, "data__augment__cutmix": 1.0, "train__class_weights": "balanced"},
+        {"train__sampling": "balanced"},
     ],
     ids=str,
 )
@@ -246,6 +250,10 @@ def test_other_images_are_always_refused(half, inexact):
         ({"seed": 1}, "seed was 0, here 1"),
         ({"train.steps": 48}, "train.steps was 24, here 48"),
         ({"data.augment.mirror": False}, "data.augment.mirror was True, here False"),
+        ({"data.augment.mixup": 0.2}, "data.augment.mixup was 0.0, here 0.2"),
+        ({"data.augment.cutmix": 1.0}, "data.augment.cutmix was 0.0, here 1.0"),
+        ({"train.class_weights": "balanced"}, "train.class_weights was 'none', here 'balanced'"),
+        ({"train.sampling": "balanced"}, "train.sampling was 'shuffled', here 'balanced'"),
         ({"schedule.warmup": 0.2}, "schedule.warmup was 0.1, here 0.2"),
         ({"model.args.dropout": 0.5}, "model.args was {}, here {'dropout': 0.5}"),
     ],

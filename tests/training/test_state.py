@@ -22,9 +22,8 @@ def do_steps(state: TrainingState, config, num_steps: int) -> list[dict[str, tor
     batches = TrainingBatches(tiny_images("train"), config, make_plan(config, 72), FLOAT32)
     after = []
     for _ in range(num_steps):
-        images, labels = batches[state.step]
         torch.manual_seed(state.step)  # for dropout, as the loop does
-        train_step(state.model, state.optimizer, images, labels, config, FLOAT32)
+        train_step(state.model, state.optimizer, batches[state.step], config, FLOAT32)
         if state.ema is not None:
             state.ema.update_parameters(state.model)
         state.step += 1

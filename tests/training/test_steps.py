@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from cnnlab.config import RunConfig
-from cnnlab.data import channel_stats, make_dataset, normalise
+from cnnlab.data import Batch, Dataset, channel_stats, counter_generator, make_dataset, normalise
 from cnnlab.errors import ConfigError
 from cnnlab.training.execution import Execution, choose_execution
 from cnnlab.training.optimizers import build_optimizer
@@ -37,7 +37,7 @@ def test_a_batch_is_a_function_of_seed_and_step():
     forward, backward = batches_of(tiny_config()), batches_of(tiny_config())
     expected = [forward[step] for step in range(13)]
     for step in (12, 0, 5, 5, 4, 11, 1):
-        images, labels = backward[step]
+        images, labels, *_ = backward[step]
         assert torch.equal(images, expected[step][0])
         assert torch.equal(labels, expected[step][1])
 
@@ -80,7 +80,7 @@ def test_an_epoch_shows_each_image_at_most_once_and_each_epoch_leaves_out_others
 def test_labels_belong_to_their_images():
     train = tiny_images("train")
     batches = batches_of(plain_config())
-    images, labels = batches[7]
+    images, labels, *_ = batches[7]
     whole = normalise(train.images, batches.mean, batches.std)
     for image, label in zip(images, labels, strict=True):
         assert train.labels[(image == whole).flatten(1).all(1).nonzero()] == label
@@ -88,11 +88,78 @@ def test_labels_belong_to_their_images():
 
 def test_images_come_normalised_and_channels_last():
     batches = batches_of(plain_config(train__batch_size=72))
-    images, _ = batches[0]
+    images = batches[0].images
     assert (batches.mean, batches.std) == channel_stats(tiny_images("train"))
     assert images.is_contiguous(memory_format=torch.channels_last)
     assert images.mean().item() == pytest.approx(0, abs=1e-4)
     assert images.std(correction=0).item() == pytest.approx(1, abs=1e-4)
+
+
+@pytest.mark.parametrize("field", ["mixup", "cutmix"])
+def test_mixing_is_a_function_of_seed_and_step_and_moves_no_other_draw(field):
+    """Each mixed image is made of two of the unmixed batch, those whose labels it has."""
+    changes = {f"data__augment__{field}": 1.0}
+    plain, on, again = (
+        batches_of(tiny_config()),
+        batches_of(tiny_config(**changes)),
+        batches_of(tiny_config(**changes)),
+    )
+    shares = set()
+    for step in (5, 0, 3, 12):
+        batch = on[step]
+        assert torch.equal(batch.labels, plain[step].labels)
+        assert torch.equal(batch.images, again[step].images)
+        assert batch.images.is_contiguous(memory_format=torch.channels_last)
+        order = torch.randperm(16, generator=after_four_draws(step))
+        assert torch.equal(batch.partners, batch.labels[order])
+        own, others = plain[step].images, plain[step].images[order]
+        if field == "mixup":
+            torch.testing.assert_close(batch.images, batch.share * own + (1 - batch.share) * others)
+        else:
+            assert ((batch.images == own) | (batch.images == others)).all()
+        shares.add(batch.share)
+    assert len(shares) > 1
+    other = batches_of(tiny_config(seed=1, **changes))[0]
+    assert not torch.equal(other.images, on[0].images)
+
+
+def after_four_draws(step: int) -> torch.Generator:
+    generator = counter_generator(0, "mix", step)
+    torch.rand(4, generator=generator, dtype=torch.float64)
+    return generator
+
+
+def uneven_images() -> Dataset:
+    """Two classes of the tiny images whole, of a third one two images, of the last one three."""
+    train = tiny_images("train")
+    keep = torch.cat(
+        [(train.labels == label).nonzero()[:count, 0] for label, count in enumerate((18, 18, 2, 3))]
+    )
+    return make_dataset("uneven", "train", train.images[keep], train.labels[keep], train.class_names)
+
+
+def test_balanced_sampling_shows_every_class_equally_often():
+    train = uneven_images()
+    shuffled, balanced = (
+        TrainingBatches(train, config, make_plan(config, len(train)), FLOAT32)
+        for config in (
+            plain_config(train__batch_size=41),
+            plain_config(train__batch_size=41, train__sampling="balanced"),
+        )
+    )
+    assert shuffled[3].labels.bincount().tolist() == [18, 18, 2, 3]
+    assert sorted(balanced[3].labels.bincount().tolist()) == [10, 10, 10, 11]
+    assert torch.equal(balanced[3].images, balanced[3].images)
+    assert (balanced.mean, balanced.std) == (shuffled.mean, shuffled.std)
+
+
+def test_balanced_weights_are_those_of_the_training_images():
+    train, config = uneven_images(), plain_config(train__class_weights="balanced")
+    batches = TrainingBatches(train, config, make_plan(config, len(train)), FLOAT32)
+    torch.testing.assert_close(
+        batches.class_weights, torch.tensor([41 / 72, 41 / 72, 41 / 8, 41 / 12]), rtol=1e-6, atol=0.0
+    )
+    assert batches_of(plain_config()).class_weights is None
 
 
 # --- one step -------------------------------------------------------------------------------------------
@@ -118,7 +185,7 @@ LABELS = torch.tensor([0, 1])
 def one_step(config: RunConfig, images: torch.Tensor = IMAGES) -> tuple[nn.Module, float, int]:
     model = Line()
     optimizer = build_optimizer(config.optim, model)
-    loss, num_correct = train_step(model, optimizer, images, LABELS, config, FLOAT32)
+    loss, num_correct = train_step(model, optimizer, Batch(images, LABELS), config, FLOAT32)
     return model, loss.item(), int(num_correct)
 
 
@@ -134,6 +201,20 @@ def test_the_loss_and_the_update_by_hand(smoothing):
     assert loss == pytest.approx(-(wanted * logits.log_softmax(1)).sum(1).mean().item(), rel=1e-6)
     assert num_correct == 1  # the first image's largest logit is its label's, the second's is not
     gradient = (logits.softmax(1) - wanted).T @ logits / 2
+    torch.testing.assert_close(model.dense.weight.detach(), torch.eye(3) - gradient)
+
+
+def test_weighted_classes_by_hand():
+    """Image 1 of weight 1 and image 2 of weight 3: their gradients count one to three."""
+    config, weights = plain_sgd(), torch.tensor([1.0, 3.0, 7.0])
+    model = Line()
+    optimizer = build_optimizer(config.optim, model)
+    loss, _ = train_step(model, optimizer, Batch(IMAGES, LABELS), config, FLOAT32, class_weights=weights)
+    logits = IMAGES.flatten(1)
+    shares = torch.tensor([0.25, 0.75])
+    alone = -logits.log_softmax(1)[torch.arange(2), LABELS]
+    assert loss.item() == pytest.approx((shares * alone).sum().item(), rel=1e-6)
+    gradient = ((logits.softmax(1) - torch.eye(3)[LABELS]) * shares[:, None]).T @ logits
     torch.testing.assert_close(model.dense.weight.detach(), torch.eye(3) - gradient)
 
 
@@ -153,10 +234,10 @@ def test_gradients_do_not_add_up_over_steps():
     optimizer = build_optimizer(config.optim, model)
     for _ in range(2):
         before = model.dense.weight.detach().clone()
-        train_step(model, optimizer, IMAGES, LABELS, config, FLOAT32)
+        train_step(model, optimizer, Batch(IMAGES, LABELS), config, FLOAT32)
     fresh = Line()
     fresh.dense.weight.data = before.clone()
-    train_step(fresh, build_optimizer(config.optim, fresh), IMAGES, LABELS, config, FLOAT32)
+    train_step(fresh, build_optimizer(config.optim, fresh), Batch(IMAGES, LABELS), config, FLOAT32)
     assert torch.equal(fresh.dense.weight, model.dense.weight)
 
 
@@ -165,10 +246,10 @@ def test_a_loss_that_is_not_finite_updates_nothing(bad):
     config = tiny_config()
     model = Line()
     optimizer = build_optimizer(config.optim, model)
-    train_step(model, optimizer, IMAGES, LABELS, config, FLOAT32)
+    train_step(model, optimizer, Batch(IMAGES, LABELS), config, FLOAT32)
     before = model.dense.weight.detach().clone()
     moments = {name: value.clone() for name, value in optimizer.state[model.dense.weight].items()}
-    loss, _ = train_step(model, optimizer, IMAGES * bad, LABELS, config, FLOAT32)
+    loss, _ = train_step(model, optimizer, Batch(IMAGES * bad, LABELS), config, FLOAT32)
     assert not loss.isfinite()
     assert torch.equal(model.dense.weight, before)
     for name, value in optimizer.state[model.dense.weight].items():
@@ -181,13 +262,13 @@ def test_bf16_computes_in_bf16_and_keeps_float32_weights():
     twin = tiny_net(dropout=0.0)
     twin.load_state_dict(model.state_dict())
     config = plain_config()
-    images, labels = batches_of(config)[0]
+    batch = batches_of(config)[0]
     seen = []
     handle = twin.features.conv2.register_forward_hook(
         lambda module, inputs, output: seen.append(output.dtype)
     )
-    exact, _ = train_step(model, build_optimizer(config.optim, model), images, labels, config, FLOAT32)
-    rough, _ = train_step(twin, build_optimizer(config.optim, twin), images, labels, config, BF16)
+    exact, _ = train_step(model, build_optimizer(config.optim, model), batch, config, FLOAT32)
+    rough, _ = train_step(twin, build_optimizer(config.optim, twin), batch, config, BF16)
     handle.remove()
     assert seen == [torch.bfloat16]
     assert {parameter.dtype for parameter in twin.parameters()} == {torch.float32}

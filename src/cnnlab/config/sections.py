@@ -84,6 +84,11 @@ class AugmentConfig(Section):
     """Standard deviation of Gaussian noise added to pixels in [0, 1]."""
     erasing: Fraction = 0.0
     """Probability that one random rectangle of the image is replaced by the mean colour."""
+    mixup: float = Field(default=0.0, ge=0.0, le=1000.0)
+    """Blend pairs of images and labels, with shares from Beta(alpha, alpha) of this alpha; 0 is off."""
+    cutmix: float = Field(default=0.0, ge=0.0, le=1000.0)
+    """Put a box of one image into another, its area by Beta(alpha, alpha) of this alpha; with `mixup` on too,
+    each batch takes one of the two with probability 1/2."""
     fill: Literal["black", "mean"] = "black"
     """Colour of what a crop, a shift or a rotation brings in from outside the image."""
 
@@ -179,6 +184,10 @@ class TrainConfig(Section):
     """Images in one step."""
     label_smoothing: float = Field(default=0.0, ge=0.0, lt=1.0)
     """Share of the label's probability spread over all classes."""
+    class_weights: Literal["none", "balanced"] = "none"
+    """`balanced` weighs each image's loss by num_images / (num_classes * images of its class)."""
+    sampling: Literal["shuffled", "balanced"] = "shuffled"
+    """`balanced` shows every class equally often, in epochs of the same length as before."""
     ema_decay: float | None = Field(default=None, gt=0.0, lt=1.0)
     """Evaluate a moving average of the weights with this decay."""
     keep: Literal["last", "best"] = "last"
@@ -193,8 +202,11 @@ class TrainConfig(Section):
     """A checkpoint is written at each validation, and whenever this much time has passed."""
 
     @model_validator(mode="after")
-    def _one_length(self) -> Self:
+    def _one_length_and_one_balance(self) -> Self:
         if (self.epochs is None) == (self.steps is None):
             got = f"epochs={self.epochs} and steps={self.steps}"
             raise ValueError(f"give exactly one of epochs and steps. Received: {got}")
+        if self.class_weights == self.sampling == "balanced":
+            rule = "class_weights and sampling must not both be balanced: the counts would be corrected twice"
+            raise ValueError(f"{rule}; leave one out. Received: both")
         return self

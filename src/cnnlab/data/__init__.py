@@ -5,17 +5,21 @@ from cnnlab.data.catalogue import DATASETS, DataInfo, DataListing, list_datasets
 from cnnlab.data.check import DataReport, check_data
 from cnnlab.data.dataset import Dataset, make_dataset
 from cnnlab.data.load import folder_named, load_data
+from cnnlab.data.mixing import Batch, Mixing, mix_batch
 from cnnlab.data.normalise import channel_stats, normalise
-from cnnlab.data.order import counter_generator, epoch_order
+from cnnlab.data.order import balanced_order, counter_generator, epoch_order
 
 __all__ = [
     "DATASETS",
     "Augment",
+    "Batch",
     "DataInfo",
     "DataListing",
     "DataReport",
     "Dataset",
+    "Mixing",
     "augment_batch",
+    "balanced_order",
     "channel_stats",
     "check_data",
     "counter_generator",
@@ -24,5 +28,6 @@ __all__ = [
     "list_datasets",
     "load_data",
     "make_dataset",
+    "mix_batch",
     "normalise",
 ]

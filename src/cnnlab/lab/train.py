@@ -13,7 +13,7 @@ from cnnlab.lab.splits import load_splits
 from cnnlab.models import create_model, has_batch_norm, model_info
 from cnnlab.reporting import write_curves
 from cnnlab.runs import RunFolder, load_weights
-from cnnlab.training import LineProgress, Progress, check_augmentation, fit
+from cnnlab.training import LineProgress, Progress, check_augmentation, check_balance, fit
 
 
 def train(
@@ -109,7 +109,7 @@ def check_network(config: RunConfig, train: Dataset) -> None:
     """Refuse what cannot be built before a run folder is made for it.
 
     Raises:
-        ConfigError: the network, one of its arguments or the augmentation is wrong.
+        ConfigError: the network, one of its arguments the augmentation or the balancing is wrong.
         GeometryError: the images are too small for the network.
     """
     try:
@@ -124,6 +124,7 @@ def check_network(config: RunConfig, train: Dataset) -> None:
         size = model_info(config.model.name).image_size
         raise GeometryError(f"{error} Enlarge them, for example with --set data.image_size={size}.") from None
     check_augmentation(config.data.augment, train.image_size)
+    check_balance(config.train, train)
     if min(config.train.batch_size, len(train)) == 1 and has_batch_norm(network):
         raise ConfigError("train.batch_size: batch normalisation needs 2 images or more. Received: 1.")
 

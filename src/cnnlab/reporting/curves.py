@@ -38,16 +38,37 @@ def learning_curves(folder: RunFolder, *, test_top1: float | None = None) -> byt
         _scale_accuracy(top1_axes, [line["top1"] for line in lines])
         for axes, field, form in ((loss_axes, "loss", "{:.3g}"), (top1_axes, "top1", "{:.2%}")):
             _draw_curves(axes, lines, field, form)
-        figure.text(0.01, 0.02, curves_note(folder.config.train.label_smoothing), fontsize=7.5, color=GREY)
+        train, augment = folder.config.train, folder.config.data.augment
+        note = curves_note(
+            train.label_smoothing,
+            is_mixed=bool(augment.mixup or augment.cutmix),
+            is_weighted=train.class_weights != "none",
+            is_balanced=train.sampling != "shuffled",
+        )
+        figure.text(0.01, 0.02, note, fontsize=7.5, color=GREY)
         return to_png(figure)
 
 
-def curves_note(label_smoothing: float) -> str:
-    """Return what, besides their images, tells the curves of train and val apart."""
+def curves_note(
+    label_smoothing: float, *, is_mixed: bool = False, is_weighted: bool = False, is_balanced: bool = False
+) -> str:
+    """Return what, besides their images, tells the curves of train and val apart.
+
+    Args:
+        label_smoothing: of the training loss.
+        is_mixed: mixup or CutMix is on.
+        is_weighted: the training loss weighs classes.
+        is_balanced: training sees all classes equally often.
+    """
     note = "train: mean over the steps since the point before, with augmentation and dropout on"
     if label_smoothing:
         note += f"; its loss with label smoothing {label_smoothing:g}, that of val without"
-    return note
+    special = [
+        "its images are mixed, right is the label of the larger share" if is_mixed else "",
+        "its loss weighs classes, that of val does not" if is_weighted else "",
+        "its classes come equally often" if is_balanced else "",
+    ]
+    return "\n".join([note, *(["train: " + "; ".join(filter(None, special))] if any(special) else [])])
 
 
 def _draw_curves(axes: "Axes", lines: Sequence[dict[str, Any]], field: str, form: str) -> None:

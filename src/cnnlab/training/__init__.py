@@ -4,7 +4,7 @@ from cnnlab.training.execution import Execution, choose_execution
 from cnnlab.training.fit import FitResult, fit
 from cnnlab.training.origin import why_other_bits
 from cnnlab.training.progress import BarProgress, LineProgress, Progress, SilentProgress, format_seconds
-from cnnlab.training.steps import check_augmentation
+from cnnlab.training.steps import check_augmentation, check_balance
 
 __all__ = [
     "BarProgress",
@@ -14,6 +14,7 @@ __all__ = [
     "Progress",
     "SilentProgress",
     "check_augmentation",
+    "check_balance",
     "choose_execution",
     "fit",
     "format_seconds",

@@ -35,7 +35,8 @@ def estimate_seconds(
     seconds = []
     for step in range(NUM_WARMUP + NUM_TIMED):
         start = time.perf_counter()
-        loss, _ = train_step(model, optimizer, *batches[state.step + step], config, execution)
+        batch, weights = batches[state.step + step], batches.class_weights
+        loss, _ = train_step(model, optimizer, batch, config, execution, class_weights=weights)
         loss.item()
         seconds.append(time.perf_counter() - start)
     per_step = median(seconds[NUM_WARMUP:])

@@ -5,10 +5,8 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-import torch
-
 from cnnlab.config import RunConfig
-from cnnlab.data import Dataset, counter_generator
+from cnnlab.data import Dataset
 from cnnlab.runs import RunFolder, save_checkpoint
 from cnnlab.training.divergence import bad_images, divergence, first_affected_layer, first_non_finite
 from cnnlab.training.execution import Execution
@@ -17,7 +15,7 @@ from cnnlab.training.plan import Plan
 from cnnlab.training.progress import Progress
 from cnnlab.training.schedules import lr_factor
 from cnnlab.training.state import Tally, TrainingState
-from cnnlab.training.steps import TrainingBatches, train_step, validate
+from cnnlab.training.steps import TrainingBatches, seed_dropout, train_step, validate
 from cnnlab.training.stop import StopRequest
 
 
@@ -76,27 +74,28 @@ def _step(setup: Setup, state: TrainingState, lr: float) -> tuple[float, int, in
     Raises:
         DivergedError: the loss is not finite; nothing was updated.
     """
-    images, labels = setup.batches[state.step]
+    batches, seed = setup.batches, setup.config.seed
+    batch = batches[state.step]
     set_lr(state.optimizer, lr)
-    _seed_dropout(setup, state)
+    seed_dropout(seed, state.step)
     loss, num_correct = train_step(
-        state.model, state.optimizer, images, labels, setup.config, setup.execution
+        state.model,
+        state.optimizer,
+        batch,
+        setup.config,
+        setup.execution,
+        class_weights=batches.class_weights,
     )
     if not loss.isfinite():
-        if not images.isfinite().all():
+        if not batch.images.isfinite().all():
             raise bad_images(setup.folder.path, step=state.step + 1)
-        _seed_dropout(setup, state)
-        where = first_affected_layer(state.model, images, setup.execution.autocast())
+        seed_dropout(seed, state.step)
+        where = first_affected_layer(state.model, batch.images, setup.execution.autocast())
         raise divergence(f"the loss is {loss.item()}", where, setup.folder.path, step=state.step + 1, lr=lr)
     if state.ema is not None:
         state.ema.update_parameters(state.model)
     state.step += 1
-    return loss.item(), int(num_correct), len(labels)
-
-
-def _seed_dropout(setup: Setup, state: TrainingState) -> None:
-    """Make dropout, which draws from torch's global generator, a function of (seed, step) as well."""
-    torch.manual_seed(counter_generator(setup.config.seed, "dropout", state.step).initial_seed())
+    return loss.item(), int(num_correct), len(batch.labels)
 
 
 def _log(setup: Setup, state: TrainingState, lr: float) -> None:

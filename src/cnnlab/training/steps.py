@@ -7,18 +7,23 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim import Optimizer
 
-from cnnlab.config import AugmentConfig, RunConfig
+from cnnlab.config import AugmentConfig, RunConfig, TrainConfig
 from cnnlab.data import (
     Augment,
+    Batch,
     Dataset,
+    Mixing,
     augment_batch,
+    balanced_order,
     channel_stats,
     counter_generator,
     epoch_order,
+    mix_batch,
     normalise,
 )
 from cnnlab.errors import ConfigError
 from cnnlab.training.execution import Execution
+from cnnlab.training.loss import balanced_weights, batch_loss, check_classes, count_correct
 from cnnlab.training.plan import Plan
 from cnnlab.training.state import Tally
 
@@ -39,69 +44,99 @@ def check_augmentation(augment: AugmentConfig, image_size: int) -> None:
             )
 
 
+def check_balance(train: TrainConfig, dataset: Dataset) -> None:
+    """Refuse to balance classes of which one has no training image; raises ConfigError."""
+    for field in ("class_weights", "sampling"):
+        if getattr(train, field) == "balanced":
+            check_classes(f"train.{field}", dataset)
+
+
 class TrainingBatches:
     """The training images on the device; batch `step` is a function of (seed, step).
 
     Attributes:
+        class_weights: of the loss, one per class, on the device; None where all are equal.
         mean: per channel, of pixels in [0, 1], over the training images.
         std: likewise.
     """
 
     def __init__(self, train: Dataset, config: RunConfig, plan: Plan, execution: Execution) -> None:
         check_augmentation(config.data.augment, train.image_size)
+        check_balance(config.train, train)
         self._images = train.images.to(execution.device)
         self._labels = train.labels.to(execution.device)
         self._seed, self._plan = config.seed, plan
-        self._augment = Augment(**config.data.augment.model_dump())
+        settings = config.data.augment.model_dump()
+        self._mixing = Mixing(mixup=settings.pop("mixup"), cutmix=settings.pop("cutmix"))
+        self._augment = Augment(**settings)
+        is_weighted, is_balanced = (
+            choice == "balanced" for choice in (config.train.class_weights, config.train.sampling)
+        )
+        self.class_weights = balanced_weights(train).to(execution.device) if is_weighted else None
+        self._balanced = (train.labels, train.num_classes) if is_balanced else None
         self.mean, self.std = channel_stats(train)
         self._epoch, self._order = -1, torch.empty(0)  # the order of the epoch at hand, kept to be drawn once
 
-    def __getitem__(self, step: int) -> tuple[Tensor, Tensor]:
-        """Return images, normalised N x C x H x W float32 channels-last, and labels, N."""
+    def __getitem__(self, step: int) -> Batch:
+        """Return a batch, its images normalised N x C x H x W float32 channels-last."""
         plan = self._plan
         epoch = plan.epoch_of(step)
         if epoch != self._epoch:
-            self._order = epoch_order(len(self._images), seed=self._seed, epoch=epoch).to(self._images.device)
-            self._epoch = epoch
+            self._order, self._epoch = self._order_of(epoch).to(self._images.device), epoch
         start = step % plan.steps_per_epoch * plan.batch_size
         chosen = self._order[start : start + plan.batch_size]
         generator = counter_generator(self._seed, "augment", step)
         images = augment_batch(self._images[chosen], self._augment, generator, mean=self.mean, std=self.std)
-        return images.contiguous(memory_format=torch.channels_last), self._labels[chosen]
+        generator = counter_generator(self._seed, "mix", step)
+        batch = mix_batch(images, self._labels[chosen], self._mixing, generator)
+        return batch._replace(images=batch.images.contiguous(memory_format=torch.channels_last))
+
+    def _order_of(self, epoch: int) -> Tensor:
+        if self._balanced is None:
+            return epoch_order(len(self._images), seed=self._seed, epoch=epoch)
+        return balanced_order(*self._balanced, seed=self._seed, epoch=epoch)
+
+
+def seed_dropout(seed: int, step: int) -> None:
+    """Make dropout, which draws from torch's global generator, a function of (seed, step) as well."""
+    torch.manual_seed(counter_generator(seed, "dropout", step).initial_seed())
 
 
 def train_step(
     model: nn.Module,
     optimizer: Optimizer,
-    images: Tensor,
-    labels: Tensor,
+    batch: Batch,
     config: RunConfig,
     execution: Execution,
+    *,
+    class_weights: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Do one update, unless the loss is not finite; then weights and moments stay as they were.
 
     Args:
         model: the network, in training mode.
         optimizer: with the learning rate of this step.
-        images: N x C x H x W, normalised.
-        labels: N.
+        batch: images and labels.
         config: label smoothing and gradient clipping.
         execution: the precision.
+        class_weights: of the loss, one per class.
 
     Returns:
-        The mean loss and the number of images classified right, both before the update.
+        The mean loss and the number of images classified right, both before the update; a mixed image's label
+        is that of the larger share.
     """
     with execution.autocast():
-        logits = model(images)
+        logits = model(batch.images)
     logits = logits.float()
-    loss = F.cross_entropy(logits, labels, label_smoothing=config.train.label_smoothing)
+    smoothing = config.train.label_smoothing
+    loss = batch_loss(logits, batch, label_smoothing=smoothing, class_weights=class_weights)
     if loss.isfinite():
         loss.backward()
         if config.optim.clip_norm is not None:
             nn.utils.clip_grad_norm_(model.parameters(), config.optim.clip_norm)
         optimizer.step()
         optimizer.zero_grad()
-    return loss.detach(), (logits.detach().argmax(1) == labels).sum()
+    return loss.detach(), count_correct(logits.detach(), batch)
 
 
 def on_device(dataset: Dataset, execution: Execution) -> Dataset:
