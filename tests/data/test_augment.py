@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from cnnlab.config import AugmentConfig
-from cnnlab.data import Augment, augment_batch, counter_generator, normalise
+from cnnlab.data import Augment, Mixing, augment_batch, counter_generator, normalise
 from cnnlab.data.augment import add_noise, affine_maps, crop_and_mirror, erase, erased_sizes, warp
 
 MEAN, STD = (0.5, 0.4, 0.3), (0.2, 0.25, 0.3)
@@ -35,7 +35,9 @@ def test_nothing_on_is_exactly_normalise():
 
 
 def test_fields_are_those_of_the_config():
-    assert Augment(**AugmentConfig().model_dump()) == Augment()
+    settings = AugmentConfig().model_dump()
+    mixing = Mixing(**{field: settings.pop(field) for field in ("mixup", "cutmix")})
+    assert mixing == Mixing() and Augment(**settings) == Augment()
 
 
 @pytest.mark.parametrize("fill", [[0, 0, 0], [128, 102, 76]])

@@ -63,8 +63,8 @@ def test_images_that_are_no_numbers_are_not_blamed_on_the_rate(tmp_path, monkeyp
     real = loop.TrainingBatches.__getitem__
 
     def spoilt(batches, step):
-        images, labels = real(batches, step)
-        return images * (float("nan") if step == 9 else 1.0), labels
+        batch = real(batches, step)
+        return batch._replace(images=batch.images * (float("nan") if step == 9 else 1.0))
 
     monkeypatch.setattr(loop.TrainingBatches, "__getitem__", spoilt)
     message = diverge(tmp_path / "run", plain_config())
