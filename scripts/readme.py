@@ -8,7 +8,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from cnnlab.models import create_model, layer_table, list_models, model_info
+from cnnlab.models import layers_of, list_models, model_info
 from cnnlab.reporting import read_comparison, to_markdown
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -24,7 +24,7 @@ def networks() -> str:
     ]
     for name in list_models():
         info = model_info(name)
-        table = layer_table(create_model(name), in_channels=info.in_channels, image_size=info.image_size)
+        table = layers_of(name)
         shape = f"{info.in_channels}x{info.image_size}x{info.image_size}"
         macs = f"{table.macs / 1e6:,.1f} M"
         lines.append(f"| `{name}` | {info.year} | {shape} | {table.parameters:,} | {macs} | {info.source} |")

@@ -38,10 +38,25 @@ from cnnlab.models import create_model, layer_table, model_info
         ("preact_resnet56", {}, 853_018),
         ("preact_resnet110", {}, 1_727_962),
         ("preact_resnet20", {"shortcut": "B"}, 269_722 + 512 + 2_048),
+        # 34,944 + 307,456 + 885,120 + 663,936 + 442,624; 9,217 * 4,096 + 4,097 * 4,096 + 4,097 * 1,000
+        ("alexnet", {}, 60_965_224),
+        # conv2, conv4 and conv5 see all maps: 307,200 + 663,552 + 442,368 weights more
+        ("alexnet", {"groups": 1}, 62_378_344),
+        ("alexnet", {"lrn": False, "constants": "caffe"}, 60_965_224),
+        # 23,296 + 307,392 + 663,936 + 884,992 + 590,080; the dense layers of 2012
+        ("alexnet_owt", {}, 61_100_840),
+        # Of torchvision's form, published: 11,689,512; 21,797,672; 25,557,032; 44,549,160; 60,192,808
+        ("resnet18", {}, 11_689_512),
+        ("resnet34", {}, 21_797_672),
+        ("resnet50", {}, 25_557_032),
+        ("resnet50", {"stride_at": "3x3"}, 25_557_032),
+        ("resnet101", {}, 44_549_160),
+        ("resnet152", {}, 60_192_808),
     ],
 )
 def test_parameters(name: str, args: dict[str, Any], parameters: int) -> None:
-    network = create_model(name, **args)
+    with torch.device("meta"):
+        network = create_model(name, **args)
     assert sum(parameter.numel() for parameter in network.parameters()) == parameters
 
 

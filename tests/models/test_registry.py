@@ -12,7 +12,8 @@ from cnnlab.models.classifier import ImageClassifier
 
 
 def test_names_are_in_natural_order() -> None:
-    expected = ["resnet20", "resnet32", "resnet44", "resnet56", "resnet110"]
+    depths = (18, 20, 32, 34, 44, 50, 56, 101, 110, 152)
+    expected = [f"resnet{depth}" for depth in depths]
     assert list_models("resnet*") == expected
     assert list_models("preact_*") == [f"preact_{name}" for name in expected]
     assert {"lenet5", "convnet_mnist", "alexnet_mnist3", "alexnet_mnist5"} <= set(list_models())
@@ -32,7 +33,8 @@ def test_info_describes_a_network() -> None:
 def test_every_network_is_described(name: str) -> None:
     info = model_info(name)
     assert info.summary and info.source and 1998 <= info.year <= 2030
-    assert isinstance(info.builder(), ImageClassifier)
+    with torch.device("meta"):
+        assert isinstance(info.builder(), ImageClassifier)
 
 
 def test_a_second_network_of_the_same_name_is_refused() -> None:
@@ -121,7 +123,7 @@ def test_a_network_that_does_not_fit_into_memory_is_refused_before_it_is_made(mo
         create_model("convnet_mnist", image_size=1024)
     assert str(caught.value) == (
         "convnet_mnist: its weights and their gradients take 34.4 GB, and this machine has 16.0 GB of "
-        "memory. Choose smaller values. Received: num_classes=10, image_size=1024."
+        "memory. Choose smaller values. Received: image_size=1024."
     )
 
 

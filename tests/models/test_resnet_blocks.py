@@ -9,9 +9,9 @@ from cnnlab.models import create_model, preact_resnet_cifar, resnet_cifar
 MODULES = [resnet_cifar, preact_resnet_cifar]
 
 
-def make_block(module: object, **args: bool | str) -> torch.nn.Module:
+def make_block(module: object, **args: bool | str | float) -> torch.nn.Module:
     torch.manual_seed(0)
-    settings = {"activation": "relu", "shortcut": "A", "residual": True} | args
+    settings = {"activation": "relu", "shortcut": "A", "residual": True, "norm_momentum": 0.1} | args
     if module is preact_resnet_cifar:
         return preact_resnet_cifar.PreActivationBlock(4, 8, 2, is_first=False, **settings).eval()
     return resnet_cifar.ResidualBlock(4, 8, 2, **settings).eval()

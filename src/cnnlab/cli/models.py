@@ -20,10 +20,13 @@ def list_all(
     """List the networks, or show one layer by layer."""
     if context.invoked_subcommand is not None:
         return
+    import torch
+
     from cnnlab.models import create_model, list_models, model_info
 
     infos = [model_info(name) for name in list_models(pattern)]
-    sizes = [sum(weight.numel() for weight in create_model(info.name).parameters()) for info in infos]
+    with torch.device("meta"):  # counted without being filled: all of them hold gigabytes
+        sizes = [sum(weight.numel() for weight in create_model(info.name).parameters()) for info in infos]
     if as_json:
         print_json(
             [
@@ -63,7 +66,7 @@ def show(
     name: Annotated[str, typer.Argument(metavar="NAME", help="A network.")],
     image_size: Annotated[int | None, typer.Option(min=1, help="Height and width of the images.")] = None,
     in_channels: Annotated[int | None, typer.Option(min=1, help="1 for grey, 3 for colour.")] = None,
-    num_classes: Annotated[int, typer.Option(min=1, help="Number of classes.")] = 10,
+    num_classes: Annotated[int | None, typer.Option(min=1, help="Number of classes.")] = None,
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="ARGUMENT=VALUE", help="A constructor argument.")
     ] = None,
@@ -88,7 +91,15 @@ def show(
             }
             for row in table.rows
         ]
-        print_json({"name": name, "layers": layers, "parameters": table.parameters, "macs": table.macs})
+        print_json(
+            {
+                "name": name,
+                "layers": layers,
+                "parameters": table.parameters,
+                "training_parameters": table.training_parameters,
+                "macs": table.macs,
+            }
+        )
         return
     defaults = "  ".join(f"{key}={value}" for key, value in {**info.arguments, **arguments}.items())
     print(f"{name}: {info.source} ({info.year}{', ' + info.paper if info.paper else ''})\n{info.summary}")
@@ -104,6 +115,8 @@ def show(
         )
         for row in table.rows
     ]
+    if table.training_parameters:
+        rows.append(("auxiliary heads", "in training only", "", "", f"{table.training_parameters:,}", ""))
     rows.append(("total", "", "", "", f"{table.parameters:,}", f"{table.macs:,}"))
     print_table(
         ("layer", "kind", "output", "as TensorFlow prints it", "parameters", "MACs"), rows, right=(4, 5)

@@ -1,18 +1,27 @@
 """The networks, one file each; importing this package registers all of them."""
 
 from cnnlab.models import (
+    alexnet,
     alexnet_mnist3,
     alexnet_mnist5,
+    alexnet_owt,
+    alexnet_small,
     convnet_mnist,
+    googlenet,
+    googlenet_small,
     lenet,
+    preact_resnet,
     preact_resnet_cifar,
+    resnet,
     resnet_cifar,
 )
-from cnnlab.models.classifier import ImageClassifier, has_batch_norm
+from cnnlab.models.classifier import AuxiliaryClassifier, HasAuxiliaryHeads, ImageClassifier, has_batch_norm
 from cnnlab.models.registry import ModelInfo, create_model, list_models, model_info, register_model
 from cnnlab.models.summary import LayerRow, LayerTable, layer_table, layers_of
 
 __all__ = [
+    "AuxiliaryClassifier",
+    "HasAuxiliaryHeads",
     "ImageClassifier",
     "LayerRow",
     "LayerTable",
@@ -27,4 +36,5 @@ __all__ = [
 ]
 
 # Imported for their registrations only.
-del alexnet_mnist3, alexnet_mnist5, convnet_mnist, lenet, preact_resnet_cifar, resnet_cifar
+del alexnet, alexnet_mnist3, alexnet_mnist5, alexnet_owt, alexnet_small, convnet_mnist
+del googlenet, googlenet_small, lenet, preact_resnet, preact_resnet_cifar, resnet, resnet_cifar

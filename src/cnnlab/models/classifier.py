@@ -1,4 +1,7 @@
-"""What every network here is: features, then a head."""
+"""What every network here is: features, then a head; and what some have besides: auxiliary heads."""
+
+from collections.abc import Mapping
+from typing import Protocol, runtime_checkable
 
 from torch import Tensor, nn
 
@@ -20,6 +23,52 @@ class ImageClassifier(nn.Module):
         """Return the logits, N x num_classes, always one tensor."""
         maps = self.features(images)  # N x C x h x w
         return self.head(maps)  # N x num_classes
+
+
+@runtime_checkable
+class HasAuxiliaryHeads(Protocol):
+    """A network that learns from more than its last logits.
+
+    Attributes:
+        aux_weight: factor of the loss of each auxiliary head.
+    """
+
+    aux_weight: float
+
+    def forward_with_aux(self, images: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """Return the logits, and those of each auxiliary head, all N x num_classes."""
+        ...
+
+
+class AuxiliaryClassifier(ImageClassifier):
+    """A network with auxiliary heads on some of its features; `forward` leaves them out.
+
+    Attributes:
+        auxiliary: the heads, each under the name of the feature layer whose maps it takes; may be empty.
+        aux_weight: factor of the loss of each auxiliary head.
+    """
+
+    def __init__(
+        self,
+        features: nn.Sequential,
+        head: nn.Sequential,
+        *,
+        auxiliary: Mapping[str, nn.Sequential],
+        aux_weight: float,
+    ) -> None:
+        super().__init__(features, head)
+        assert auxiliary.keys() <= dict(features.named_children()).keys(), list(auxiliary)
+        self.auxiliary = nn.ModuleDict(auxiliary)
+        self.aux_weight = aux_weight
+
+    def forward_with_aux(self, images: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """Return the logits, and those of each auxiliary head, all N x num_classes."""
+        maps, auxiliary_logits = images, []
+        for name, layer in self.features.named_children():
+            maps = layer(maps)
+            if name in self.auxiliary:
+                auxiliary_logits.append(self.auxiliary[name](maps))
+        return self.head(maps), auxiliary_logits
 
 
 def has_batch_norm(network: nn.Module) -> bool:

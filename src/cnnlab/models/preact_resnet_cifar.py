@@ -22,7 +22,7 @@ from torch.nn import functional
 
 from cnnlab.models.classifier import ImageClassifier
 from cnnlab.models.registry import register_model
-from cnnlab.nn import Activation, initialize, make_activation
+from cnnlab.nn import Activation, NormMomentum, initialize, make_activation
 
 Shortcut = Literal["A", "B"]
 
@@ -51,6 +51,7 @@ class PreActivationBlock(nn.Module):
         activation: before both convolutions.
         shortcut: how the input becomes as large as the output where the two differ.
         residual: add the input; else a plain network.
+        norm_momentum: of batch norm, see `nn.NormMomentum`; 0.003 for TensorFlow's decay of 0.997.
     """
 
     def __init__(
@@ -63,12 +64,13 @@ class PreActivationBlock(nn.Module):
         activation: Activation,
         shortcut: Shortcut,
         residual: bool,
+        norm_momentum: float,
     ) -> None:
         super().__init__()
-        self.norm1 = nn.Identity() if is_first else nn.BatchNorm2d(in_channels)
+        self.norm1 = nn.Identity() if is_first else nn.BatchNorm2d(in_channels, momentum=norm_momentum)
         self.act1 = nn.Identity() if is_first else make_activation(activation)
         self.conv1 = nn.Conv2d(in_channels, out_channels, 3, stride, padding=1, bias=False)
-        self.norm2 = nn.BatchNorm2d(out_channels)
+        self.norm2 = nn.BatchNorm2d(out_channels, momentum=norm_momentum)
         self.act2 = make_activation(activation)
         self.conv2 = nn.Conv2d(out_channels, out_channels, 3, padding=1, bias=False)
         self.shortcut: nn.Module | None = None
@@ -95,13 +97,14 @@ def _preact_resnet(
     activation: Activation,
     shortcut: Shortcut,
     residual: bool,
+    norm_momentum: float,
 ) -> ImageClassifier:
     """Return a network with `depth` weighted layers; weights as `nn.initialize` says, He's for ReLU."""
     blocks_per_stage, remainder = divmod(depth - 2, 6)
     assert remainder == 0, depth
     layers: OrderedDict[str, nn.Module] = OrderedDict(
         conv1=nn.Conv2d(in_channels, 16, 3, padding=1, bias=False),  # N x 16 x 32 x 32
-        norm1=nn.BatchNorm2d(16),
+        norm1=nn.BatchNorm2d(16, momentum=norm_momentum),
         act1=make_activation(activation),
     )
     channels = 16
@@ -117,11 +120,12 @@ def _preact_resnet(
                 activation=activation,
                 shortcut=shortcut,
                 residual=residual,
+                norm_momentum=norm_momentum,
             )
             channels = width
         layers[f"stage{stage}"] = nn.Sequential(blocks)
         # N x 16 x 32 x 32, then N x 32 x 16 x 16, then N x 64 x 8 x 8
-    layers["norm2"] = nn.BatchNorm2d(channels)
+    layers["norm2"] = nn.BatchNorm2d(channels, momentum=norm_momentum)
     layers["act2"] = make_activation(activation)
     head = nn.Sequential(
         OrderedDict(
@@ -135,13 +139,16 @@ def _preact_resnet(
     return network
 
 
-@register_model(
+_register = register_model(
     year=2016,
     paper="arXiv:1603.05027",
     image_size=32,
     source="Pre-activation ResNet for CIFAR-10",
     in_channels=3,
 )
+
+
+@_register
 def preact_resnet20(
     *,
     in_channels: int = 3,
@@ -149,21 +156,16 @@ def preact_resnet20(
     activation: Activation = "relu",
     shortcut: Shortcut = "A",
     residual: bool = True,
+    norm_momentum: NormMomentum = 0.1,
 ) -> ImageClassifier:
     """Pre-activation residual network of 20 layers, 269,722 parameters on CIFAR-10.
 
     The arguments are those of the block.
     """
-    return _preact_resnet(20, in_channels, num_classes, activation, shortcut, residual)
+    return _preact_resnet(20, in_channels, num_classes, activation, shortcut, residual, norm_momentum)
 
 
-@register_model(
-    year=2016,
-    paper="arXiv:1603.05027",
-    image_size=32,
-    source="Pre-activation ResNet for CIFAR-10",
-    in_channels=3,
-)
+@_register
 def preact_resnet32(
     *,
     in_channels: int = 3,
@@ -171,21 +173,16 @@ def preact_resnet32(
     activation: Activation = "relu",
     shortcut: Shortcut = "A",
     residual: bool = True,
+    norm_momentum: NormMomentum = 0.1,
 ) -> ImageClassifier:
     """Pre-activation residual network of 32 layers, 464,154 parameters on CIFAR-10.
 
     The arguments are those of the block.
     """
-    return _preact_resnet(32, in_channels, num_classes, activation, shortcut, residual)
+    return _preact_resnet(32, in_channels, num_classes, activation, shortcut, residual, norm_momentum)
 
 
-@register_model(
-    year=2016,
-    paper="arXiv:1603.05027",
-    image_size=32,
-    source="Pre-activation ResNet for CIFAR-10",
-    in_channels=3,
-)
+@_register
 def preact_resnet44(
     *,
     in_channels: int = 3,
@@ -193,21 +190,16 @@ def preact_resnet44(
     activation: Activation = "relu",
     shortcut: Shortcut = "A",
     residual: bool = True,
+    norm_momentum: NormMomentum = 0.1,
 ) -> ImageClassifier:
     """Pre-activation residual network of 44 layers, 658,586 parameters on CIFAR-10.
 
     The arguments are those of the block.
     """
-    return _preact_resnet(44, in_channels, num_classes, activation, shortcut, residual)
+    return _preact_resnet(44, in_channels, num_classes, activation, shortcut, residual, norm_momentum)
 
 
-@register_model(
-    year=2016,
-    paper="arXiv:1603.05027",
-    image_size=32,
-    source="Pre-activation ResNet for CIFAR-10",
-    in_channels=3,
-)
+@_register
 def preact_resnet56(
     *,
     in_channels: int = 3,
@@ -215,21 +207,16 @@ def preact_resnet56(
     activation: Activation = "relu",
     shortcut: Shortcut = "A",
     residual: bool = True,
+    norm_momentum: NormMomentum = 0.1,
 ) -> ImageClassifier:
     """Pre-activation residual network of 56 layers, 853,018 parameters on CIFAR-10.
 
     The arguments are those of the block.
     """
-    return _preact_resnet(56, in_channels, num_classes, activation, shortcut, residual)
+    return _preact_resnet(56, in_channels, num_classes, activation, shortcut, residual, norm_momentum)
 
 
-@register_model(
-    year=2016,
-    paper="arXiv:1603.05027",
-    image_size=32,
-    source="Pre-activation ResNet for CIFAR-10",
-    in_channels=3,
-)
+@_register
 def preact_resnet110(
     *,
     in_channels: int = 3,
@@ -237,9 +224,10 @@ def preact_resnet110(
     activation: Activation = "relu",
     shortcut: Shortcut = "A",
     residual: bool = True,
+    norm_momentum: NormMomentum = 0.1,
 ) -> ImageClassifier:
     """Pre-activation residual network of 110 layers, 1,727,962 parameters on CIFAR-10.
 
     The arguments are those of the block.
     """
-    return _preact_resnet(110, in_channels, num_classes, activation, shortcut, residual)
+    return _preact_resnet(110, in_channels, num_classes, activation, shortcut, residual, norm_momentum)

@@ -23,6 +23,9 @@ _GEOMETRY = {
     "num_classes": Annotated[int, Field(gt=0, le=100_000)],
     "image_size": Annotated[int, Field(gt=0, le=4096)],
 }
+LARGE_IMAGE_SIZE = 128
+"""Networks made for such images have tens of millions of weights, those for smaller ones a few."""
+
 _SURELY_FITS = 256
 """Where no number given is larger, no network here fills a machine: its size need not be worked out."""
 
@@ -42,6 +45,7 @@ class ModelInfo:
         summary: one sentence about it.
         image_size: height and width of the images it was made for, in pixels.
         in_channels: channels of the images it was made for.
+        num_classes: how many classes it was made for.
         takes_image_size: whether its dense layers are sized for one image size; else it takes any.
         arguments: its other constructor arguments and their defaults.
     """
@@ -54,8 +58,14 @@ class ModelInfo:
     summary: str
     image_size: int
     in_channels: int
+    num_classes: int
     takes_image_size: bool
     arguments: Mapping[str, Any]
+
+    @property
+    def is_large(self) -> bool:
+        """Whether it was made for photographs: its weights are too many to be made only to be counted."""
+        return self.image_size >= LARGE_IMAGE_SIZE
 
 
 def register_model(
@@ -85,6 +95,7 @@ def register_model(
             summary=(inspect.getdoc(builder) or "").partition("\n")[0],
             image_size=image_size,
             in_channels=in_channels,
+            num_classes=parameters["num_classes"].default,
             takes_image_size="image_size" in parameters,
             arguments=MappingProxyType(
                 {key: value.default for key, value in parameters.items() if key not in _GEOMETRY}
@@ -110,7 +121,7 @@ def list_models(pattern: str = "*") -> list[str]:
     """Return the names that match a pattern such as `resnet*`, numbers in them in numeric order.
 
     Example:
-        >>> cnnlab.list_models("alexnet*")
+        >>> cnnlab.list_models("alexnet_mnist*")
         ['alexnet_mnist3', 'alexnet_mnist5']
     """
     return sorted((name for name in _REGISTRY if fnmatchcase(name, pattern)), key=_natural)
@@ -121,7 +132,7 @@ def create_model(
     /,
     *,
     in_channels: int | None = None,
-    num_classes: int = 10,
+    num_classes: int | None = None,
     image_size: int | None = None,
     **args: Any,
 ) -> ImageClassifier:
@@ -130,7 +141,7 @@ def create_model(
     Args:
         name: a name that `list_models` returns.
         in_channels: channels of the images; what the network was made for if not given.
-        num_classes: how many logits it puts out.
+        num_classes: how many logits it puts out; as many as the network was made for if not given.
         image_size: height and width of the images, in pixels; what the network was made for if not given.
         **args: the network's own arguments, `model_info(name).arguments`.
 

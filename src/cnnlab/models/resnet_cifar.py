@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from cnnlab.models.classifier import ImageClassifier
 from cnnlab.models.registry import register_model
-from cnnlab.nn import Activation, initialize, make_activation
+from cnnlab.nn import Activation, NormMomentum, initialize, make_activation
 
 Shortcut = Literal["A", "B"]
 
@@ -44,6 +44,7 @@ class ResidualBlock(nn.Module):
         activation: after the first normalisation, and after the addition.
         shortcut: how the input becomes as large as the output where the two differ.
         residual: add the input; else the block of the paper's plain network.
+        norm_momentum: of batch norm, see `nn.NormMomentum`; 0.003 for TensorFlow's decay of 0.997.
     """
 
     def __init__(
@@ -55,13 +56,14 @@ class ResidualBlock(nn.Module):
         activation: Activation,
         shortcut: Shortcut,
         residual: bool,
+        norm_momentum: float,
     ) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(in_channels, out_channels, 3, stride, padding=1, bias=False)
-        self.norm1 = nn.BatchNorm2d(out_channels)
+        self.norm1 = nn.BatchNorm2d(out_channels, momentum=norm_momentum)
         self.act1 = make_activation(activation)
         self.conv2 = nn.Conv2d(out_channels, out_channels, 3, padding=1, bias=False)
-        self.norm2 = nn.BatchNorm2d(out_channels)
+        self.norm2 = nn.BatchNorm2d(out_channels, momentum=norm_momentum)
         self.act2 = make_activation(activation)
         self.shortcut: nn.Module | None = None
         if residual and in_channels == out_channels and stride == 1:
@@ -72,7 +74,7 @@ class ResidualBlock(nn.Module):
             self.shortcut = nn.Sequential(
                 OrderedDict(
                     conv=nn.Conv2d(in_channels, out_channels, 1, stride, bias=False),
-                    norm=nn.BatchNorm2d(out_channels),
+                    norm=nn.BatchNorm2d(out_channels, momentum=norm_momentum),
                 )
             )
 
@@ -92,13 +94,14 @@ def _resnet(
     activation: Activation,
     shortcut: Shortcut,
     residual: bool,
+    norm_momentum: float,
 ) -> ImageClassifier:
     """Return a network with `depth` weighted layers; weights as `nn.initialize` says, He's for ReLU."""
     blocks_per_stage, remainder = divmod(depth - 2, 6)
     assert remainder == 0, depth
     layers: OrderedDict[str, nn.Module] = OrderedDict(
         conv1=nn.Conv2d(in_channels, 16, 3, padding=1, bias=False),  # N x 16 x 32 x 32
-        norm1=nn.BatchNorm2d(16),
+        norm1=nn.BatchNorm2d(16, momentum=norm_momentum),
         act1=make_activation(activation),
     )
     channels = 16
@@ -107,7 +110,13 @@ def _resnet(
         for index in range(1, blocks_per_stage + 1):
             stride = 2 if stage > 1 and index == 1 else 1
             blocks[f"block{index}"] = ResidualBlock(
-                channels, width, stride, activation=activation, shortcut=shortcut, residual=residual
+                channels,
+                width,
+                stride,
+                activation=activation,
+                shortcut=shortcut,
+                residual=residual,
+                norm_momentum=norm_momentum,
             )
             channels = width
         layers[f"stage{stage}"] = nn.Sequential(blocks)
@@ -124,9 +133,12 @@ def _resnet(
     return network
 
 
-@register_model(
+_register = register_model(
     year=2015, paper="arXiv:1512.03385", image_size=32, source="ResNet for CIFAR-10", in_channels=3
 )
+
+
+@_register
 def resnet20(
     *,
     in_channels: int = 3,
@@ -134,17 +146,16 @@ def resnet20(
     activation: Activation = "relu",
     shortcut: Shortcut = "A",
     residual: bool = True,
+    norm_momentum: NormMomentum = 0.1,
 ) -> ImageClassifier:
     """Residual network of 20 layers, 269,722 parameters on CIFAR-10.
 
     The arguments are those of the block.
     """
-    return _resnet(20, in_channels, num_classes, activation, shortcut, residual)
+    return _resnet(20, in_channels, num_classes, activation, shortcut, residual, norm_momentum)
 
 
-@register_model(
-    year=2015, paper="arXiv:1512.03385", image_size=32, source="ResNet for CIFAR-10", in_channels=3
-)
+@_register
 def resnet32(
     *,
     in_channels: int = 3,
@@ -152,17 +163,16 @@ def resnet32(
     activation: Activation = "relu",
     shortcut: Shortcut = "A",
     residual: bool = True,
+    norm_momentum: NormMomentum = 0.1,
 ) -> ImageClassifier:
     """Residual network of 32 layers, 464,154 parameters on CIFAR-10.
 
     The arguments are those of the block.
     """
-    return _resnet(32, in_channels, num_classes, activation, shortcut, residual)
+    return _resnet(32, in_channels, num_classes, activation, shortcut, residual, norm_momentum)
 
 
-@register_model(
-    year=2015, paper="arXiv:1512.03385", image_size=32, source="ResNet for CIFAR-10", in_channels=3
-)
+@_register
 def resnet44(
     *,
     in_channels: int = 3,
@@ -170,17 +180,16 @@ def resnet44(
     activation: Activation = "relu",
     shortcut: Shortcut = "A",
     residual: bool = True,
+    norm_momentum: NormMomentum = 0.1,
 ) -> ImageClassifier:
     """Residual network of 44 layers, 658,586 parameters on CIFAR-10.
 
     The arguments are those of the block.
     """
-    return _resnet(44, in_channels, num_classes, activation, shortcut, residual)
+    return _resnet(44, in_channels, num_classes, activation, shortcut, residual, norm_momentum)
 
 
-@register_model(
-    year=2015, paper="arXiv:1512.03385", image_size=32, source="ResNet for CIFAR-10", in_channels=3
-)
+@_register
 def resnet56(
     *,
     in_channels: int = 3,
@@ -188,17 +197,16 @@ def resnet56(
     activation: Activation = "relu",
     shortcut: Shortcut = "A",
     residual: bool = True,
+    norm_momentum: NormMomentum = 0.1,
 ) -> ImageClassifier:
     """Residual network of 56 layers, 853,018 parameters on CIFAR-10.
 
     The arguments are those of the block.
     """
-    return _resnet(56, in_channels, num_classes, activation, shortcut, residual)
+    return _resnet(56, in_channels, num_classes, activation, shortcut, residual, norm_momentum)
 
 
-@register_model(
-    year=2015, paper="arXiv:1512.03385", image_size=32, source="ResNet for CIFAR-10", in_channels=3
-)
+@_register
 def resnet110(
     *,
     in_channels: int = 3,
@@ -206,9 +214,10 @@ def resnet110(
     activation: Activation = "relu",
     shortcut: Shortcut = "A",
     residual: bool = True,
+    norm_momentum: NormMomentum = 0.1,
 ) -> ImageClassifier:
     """Residual network of 110 layers, 1,727,962 parameters on CIFAR-10.
 
     The arguments are those of the block.
     """
-    return _resnet(110, in_channels, num_classes, activation, shortcut, residual)
+    return _resnet(110, in_channels, num_classes, activation, shortcut, residual, norm_momentum)

@@ -45,12 +45,14 @@ class LayerTable:
     Attributes:
         rows: one per layer that has no layers of its own and does something.
         parameters: trainable numbers in the whole network.
+        training_parameters: those of them that work in training only, in auxiliary heads: no row has them.
         macs: multiply-adds of convolutions and dense layers for one image. Biases, activations, poolings,
             normalisations and additions are not counted, as papers do not count them.
     """
 
     rows: tuple[LayerRow, ...]
     parameters: int
+    training_parameters: int
     macs: int
 
 
@@ -59,7 +61,7 @@ def layers_of(
     arguments: Mapping[str, Any] | None = None,
     *,
     in_channels: int | None = None,
-    num_classes: int = 10,
+    num_classes: int | None = None,
     image_size: int | None = None,
 ) -> LayerTable:
     """Return the layers of a network by its name; no size fills the memory.
@@ -68,7 +70,7 @@ def layers_of(
         name: a name that `list_models` returns.
         arguments: the network's own arguments, `model_info(name).arguments`.
         in_channels: channels of the images; what the network was made for if not given.
-        num_classes: how many logits it puts out.
+        num_classes: how many logits it puts out; as many as the network was made for if not given.
         image_size: height and width of the images, in pixels; what the network was made for if not given.
 
     Raises:
@@ -81,10 +83,13 @@ def layers_of(
         raise ConfigError(
             f"{name}: {min(taken)} is no argument of the network's own, but has its own option."
         )
+    num_classes = info.num_classes if num_classes is None else num_classes
     in_channels = info.in_channels if in_channels is None else in_channels
     image_size = info.image_size if image_size is None else image_size
     # On `meta` there are shapes without numbers. Going there takes a second, which small networks need not.
-    is_large = may_be_large([*(arguments or {}).values(), in_channels, num_classes, image_size])
+    is_large = info.is_large or may_be_large(
+        [*(arguments or {}).values(), in_channels, num_classes, image_size]
+    )
     with torch.device("meta" if is_large else "cpu"):
         network = create_model(
             name,
@@ -99,7 +104,7 @@ def layers_of(
 def layer_table(network: nn.Module, *, in_channels: int, image_size: int) -> LayerTable:
     """Run one black image through a network and note what each layer puts out.
 
-    The network runs in evaluation mode and is left as it was.
+    The network runs in evaluation mode, without auxiliary heads, and is left as it was.
 
     Args:
         network: any network that takes N x C x H x W images.
@@ -128,7 +133,9 @@ def layer_table(network: nn.Module, *, in_channels: int, image_size: int) -> Lay
             handle.remove()
         for module, training in modes:
             module.training = training
-    return LayerTable(tuple(rows), _count(network), sum(row.macs for row in rows))
+    auxiliary = getattr(network, "auxiliary", None)
+    training_parameters = _count(auxiliary) if isinstance(auxiliary, nn.Module) else 0
+    return LayerTable(tuple(rows), _count(network), training_parameters, sum(row.macs for row in rows))
 
 
 def _is_shown(layer: nn.Module) -> bool:

@@ -1,7 +1,8 @@
 """Layers that PyTorch lacks in a faithful form, the geometry of layers, and starting weights."""
 
 from cnnlab.nn.activation import Activation, make_activation
-from cnnlab.nn.arguments import LrnPlace, Probability, Towers, Width
+from cnnlab.nn.arguments import LrnPlace, NormMomentum, Probability, Towers, Width
+from cnnlab.nn.branches import Branches
 from cnnlab.nn.geometry import conv_output_size, output_shape, pool_output_size
 from cnnlab.nn.initialization import Init, initialize
 from cnnlab.nn.lrn import LocalResponseNorm, local_response_norm, local_response_norm_reference
@@ -9,9 +10,11 @@ from cnnlab.nn.pooling import Pool, make_halving_pool
 
 __all__ = [
     "Activation",
+    "Branches",
     "Init",
     "LocalResponseNorm",
     "LrnPlace",
+    "NormMomentum",
     "Pool",
     "Probability",
     "Towers",

@@ -7,6 +7,12 @@ from pydantic import Field
 Probability = Annotated[float, Field(ge=0.0, lt=1.0)]
 """A chance that must not be certainty, such as that of dropping a value."""
 
+NormMomentum = Annotated[float, Field(gt=0.0, le=1.0)]
+"""The share of the new batch in batch norm's running averages, as PyTorch counts it.
+
+TensorFlow counts the share of the old average: its decay of 0.997 is 0.003 here.
+"""
+
 Width = Annotated[int, Field(ge=1, le=65_536)]
 """A number of channels or of dense outputs."""
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from torch import nn
 
 from cnnlab.errors import GeometryError
+from cnnlab.nn.branches import Branches
 from cnnlab.nn.lrn import LocalResponseNorm
 
 LARGEST_SEARCHED = 4096
@@ -61,7 +62,7 @@ def output_shape(
     """Return the channels, height and width that come out of a chain of layers.
 
     Args:
-        layers: named convolutions, poolings and layers that keep the shape, possibly nested.
+        layers: named convolutions, poolings, branches and layers that keep the shape, possibly nested.
         in_channels: channels of the images.
         image_size: height and width of the images, in pixels.
         network: the name that error messages start with.
@@ -87,7 +88,11 @@ def output_shape(
 def _walk(layers: nn.Sequential, channels: int, size: int) -> tuple[int, int, str | None]:
     """Return the channels and size of the output, and the name of the first layer whose output is empty."""
     for name, layer in _named_leaves(layers):
-        if isinstance(layer, nn.Conv2d):
+        if isinstance(layer, Branches):
+            channels, size, empty_layer = _walk_branches(layer, channels, size)
+            if empty_layer is not None:
+                return channels, size, f"{name}.{empty_layer}"
+        elif isinstance(layer, nn.Conv2d):
             assert not isinstance(layer.padding, str) and set(layer.dilation) == {1}, layer
             channels = layer.out_channels
             size = conv_output_size(
@@ -109,6 +114,20 @@ def _walk(layers: nn.Sequential, channels: int, size: int) -> tuple[int, int, st
         if size < 1:
             return channels, size, name
     return channels, size, None
+
+
+def _walk_branches(layers: Branches, channels: int, size: int) -> tuple[int, int, str | None]:
+    """Return what `_walk` does, of chains side by side: their channels add up."""
+    outputs: list[tuple[int, int]] = []
+    for name, branch in layers.named_children():
+        assert isinstance(branch, nn.Sequential), name
+        branch_channels, branch_size, empty_layer = _walk(branch, channels, size)
+        if empty_layer is not None:
+            return branch_channels, branch_size, f"{name}.{empty_layer}"
+        outputs.append((branch_channels, branch_size))
+    sizes = {branch_size for _, branch_size in outputs}
+    assert len(sizes) == 1, f"branches put out maps of different sizes: {sizes}"
+    return sum(branch_channels for branch_channels, _ in outputs), sizes.pop(), None
 
 
 def _named_leaves(layers: nn.Sequential, prefix: str = "") -> Iterator[tuple[str, nn.Module]]:

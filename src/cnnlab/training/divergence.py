@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from cnnlab.errors import DivergedError
+from cnnlab.models import HasAuxiliaryHeads
 
 
 def divergence(what: str, where: str, run: Path, *, step: int, lr: float) -> DivergedError:
@@ -65,7 +66,7 @@ def first_affected_layer(model: nn.Module, images: Tensor, autocast: AbstractCon
     handles = [module.register_forward_hook(look(name)) for name, module in leaves]
     try:
         with autocast:
-            model(images)
+            model.forward_with_aux(images) if isinstance(model, HasAuxiliaryHeads) else model(images)
     finally:
         for handle in handles:
             handle.remove()

@@ -22,6 +22,7 @@ from cnnlab.data import (
     normalise,
 )
 from cnnlab.errors import ConfigError
+from cnnlab.models import HasAuxiliaryHeads
 from cnnlab.training.execution import Execution
 from cnnlab.training.loss import balanced_weights, batch_loss, check_classes, count_correct
 from cnnlab.training.plan import Plan
@@ -122,14 +123,24 @@ def train_step(
         class_weights: of the loss, one per class.
 
     Returns:
-        The mean loss and the number of images classified right, both before the update; a mixed image's label
-        is that of the larger share.
+        The mean loss, with the weighted losses of auxiliary heads, and the number of images that the network
+        itself classified right, both before the update; a mixed image's label is that of the larger share.
     """
-    with execution.autocast():
-        logits = model(batch.images)
-    logits = logits.float()
-    smoothing = config.train.label_smoothing
-    loss = batch_loss(logits, batch, label_smoothing=smoothing, class_weights=class_weights)
+
+    def loss_of(some_logits: Tensor) -> Tensor:
+        smoothing = config.train.label_smoothing
+        return batch_loss(some_logits.float(), batch, label_smoothing=smoothing, class_weights=class_weights)
+
+    if isinstance(model, HasAuxiliaryHeads):
+        with execution.autocast():
+            logits, auxiliary = model.forward_with_aux(batch.images)
+        loss = loss_of(logits)
+        for auxiliary_logits in auxiliary:
+            loss = loss + model.aux_weight * loss_of(auxiliary_logits)
+    else:
+        with execution.autocast():
+            logits = model(batch.images)
+        loss = loss_of(logits)
     if loss.isfinite():
         loss.backward()
         if config.optim.clip_norm is not None:

@@ -1,0 +1,103 @@
+"""AlexNet of 2014 in one tower, without normalisation: the form that most model collections call AlexNet.
+
+Source: Krizhevsky, "One weird trick for parallelizing convolutional neural networks", arXiv:1404.5997, in the
+widths 64, 192, 384, 256, 256 that its usual implementations have.
+
+Deviations from the paper
+- The fourth convolution has 256 maps; the paper's text has 384, the published networks 256.
+- Dropout comes before the two hidden dense layers, as the usual implementations have it; in 2012 it came
+  after them.
+- Maps are brought to 6x6 by adaptive pooling before the dense layers, so that these are as large for images
+  of any size; at 224 pixels they already are.
+- The lab that compared it took the logarithm of a softmax as output; here, as everywhere, logits come out,
+  and the softmax is in the loss.
+- Weights start from a normal distribution of standard deviation gain / sqrt(fan_in), see `nn.initialize`.
+"""
+
+from collections import OrderedDict
+
+from torch import nn
+
+from cnnlab.models.classifier import ImageClassifier
+from cnnlab.models.registry import register_model
+from cnnlab.nn import (
+    Activation,
+    LocalResponseNorm,
+    LrnPlace,
+    Pool,
+    Probability,
+    Towers,
+    initialize,
+    make_activation,
+    output_shape,
+)
+
+
+@register_model(
+    year=2014, paper="arXiv:1404.5997", image_size=224, source="AlexNet of 2014, one tower", in_channels=3
+)
+def alexnet_owt(
+    *,
+    in_channels: int = 3,
+    num_classes: int = 1000,
+    image_size: int = 224,
+    activation: Activation = "relu",
+    lrn: bool = False,
+    lrn_place: LrnPlace = "before-pool",
+    overlapping_pool: bool = True,
+    pool: Pool = "max",
+    dropout: Probability = 0.5,
+    groups: Towers = 1,
+) -> ImageClassifier:
+    """Five convolutions and three dense layers in one tower, 61,100,840 parameters for 1,000 classes.
+
+    Args:
+        in_channels: channels of the images.
+        num_classes: how many logits.
+        image_size: height and width of the images, in pixels; at least 63.
+        activation: after every layer but the last.
+        lrn: normalise across channels after the first two convolutions, with the constants of 2012.
+        lrn_place: before or after the pooling that follows.
+        overlapping_pool: windows of 3 instead of 2 every 2 pixels.
+        pool: what becomes of a window.
+        dropout: probability to drop an output of pool5 and of the first hidden dense layer.
+        groups: 2: conv2, conv4 and conv5 see one half of the maps each, as in 2012.
+
+    Raises:
+        GeometryError: the images are too small.
+    """
+    pool_layer = nn.MaxPool2d if pool == "max" else nn.AvgPool2d
+    layers: OrderedDict[str, nn.Module] = OrderedDict()
+    channels = in_channels
+    for stage, width in enumerate((64, 192, 384, 256, 256), start=1):
+        kernel, stride, padding = {1: (11, 4, 2), 2: (5, 1, 2)}.get(stage, (3, 1, 1))
+        towers = groups if stage in (2, 4, 5) else 1
+        layers[f"conv{stage}"] = nn.Conv2d(channels, width, kernel, stride, padding, groups=towers)
+        layers[f"act{stage}"] = make_activation(activation)
+        has_norm = lrn and stage <= 2
+        if has_norm and lrn_place == "before-pool":
+            layers[f"norm{stage}"] = LocalResponseNorm(5, alpha=1e-4, beta=0.75, k=2.0)
+        if stage in (1, 2, 5):
+            layers[f"pool{stage}"] = pool_layer(3 if overlapping_pool else 2, 2)
+            # N x 64 x 27 x 27, then N x 192 x 13 x 13, then N x 256 x 6 x 6
+        if has_norm and lrn_place == "after-pool":
+            layers[f"norm{stage}"] = LocalResponseNorm(5, alpha=1e-4, beta=0.75, k=2.0)
+        channels = width
+    features = nn.Sequential(layers)
+    output_shape(features, in_channels=in_channels, image_size=image_size, network="alexnet_owt")
+    head = nn.Sequential(
+        OrderedDict(
+            pool=nn.AdaptiveAvgPool2d(6),
+            flatten=nn.Flatten(),  # N x 9216
+            dropout6=nn.Dropout(dropout),
+            fc1=nn.Linear(256 * 6 * 6, 4096),
+            act6=make_activation(activation),
+            dropout7=nn.Dropout(dropout),
+            fc2=nn.Linear(4096, 4096),
+            act7=make_activation(activation),
+            fc3=nn.Linear(4096, num_classes),
+        )
+    )
+    network = ImageClassifier(features, head)
+    initialize(network, activation)
+    return network
