@@ -3,6 +3,7 @@
 from cnnlab.data.augment import Augment, augment_batch
 from cnnlab.data.catalogue import DATASETS, DataInfo, DataListing, list_datasets
 from cnnlab.data.check import DataReport, check_data
+from cnnlab.data.crop import centre_crop
 from cnnlab.data.dataset import Dataset, make_dataset
 from cnnlab.data.load import folder_named, load_data
 from cnnlab.data.mixing import Batch, Mixing, mix_batch
@@ -20,6 +21,7 @@ __all__ = [
     "Mixing",
     "augment_batch",
     "balanced_order",
+    "centre_crop",
     "channel_stats",
     "check_data",
     "counter_generator",
