@@ -3,7 +3,7 @@ from importlib import import_module
 import pytest
 import torch
 
-from cnnlab.data import channel_stats, make_dataset, normalise
+from cnnlab.data import channel_stats, make_dataset, normalise, scale_of
 from cnnlab.data.normalise import SMALLEST_STD
 
 
@@ -43,6 +43,17 @@ def test_stats_make_mean_0_and_std_1():
     )
     values = normalise(images, *channel_stats(dataset(images)))
     assert values.mean().abs() < 1e-4 and (values.std(correction=0) - 1).abs() < 1e-4
+
+
+@pytest.mark.parametrize(
+    ("scale", "wanted"),
+    [("standard", [-0.5, 2.0]), ("unit", [0.2, 0.8]), ("centred", [-0.12 * 255, 0.48 * 255])],
+)
+def test_scales_worked_by_hand(scale, wanted):
+    """Levels 51 and 204 of a channel whose mean is 0.32, deviation 0.24."""
+    images = torch.tensor([51, 204], dtype=torch.uint8).view(1, 1, 1, 2)
+    values = normalise(images, *scale_of(scale, (0.32,), (0.24,)))
+    assert values.flatten().tolist() == pytest.approx(wanted, rel=1e-5)
 
 
 def test_stats_do_not_depend_on_threads_or_order():

@@ -3,27 +3,31 @@
 from cnnlab.data.augment import Augment, augment_batch
 from cnnlab.data.catalogue import DATASETS, DataInfo, DataListing, list_datasets
 from cnnlab.data.check import DataReport, check_data
+from cnnlab.data.colour import ColourComponents, colour_components
 from cnnlab.data.crop import centre_crop
 from cnnlab.data.dataset import Dataset, make_dataset
 from cnnlab.data.load import folder_named, load_data
 from cnnlab.data.mixing import Batch, Mixing, mix_batch
-from cnnlab.data.normalise import channel_stats, normalise
+from cnnlab.data.normalise import Scale, channel_stats, normalise, scale_of
 from cnnlab.data.order import balanced_order, counter_generator, epoch_order
 
 __all__ = [
     "DATASETS",
     "Augment",
     "Batch",
+    "ColourComponents",
     "DataInfo",
     "DataListing",
     "DataReport",
     "Dataset",
     "Mixing",
+    "Scale",
     "augment_batch",
     "balanced_order",
     "centre_crop",
     "channel_stats",
     "check_data",
+    "colour_components",
     "counter_generator",
     "epoch_order",
     "folder_named",
@@ -32,4 +36,5 @@ __all__ = [
     "make_dataset",
     "mix_batch",
     "normalise",
+    "scale_of",
 ]

@@ -2,7 +2,8 @@
 
 Every piece is a plain function of the images and of uniform numbers in [0, 1), one per image, so that each
 can be compared with a loop over single images. Which piece reads which column of the draw is fixed:
-switching one piece on or off leaves the others' numbers as they were.
+switching one piece on or off leaves the others' numbers as they were. Colour noise, which came later, has a
+generator of its own for that.
 """
 
 import math
@@ -11,9 +12,12 @@ from typing import Literal
 
 import torch
 from torch import Tensor
-from torch.nn.functional import affine_grid, grid_sample, pad
+from torch.nn.functional import affine_grid, grid_sample
 
+from cnnlab.data.colour import ColourComponents, colour_shifts
+from cnnlab.data.crop import crop_and_mirror
 from cnnlab.data.normalise import normalise
+from cnnlab.data.order import counter_generator
 
 # Random erasing (Zhong et al., arXiv:1708.04896, section 3.2): s_l, s_h and r_1.
 ERASED_AREA = (0.02, 0.4)
@@ -27,10 +31,13 @@ class Augment:
     """What may happen to a training image; nothing by default.
 
     Attributes:
-        pad_crop: pad by this many pixels on each side, then crop back to size at a random place.
+        pad_crop: pad by this many pixels on each side, then cut a window at a random place, of the image's
+            own size or of the crop's.
         mirror: mirror left and right with probability 1/2.
         shift: move by up to this many pixels, fractions included, along each axis.
         rotation: rotate by up to this many degrees to either side.
+        pca: standard deviation of the alphas of colour noise along the principal components of the data
+            set's pixels, see `colour_shifts`; 0.1 in the AlexNet paper. Sums are not clipped.
         noise: standard deviation of Gaussian noise added to pixels in [0, 1]; sums are not clipped.
         erasing: probability that one random rectangle of the image is replaced by the mean colour.
         fill: colour of what comes in from outside the image: `black` (0), as for light strokes on a dark
@@ -41,6 +48,7 @@ class Augment:
     mirror: bool = False
     shift: float = 0.0
     rotation: float = 0.0
+    pca: float = 0.0
     noise: float = 0.0
     erasing: float = 0.0
     fill: Literal["black", "mean"] = "black"
@@ -56,10 +64,14 @@ def augment_batch(
     *,
     mean: tuple[float, ...],
     std: tuple[float, ...],
+    mean_colour: tuple[float, ...] | None = None,
+    crop_size: int | None = None,
+    components: ColourComponents | None = None,
 ) -> Tensor:
     """Change each image at random, and normalise.
 
-    The order is: pad, crop and mirror; shift and rotate; noise; erase.
+    The order is: pad, crop and mirror; shift and rotate; colour; noise; erase. What a shift or a rotation
+    brings into a window is the fill's colour, also where the image goes on beyond the window.
 
     Args:
         images: N x C x H x W, uint8, on any device.
@@ -67,74 +79,49 @@ def augment_batch(
         generator: a CPU generator; all numbers are drawn on the CPU, so that a GPU sees the same images.
         mean: one per channel, in units of [0, 1]; as `normalise`.
         std: as `mean`.
+        mean_colour: of the data set, in units of [0, 1]; `mean` if not given.
+        crop_size: cut a window of this height and width at a random place, whatever else may happen.
+        components: of the data set's colours; needed for `augment.pca` alone.
 
     Returns:
-        N x C x H x W, float32, on the device of `images`; exactly `normalise(images)` where nothing is on.
+        N x C x H x W, or N x C x crop_size x crop_size, float32, on the device of `images`; exactly
+        `normalise(images)` where nothing is on.
     """
-    if not augment:
+    if not augment and crop_size is None:
         return normalise(images, mean, std)
     draws = torch.rand(_NUM_DRAWS, len(images), generator=generator)
-    if augment.pad_crop or augment.mirror:
-        fill = [round(255 * level) if augment.fill == "mean" else 0 for level in mean]
-        images = crop_and_mirror(images, draws[0], draws[1], draws[2], augment, fill)
+    mean_colour = mean if mean_colour is None else mean_colour
+    fill = mean_colour if augment.fill == "mean" else (0.0,) * len(mean)
+    if augment.pad_crop or augment.mirror or crop_size is not None:
+        images = crop_and_mirror(
+            images,
+            draws[0:3],
+            (images.shape[2], images.shape[3]) if crop_size is None else (crop_size, crop_size),
+            margin=augment.pad_crop,
+            fill=[round(255 * level) for level in fill],
+            mirror=augment.mirror,
+        )
+    floats = normalise(images, mean, std)
     if augment.shift or augment.rotation:
-        theta = affine_maps(draws[3:6], augment, images.shape[2], images.shape[3])
-        if augment.fill == "mean":  # zero after normalisation is the mean colour
-            floats = warp(normalise(images, mean, std), theta)
-        else:
-            black = [-level / deviation for level, deviation in zip(mean, std, strict=True)]
-            offset = torch.tensor(black).to(images.device).view(1, -1, 1, 1)
-            floats = warp(normalise(images, mean, std).sub_(offset), theta).add_(offset)
-    else:
-        floats = normalise(images, mean, std)
+        theta = affine_maps(draws[3:6], augment, floats.shape[2], floats.shape[3])
+        outside = torch.tensor(_normalised(fill, mean, std)).to(floats.device).view(1, -1, 1, 1)
+        floats = warp(floats.sub_(outside), theta).add_(outside)  # `warp` brings in zeros
+    if augment.pca:
+        assert components is not None, "colour noise needs the data set's components"
+        own = counter_generator(generator.initial_seed(), "pca")
+        add_colour(floats, augment.pca, std, components, own)
     if augment.noise:
         add_noise(floats, augment.noise, std, generator)
     if augment.erasing:
-        erase(floats, draws[6:11], augment.erasing)
+        erase(floats, draws[6:11], augment.erasing, _normalised(mean_colour, mean, std))
     return floats
 
 
-def crop_and_mirror(
-    images: Tensor, down: Tensor, right: Tensor, flip: Tensor, augment: Augment, fill: list[int]
-) -> Tensor:
-    """Pad each image, cut a window of the old size at a random place, and mirror some of the windows.
-
-    Args:
-        images: N x C x H x W, uint8.
-        down: N, uniform in [0, 1): the window's top edge, over its 2 * pad_crop + 1 places.
-        right: N, uniform in [0, 1): its left edge.
-        flip: N, uniform in [0, 1): mirrored if below 1/2 and `augment.mirror` is on.
-        augment: for `pad_crop` and `mirror`.
-        fill: the padding's grey level, one per channel.
-
-    Returns:
-        N x C x H x W, uint8.
-    """
-    num, channels, height, width = images.shape
-    margin = augment.pad_crop
-    top = (down * (2 * margin + 1)).long()
-    left = (right * (2 * margin + 1)).long()
-    rows = top[:, None] + torch.arange(height)  # N x H
-    cols = left[:, None] + torch.arange(width)  # N x W
-    if augment.mirror:
-        cols = torch.where((flip < 0.5)[:, None], cols.flip(1), cols)
-    padded_width = width + 2 * margin
-    places = (rows[:, :, None] * padded_width + cols[:, None, :]).view(num, 1, -1).to(images.device)
-    padded = _padded(images, margin, fill).reshape(num, channels, -1)  # N x C x (H+2m)(W+2m)
-    return padded.gather(2, places.expand(-1, channels, -1)).view(num, channels, height, width)
-
-
-def _padded(images: Tensor, margin: int, fill: list[int]) -> Tensor:
-    """Put a frame of one colour round the images."""
-    if not margin:
-        return images
-    padded = pad(images, (margin,) * 4)
-    if any(fill):
-        frame = torch.tensor(fill, dtype=torch.uint8).to(images.device).view(1, -1, 1, 1)
-        inside = padded[:, :, margin:-margin, margin:-margin].clone()
-        padded.copy_(frame.expand_as(padded))
-        padded[:, :, margin:-margin, margin:-margin] = inside
-    return padded
+def _normalised(
+    colour: tuple[float, ...], mean: tuple[float, ...], std: tuple[float, ...]
+) -> tuple[float, ...]:
+    """Return a colour, in units of [0, 1], as `normalise` would make it."""
+    return tuple((level - m) / s for level, m, s in zip(colour, mean, std, strict=True))
 
 
 def affine_maps(draws: Tensor, augment: Augment, height: int, width: int) -> Tensor:
@@ -174,14 +161,35 @@ def warp(images: Tensor, theta: Tensor) -> Tensor:
     return grid_sample(images, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
 
 
+def add_colour(
+    images: Tensor,
+    sigma: float,
+    std: tuple[float, ...],
+    components: ColourComponents,
+    generator: torch.Generator,
+) -> None:
+    """Add to all pixels of an image one random colour, in place (AlexNet, 2012, section 4.1).
+
+    Args:
+        images: N x 3 x H x W, float32, normalised.
+        sigma: standard deviation of the alphas, drawn once for each image and component.
+        std: that of the normalisation.
+        components: of the data set's pixels in [0, 1].
+        generator: a CPU generator.
+    """
+    alphas = torch.randn(3, len(images), generator=generator) * sigma
+    shifts = colour_shifts(components, alphas) / torch.tensor(std, dtype=torch.float64)
+    images.add_(shifts.float().to(images.device)[:, :, None, None])
+
+
 def add_noise(images: Tensor, noise: float, std: tuple[float, ...], generator: torch.Generator) -> None:
     """Add Gaussian noise in place; `images` are normalised, `noise` is in units of [0, 1]."""
     scale = noise / torch.tensor(std).view(1, -1, 1, 1)
     images.add_(torch.randn(images.shape, generator=generator).mul_(scale).to(images.device))
 
 
-def erase(images: Tensor, draws: Tensor, probability: float) -> None:
-    """Set one random rectangle of some images to zero, in place: the mean colour, once normalised.
+def erase(images: Tensor, draws: Tensor, probability: float, colour: tuple[float, ...]) -> None:
+    """Set one random rectangle of some images to one colour, in place.
 
     Area and aspect are those of random erasing (arXiv:1708.04896, algorithm 1). Deviation: where the paper
     draws again until the rectangle fits, the aspect is drawn from the part of its range that fits.
@@ -190,6 +198,7 @@ def erase(images: Tensor, draws: Tensor, probability: float) -> None:
         images: N x C x H x W, float32, normalised.
         draws: 5 x N, uniform in [0, 1): whether, area, aspect, top, left.
         probability: of erasing.
+        colour: what the rectangle is set to, one number per channel, normalised.
     """
     height, width = images.shape[2:]
     heights, widths = erased_sizes(draws[1], draws[2], height, width)
@@ -199,8 +208,9 @@ def erase(images: Tensor, draws: Tensor, probability: float) -> None:
     rows, cols = torch.arange(height), torch.arange(width)
     in_rows = (rows >= top[:, None]) & (rows < (top + heights)[:, None])  # N x H
     in_cols = (cols >= left[:, None]) & (cols < (left + widths)[:, None])  # N x W
-    erased = (in_rows[:, None, :, None] & in_cols[:, None, None, :]).to(images.device)  # N x 1 x H x W
-    images.masked_fill_(erased, 0.0)
+    erased = (in_rows[:, :, None] & in_cols[:, None, :]).to(images.device)  # N x H x W
+    for channel, level in enumerate(colour):
+        images[:, channel].masked_fill_(erased, level)
 
 
 def erased_sizes(area: Tensor, aspect: Tensor, height: int, width: int) -> tuple[Tensor, Tensor]:
