@@ -11,7 +11,7 @@ from cnnlab.data import Dataset, load_data
 from cnnlab.data.images.decode import decode_image
 from cnnlab.data.images.resize import resize_image
 from cnnlab.data.sources import folder_images, image_cache
-from cnnlab.errors import DataError, MissingResourceError
+from cnnlab.errors import ConfigError, DataError, MissingResourceError
 
 COLOURS = {"blue": (20, 40, 220), "green": (30, 200, 60), "red": (210, 30, 30)}
 
@@ -244,3 +244,76 @@ def test_a_file_replaced_by_one_of_the_same_size_and_time_is_seen(tmp_path):
     assert {split: data.fingerprint for split, data in before.items()} != {
         split: data.fingerprint for split, data in after.items()
     }
+
+
+def test_some_of_the_training_images(tmp_path):
+    root = make(tmp_path / "paint")
+    whole, some = load(root), load(root, train_size=7)
+    for split in ("val", "test"):
+        assert some[split].fingerprint == whole[split].fingerprint
+    assert some["train"].labels.bincount().tolist() == [3, 2, 2]
+    images = {image.numpy().tobytes() for image in whole["train"].images}
+    assert {image.numpy().tobytes() for image in some["train"].images} < images
+    assert load(root, train_size=7, split_seed=1)["train"].fingerprint != some["train"].fingerprint
+
+
+def test_the_whole_and_a_part_keep_each_their_own_cache(tmp_path, monkeypatch):
+    root = make(tmp_path / "paint")
+    wanted = [load(root, splits=["train"], train_size=size)["train"].fingerprint for size in (None, 6, 9)]
+    forbid_decoding(monkeypatch)
+    again = [load(root, splits=["train"], train_size=size)["train"].fingerprint for size in (None, 6, 9)]
+    assert again == wanted and len(set(wanted)) == 3
+
+
+def test_only_the_chosen_files_are_decoded(tmp_path):
+    root = make(tmp_path / "paint")
+    chosen = {image.numpy().tobytes() for image in load(root, splits=["train"], train_size=6)["train"].images}
+    for path in root.rglob("*.png"):
+        if resize_image(decode_image(path), 64).numpy().tobytes() not in chosen:
+            path.write_bytes(b"damaged")
+    lines: list[str] = []
+    assert len(load(root, lines, splits=["train"], train_size=6, channels=3)["train"]) == 6
+    assert lines == []
+
+
+@pytest.mark.parametrize("train_size", [2, 31])
+def test_a_train_size_that_cannot_be_met_is_refused(tmp_path, train_size):
+    root = make(tmp_path / "paint")
+    with pytest.raises(ConfigError) as caught:
+        load(root, train_size=train_size)
+    assert str(caught.value) == (
+        f"data.train_size: {root} has 30 images to train on, of 3 classes, so it must be 3 to 30. "
+        f"Received: {train_size}."
+    )
+    assert len(load(root, train_size=train_size, splits=["test"])["test"]) == 3  # which does not need it
+
+
+def test_a_part_has_the_channels_of_the_whole(tmp_path):
+    """One colour image decides, whether it is chosen or not."""
+    root = make(tmp_path / "paint", mode="L")
+    Image.new("RGB", (20, 14), (9, 8, 7)).save(root / "red" / "05.png")
+    for seed in range(4):
+        assert load(root, train_size=3, split_seed=seed)["train"].in_channels == 3
+
+
+def test_grey_files_that_were_made_colour_are_counted(tmp_path, monkeypatch):
+    root = make(tmp_path / "paint", mode="L")
+    assert {split: dataset.num_converted for split, dataset in load(root).items()} == {
+        "train": 0, "val": 0, "test": 0
+    }  # fmt: skip
+    Image.new("RGB", (20, 14), (9, 8, 7)).save(root / "red" / "05.png")
+    mixed = load(root)  # one image of colour, in any of the splits but test, makes all colour
+    assert sum(dataset.num_converted for dataset in mixed.values()) == 35
+    forbid_decoding(monkeypatch)
+    again = load(root)
+    assert [again[split].num_converted for split in again] == [mixed[split].num_converted for split in mixed]
+
+
+def test_grey_files_are_counted_without_a_cache_too(tmp_path, monkeypatch):
+    root = make(tmp_path / "paint", mode="L", count=4)
+
+    def full(*args, **kwargs):
+        raise OSError(28, "no space")
+
+    monkeypatch.setattr(folder_images, "write_image_cache", full)
+    assert load(root, splits=["train"], channels=3)["train"].num_converted == 6

@@ -23,6 +23,49 @@ def test_splits_share_no_image_place():
     assert not rows["train"] & rows["val"]
 
 
+def test_some_of_the_training_images():
+    whole, some = load_data("digits"), load_data("digits", train_size=100)
+    for split in ("val", "test"):
+        assert some[split].fingerprint == whole[split].fingerprint
+    assert len(some["train"]) == 100 and some["train"].num_classes == 10
+    places = {image.numpy().tobytes(): place for place, image in enumerate(whole["train"].images)}
+    chosen = [places[image.numpy().tobytes()] for image in some["train"].images]
+    assert chosen == sorted(chosen)
+    assert torch.equal(whole["train"].labels[chosen], some["train"].labels)
+    counts = whole["train"].labels.bincount()
+    assert ((some["train"].labels.bincount() - counts * 100 / 1257).abs() < 1).all()
+
+
+def test_which_training_images_depends_on_the_split_seed_alone():
+    def fingerprint(**arguments) -> str:
+        return load_data("digits", splits=["train"], train_size=50, **arguments)["train"].fingerprint
+
+    assert fingerprint() == fingerprint(split_seed=0)
+    assert fingerprint(split_seed=1) != fingerprint()
+    again = load_data("digits", train_size=50)["train"].fingerprint
+    assert again == fingerprint()  # whatever else is asked for
+
+
+def test_all_training_images_are_all_of_them():
+    whole = load_data("digits", splits=["train"])["train"].fingerprint
+    assert load_data("digits", splits=["train"], train_size=1257)["train"].fingerprint == whole
+
+
+def test_100_labels_of_mnist(shared_data):
+    root = shared_data("mnist")
+    train = load_data("mnist", root=root, splits=["train"], train_size=100, download=False)["train"]
+    assert train.labels.bincount().tolist() == [10, 11, 10, 10, 10, 9, 10, 10, 10, 10]
+
+
+def test_grey_images_that_were_made_colour_are_counted():
+    grey, colour = load_data("digits", channels=3), load_data("synthetic:3x8x8x50", channels=3)
+    assert {split: dataset.num_converted for split, dataset in grey.items()} == {
+        "train": 1257, "val": 180, "test": 360
+    }  # fmt: skip
+    for sets in (colour, load_data("digits"), load_data("synthetic:3x8x8x50", channels=1)):
+        assert all(dataset.num_converted == 0 for dataset in sets.values())
+
+
 def test_image_size_and_channels():
     sets = load_data("synthetic:3x20x20x50", image_size=10, channels=1)
     assert all(dataset.images.shape[1:] == (1, 10, 10) for dataset in sets.values())
@@ -40,6 +83,8 @@ def test_image_size_and_channels():
         ({"name": "digits", "image_size": 0}, "data.image_size: must be at least 1"),
         ({"name": "digits", "val_size": 0}, "data.val_size"),
         ({"name": "digits", "val_size": 1437}, "may take 1 to 1436 of them. Received: 1437"),
+        ({"name": "digits", "train_size": 9}, "data.train_size: digits has 1257 images to train on, of 10"),
+        ({"name": "digits", "train_size": 1258}, "so it must be 10 to 1257. Received: 1258"),
         ({"name": "synthetic:3x2"}, "synthetic:CxHxWxN"),
     ],
 )

@@ -4,7 +4,15 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cnnlab.data.splits import check_val_size, named_keys, seeded_keys, shares, stratified_cut
+from cnnlab.data.splits import (
+    check_train_size,
+    check_val_size,
+    named_keys,
+    seeded_keys,
+    shares,
+    stratified_choice,
+    stratified_cut,
+)
 from cnnlab.errors import ConfigError
 
 # Recorded once: another value would move images between splits of every run ever made.
@@ -41,6 +49,28 @@ def test_a_cut_loses_nothing_and_is_stratified(labels, data):
     assert np.array_equal(found, shares(counts, size))
 
 
+@given(st.lists(st.integers(0, 4), min_size=1, max_size=60), st.data())
+def test_a_choice_is_exact_stratified_and_has_every_class(labels, data):
+    tensor = torch.tensor(labels)
+    counts = np.bincount(labels)
+    size = data.draw(st.integers(np.count_nonzero(counts), len(labels)))
+    keys = seeded_keys(len(labels), seed=0, purpose="test")
+    chosen = stratified_choice(tensor, size, keys)
+    assert chosen.tolist() == sorted(set(chosen.tolist())) and len(chosen) == size
+    found, quotas = np.bincount(tensor[chosen], minlength=len(counts)), shares(counts, size)
+    assert (found[counts > 0] >= 1).all()
+    if (quotas[counts > 0] >= 1).all():
+        assert np.array_equal(found, quotas)
+        _, cut = stratified_cut(tensor, size, keys)
+        assert torch.equal(cut, chosen)
+
+
+def test_a_choice_takes_from_the_largest_class_for_one_that_would_have_none():
+    labels = torch.tensor([0] * 96 + [1] * 2 + [2] * 2)
+    chosen = stratified_choice(labels, 10, seeded_keys(100, seed=0, purpose="test"))
+    assert labels[chosen].bincount().tolist() == [8, 1, 1]
+
+
 def test_keys_are_the_same_for_ever():
     assert seeded_keys(3, seed=0, purpose="mnist val").tolist() == KEYS
     assert seeded_keys(5, seed=0, purpose="mnist val").tolist()[:3] == KEYS
@@ -56,3 +86,16 @@ def test_keys_depend_on_seed_and_purpose():
 def test_val_size_must_leave_something(val_size):
     with pytest.raises(ConfigError, match=rf"data\.val_size: .* 1 to 9 .* Received: {val_size}"):
         check_val_size(val_size, 10, name="digits")
+
+
+@pytest.mark.parametrize("train_size", [0, 2, 7])
+def test_train_size_must_be_there_and_reach_every_class(train_size):
+    labels = torch.tensor([0, 0, 1, 1, 2, 2])
+    with pytest.raises(ConfigError) as caught:
+        check_train_size(train_size, labels, name="digits")
+    assert str(caught.value) == (
+        "data.train_size: digits has 6 images to train on, of 3 classes, so it must be 3 to 6. "
+        f"Received: {train_size}."
+    )
+    check_train_size(3, labels, name="digits")
+    check_train_size(6, labels, name="digits")

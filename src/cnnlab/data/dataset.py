@@ -20,6 +20,7 @@ class Dataset:
         class_names: one name per class, in the order of the labels.
         is_digits: light strokes on a dark ground, centred: what photographs must be brought to at prediction.
         fingerprint: sha256 over the shape, the class names, the images and the labels.
+        num_converted: how many of the images were grey and have been made colour, as was asked for.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Dataset:
     class_names: tuple[str, ...]
     is_digits: bool
     fingerprint: str
+    num_converted: int = 0
 
     def __post_init__(self) -> None:
         assert self.images.dtype == torch.uint8 and self.images.ndim == 4, self.images.shape

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from torch import Tensor
@@ -12,7 +13,13 @@ from cnnlab.data.images.resize import resize_images, to_channels
 from cnnlab.data.sources import cifar10, digits, mnist, synthetic
 from cnnlab.data.sources.folder_images import load_folder
 from cnnlab.data.sources.locate import OnDamage, Places, data_roots
-from cnnlab.data.splits import check_val_size, seeded_keys, stratified_cut
+from cnnlab.data.splits import (
+    check_train_size,
+    check_val_size,
+    seeded_keys,
+    stratified_choice,
+    stratified_cut,
+)
 from cnnlab.errors import ConfigError, MissingResourceError, did_you_mean
 
 SPLITS = ("train", "val", "test")
@@ -25,6 +32,7 @@ def load_data(
     root: Path | str | None = None,
     val_size: int | None = None,
     split_seed: int = 0,
+    train_size: int | None = None,
     image_size: int | None = None,
     channels: int | None = None,
     strict: bool = False,
@@ -38,7 +46,9 @@ def load_data(
         splits: some of `train`, `val` and `test`.
         root: a folder where published data sets lie; looked into before CNNLAB_DATA_ROOT and the cache.
         val_size: images cut from the training part for validation; the data set's own number if not given.
-        split_seed: seed of that cut. The test part never depends on it.
+        split_seed: seed of that cut, and of the choice by `train_size`. The test part never depends on it.
+        train_size: keep this many images of train, classes in proportion, but each with one image at least;
+            all if not given. Validation and test stay as they are.
         image_size: bring images to this height and width, in pixels.
         channels: bring images to grey (1) or colour (3).
         strict: refuse a folder that holds an unreadable image, instead of naming and skipping it.
@@ -74,6 +84,7 @@ def load_data(
             splits=splits,
             val_size=val_size,
             split_seed=split_seed,
+            train_size=train_size,
             image_size=image_size,
             channels=channels,
             strict=strict,
@@ -88,12 +99,16 @@ def load_data(
         cut = {"test": (images, labels)}
         if part == "train":
             cut = _cut_val(name, images, labels, val_size=val_size, split_seed=split_seed)
+            if train_size is not None and "train" in splits:
+                cut["train"] = _choose(name, *cut["train"], train_size=train_size, split_seed=split_seed)
         del images
         for split in set(splits) & cut.keys():
             images, labels = cut[split]
+            num_converted = len(images) if channels == 3 and images.shape[1] == 1 else 0
             images = _fit(images, image_size=image_size, channels=channels)
             is_digits = name in DATASETS and DATASETS[name].is_digits
-            datasets[split] = make_dataset(name, split, images, labels, class_names, is_digits=is_digits)
+            dataset = make_dataset(name, split, images, labels, class_names, is_digits=is_digits)
+            datasets[split] = replace(dataset, num_converted=num_converted)
     return {split: datasets[split] for split in splits}
 
 
@@ -172,6 +187,16 @@ def _cut_val(
     keys = seeded_keys(len(images), seed=split_seed, purpose=f"{name} val")
     rest, val = stratified_cut(labels, val_size, keys)
     return {"train": (images[rest], labels[rest]), "val": (images[val], labels[val])}
+
+
+def _choose(
+    name: str, images: Tensor, labels: Tensor, *, train_size: int, split_seed: int
+) -> tuple[Tensor, Tensor]:
+    """Keep some of the images of train."""
+    check_train_size(train_size, labels, name=name)
+    keys = seeded_keys(len(labels), seed=split_seed, purpose=f"{name} train")
+    chosen = stratified_choice(labels, train_size, keys)
+    return images[chosen], labels[chosen]
 
 
 def _fit(images: Tensor, *, image_size: int | None, channels: int | None) -> Tensor:

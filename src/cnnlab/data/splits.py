@@ -1,4 +1,4 @@
-"""Cutting a part off labelled images: stratified, of an exact size, the same on every machine for ever."""
+"""Parts of labelled images: stratified, of an exact size, the same on every machine for ever."""
 
 import hashlib
 from collections.abc import Sequence
@@ -21,13 +21,36 @@ def stratified_cut(labels: Tensor, size: int, keys: np.ndarray) -> tuple[Tensor,
     Returns:
         The indices that stay and those cut off, each ascending, int64.
     """
-    classes = labels.numpy()
-    counts = np.bincount(classes)
-    is_cut = np.zeros(len(classes), dtype=bool)
-    for label, quota in enumerate(shares(counts, size)):
-        members = np.flatnonzero(classes == label)
-        is_cut[members[np.argsort(keys[members], kind="stable")[:quota]]] = True
+    is_cut = _are_first(labels.numpy(), keys, shares(np.bincount(labels.numpy()), size))
     return torch.from_numpy(np.flatnonzero(~is_cut)), torch.from_numpy(np.flatnonzero(is_cut))
+
+
+def stratified_choice(labels: Tensor, size: int, keys: np.ndarray) -> Tensor:
+    """Choose images to learn from, each class giving its share, but one image at least.
+
+    Args:
+        labels: N, int64.
+        size: how many to choose, exactly; at least as many as there are classes in `labels`.
+        keys: N, uint64; within a class the images with the smallest keys are chosen.
+
+    Returns:
+        Their indices, ascending, int64.
+    """
+    counts = np.bincount(labels.numpy())
+    quotas = shares(counts, size)
+    for label in np.flatnonzero((quotas == 0) & (counts > 0)):
+        quotas[quotas.argmax()] -= 1
+        quotas[label] = 1
+    return torch.from_numpy(np.flatnonzero(_are_first(labels.numpy(), keys, quotas)))
+
+
+def _are_first(classes: np.ndarray, keys: np.ndarray, quotas: np.ndarray) -> np.ndarray:
+    """Tell for each image whether its key is among the smallest of its class, as many as its quota."""
+    is_first = np.zeros(len(classes), dtype=bool)
+    for label, quota in enumerate(quotas):
+        members = np.flatnonzero(classes == label)
+        is_first[members[np.argsort(keys[members], kind="stable")[:quota]]] = True
+    return is_first
 
 
 def shares(counts: np.ndarray, size: int) -> np.ndarray:
@@ -65,4 +88,18 @@ def check_val_size(val_size: int, num_train: int, *, name: str) -> None:
         raise ConfigError(
             f"data.val_size: {name} has {num_train} images to train on, so validation may take "
             f"1 to {num_train - 1} of them. Received: {val_size}."
+        )
+
+
+def check_train_size(train_size: int, labels: Tensor, *, name: str) -> None:
+    """Refuse to learn from more images than there are, or from fewer than there are classes.
+
+    Raises:
+        ConfigError: so it is.
+    """
+    num_train, num_classes = len(labels), len(labels.unique())
+    if not num_classes <= train_size <= num_train:
+        raise ConfigError(
+            f"data.train_size: {name} has {num_train} images to train on, of {num_classes} classes, so it "
+            f"must be {num_classes} to {num_train}. Received: {train_size}."
         )

@@ -5,7 +5,7 @@ import hashlib
 import shlex
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
@@ -14,10 +14,11 @@ from torch import Tensor
 from cnnlab.data.dataset import Dataset, fingerprint_of, make_dataset
 from cnnlab.data.images.decode import decode_image, is_grey_file
 from cnnlab.data.images.decode_many import decode_many
-from cnnlab.data.images.resize import resize_image
+from cnnlab.data.images.resize import resize_images, to_channels
 from cnnlab.data.sources.folder import Folder, FolderFile, scan_folder, split_folder
 from cnnlab.data.sources.image_cache import read_image_cache, write_image_cache
 from cnnlab.data.sources.locate import CACHE_VARIABLE, cache_folder
+from cnnlab.data.splits import check_train_size, named_keys, stratified_choice
 from cnnlab.errors import DataError, MissingResourceError
 
 DEFAULT_IMAGE_SIZE = 64
@@ -31,7 +32,7 @@ _MAX_NAMED = 10
 
 @dataclass
 class _Task:
-    """One split to decode, and what was found unreadable on the way: pairs of path and reason."""
+    """One split to decode, and what was found on the way: pairs of path and reason, grey made colour."""
 
     folder: Folder
     split: str
@@ -40,6 +41,7 @@ class _Task:
     channels: int
     strict: bool
     unreadable: list[tuple[str, str]] = field(default_factory=list)
+    num_converted: int = 0
 
 
 def load_folder(
@@ -48,6 +50,7 @@ def load_folder(
     splits: Sequence[str],
     val_size: int | None,
     split_seed: int,
+    train_size: int | None,
     image_size: int | None,
     channels: int | None,
     strict: bool,
@@ -56,11 +59,12 @@ def load_folder(
     """Read the splits of a folder of class folders; arguments as `load_data`.
 
     Images are cut to their central square and resized to `image_size`, 64 if not given. If `channels` is not
-    given it is 1 where every image of train and val is grey (of all images, if there is no train), else 3.
+    given it is 1 where every image of train and val is grey (of all images, if there is no train), else 3;
+    `train_size` does not change that.
 
     Raises:
         DataError: the folder cannot be used as it is, or, if `strict`, an image cannot be read.
-        ConfigError: `val_size` leaves nothing to train on.
+        ConfigError: `val_size` leaves nothing to train on, or `train_size` cannot be met.
         MissingResourceError: the images fit neither the cache nor the memory.
     """
     folder = scan_folder(root, warn=warn)
@@ -69,11 +73,14 @@ def load_folder(
     if channels is None:
         in_training = ("train", "val") if "train" in files else tuple(files)
         deciding = [file for split in in_training for file in files[split]]
+    if train_size is not None and "train" in splits:
+        files["train"] = _choose(root, files["train"], train_size, split_seed=split_seed)
     datasets: dict[str, Dataset] = {}
     decided = 0
     for split in splits:
         size = image_size or DEFAULT_IMAGE_SIZE
-        slot = repr((str(root.resolve()), split, val_size, split_seed, size, channels))
+        num_chosen = train_size if split == "train" else None
+        slot = repr((str(root.resolve()), split, val_size, split_seed, num_chosen, size, channels))
         name = f"{root.resolve().name[:40]}-{split}-{hashlib.sha256(slot.encode()).hexdigest()[:16]}.images"
         path = cache_folder() / "folders" / name
         state = _state(folder, files[split], deciding)
@@ -85,6 +92,16 @@ def load_folder(
             dataset = _decode(task, path, state, warn=warn)
         datasets[split] = dataset
     return datasets
+
+
+def _choose(
+    root: Path, files: Sequence[FolderFile], train_size: int, *, split_seed: int
+) -> tuple[FolderFile, ...]:
+    """Keep some of the files of train; those of them that cannot be read are missed."""
+    labels = torch.tensor([file.label for file in files])
+    check_train_size(train_size, labels, name=str(root))
+    keys = named_keys([file.path for file in files], seed=split_seed, purpose="train")
+    return tuple(files[place] for place in stratified_choice(labels, train_size, keys).tolist())
 
 
 def _state(folder: Folder, files: Sequence[FolderFile], deciding: Sequence[FolderFile]) -> str:
@@ -120,7 +137,7 @@ def _from_cache(
         warn(f"{path}: is damaged; the images are decoded again")
         return None
     _report(folder.root, footer["unreadable"], strict=strict, warn=warn)
-    return dataset
+    return replace(dataset, num_converted=footer["num_converted"])
 
 
 def _decode(task: _Task, path: Path, state: str, *, warn: Callable[[str], None]) -> Dataset:
@@ -130,7 +147,8 @@ def _decode(task: _Task, path: Path, state: str, *, warn: Callable[[str], None])
     def make_footer(shape: tuple[int, ...], labels: Tensor, blocks: Iterator[bytes]) -> dict[str, object]:
         _check_labels(task, labels, warn=warn)
         fingerprint = fingerprint_of(shape, task.folder.class_names, blocks)
-        return {"state": state, "fingerprint": fingerprint, "unreadable": task.unreadable}
+        found = {"unreadable": task.unreadable, "num_converted": task.num_converted}
+        return {"state": state, "fingerprint": fingerprint, **found}
 
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -162,24 +180,30 @@ def _decode(task: _Task, path: Path, state: str, *, warn: Callable[[str], None])
     images, labels = images[:end], labels[:end]
     _check_labels(task, labels, warn=warn)
     _report(task.folder.root, task.unreadable, strict=task.strict, warn=warn)
-    return make_dataset(task.folder.root.resolve().name, task.split, images, labels, task.folder.class_names)
+    name = task.folder.root.resolve().name
+    dataset = make_dataset(name, task.split, images, labels, task.folder.class_names)
+    return replace(dataset, num_converted=task.num_converted)
 
 
 def _decoded_parts(task: _Task) -> Iterator[tuple[Tensor, Tensor]]:
     """Decode the files in their order, some at a time; what cannot be read is left out and noted."""
     task.unreadable.clear()
+    task.num_converted = 0
 
-    def decode(file: FolderFile) -> Tensor:
-        image = decode_image(task.folder.root / file.path, channels=task.channels)
-        return resize_image(image, task.image_size)
+    def decode(file: FolderFile) -> tuple[Tensor, bool]:
+        image = decode_image(task.folder.root / file.path)
+        fitted = to_channels(image[None], task.channels)
+        return resize_images(fitted, task.image_size), task.channels > len(image)
 
-    for file, image in decode_many(task.files, decode):
-        if isinstance(image, Tensor):
-            yield image[None], torch.tensor([file.label])
+    for file, decoded in decode_many(task.files, decode):
+        if isinstance(decoded, DataError):
+            if task.strict:
+                raise _refusal(str(decoded))
+            task.unreadable.append((file.path, str(decoded)))
             continue
-        if task.strict:
-            raise _refusal(str(image))
-        task.unreadable.append((file.path, str(image)))
+        image, is_converted = decoded
+        task.num_converted += is_converted
+        yield image, torch.tensor([file.label])
 
 
 def _check_labels(task: _Task, labels: Tensor, *, warn: Callable[[str], None]) -> None:
