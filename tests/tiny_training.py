@@ -59,12 +59,13 @@ def register_tiny_net() -> None:
         registry.register_model(year=2026, paper="", image_size=SIZE, source="tests", in_channels=1)(tiny_net)
 
 
-def tiny_images(split: str, num_images: int = 72, *, noise: float = 40.0) -> Dataset:
+def tiny_images(split: str, num_images: int = 72, *, noise: float = 40.0, channels: int = 1) -> Dataset:
     """Noisy images of one pattern per class; other splits are other images of the same patterns."""
-    patterns = torch.rand(NUM_CLASSES, 1, SIZE, SIZE, generator=torch.Generator().manual_seed(0)) * 255
+    generator = torch.Generator().manual_seed(0)
+    patterns = torch.rand(NUM_CLASSES, channels, SIZE, SIZE, generator=generator) * 255
     generator = torch.Generator().manual_seed({"train": 1, "val": 2}[split])
     labels = torch.arange(num_images) % NUM_CLASSES
-    images = patterns[labels] + noise * torch.randn(num_images, 1, SIZE, SIZE, generator=generator)
+    images = patterns[labels] + noise * torch.randn(num_images, channels, SIZE, SIZE, generator=generator)
     names = tuple("abcd")
     return make_dataset("tiny", split, images.clamp(0, 255).to(torch.uint8), labels, names)
 
@@ -126,13 +127,18 @@ def run_tiny(
     train: Dataset | None = None,
     val: Dataset | None = None,
 ) -> FitResult:
-    """Train in the run folder `path`, made if it is not there; go on with what is there."""
+    """Train in the run folder `path`, made if it is not there; go on with what is there.
+
+    Images are grey unless the config's `data.channels` says otherwise.
+    """
     register_tiny_net()
     folder = prepare(path, config or tiny_config())
+    config = config or folder.config
+    channels = config.data.channels or 1
     return fit(
-        config or folder.config,
-        train or tiny_images("train"),
-        val or tiny_images("val", 40),
+        config,
+        train or tiny_images("train", channels=channels),
+        val or tiny_images("val", 40, channels=channels),
         folder,
         progress=progress,
         inexact=inexact,

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from cnnlab.data import channel_stats
 from cnnlab.runs import RunFolder, load_weights
 from cnnlab.training import LineProgress, SilentProgress
 from cnnlab.training.execution import Execution
@@ -19,11 +20,13 @@ FLOAT32 = Execution("cpu", "float32", 1, "", "")
 def val_top1(path: Path) -> float:
     """Accuracy of a run's final weights on the validation images, worked out anew."""
     tensors, description = load_weights(RunFolder(path).weights)
-    model = tiny_net(num_classes=4)
+    network = description["network"]
+    val = tiny_images("val", 40, channels=network["in_channels"])
+    model = tiny_net(num_classes=4, in_channels=network["in_channels"])
     model.load_state_dict(tensors)
     preprocessing = description["preprocessing"]
     mean, std = tuple(preprocessing["mean"]), tuple(preprocessing["std"])
-    return validate(model, tiny_images("val", 40), FLOAT32, mean=mean, std=std).top1
+    return validate(model, val, FLOAT32, mean=mean, std=std, crop_size=network["image_size"]).top1
 
 
 def lines(path: Path, split: str) -> list[dict]:
@@ -180,6 +183,9 @@ def test_each_switch_has_an_effect(tmp_path):
             {"model__args__dropout": 0.3},
             {"data__augment__mirror": True},
             {"data__augment__noise": 0.1},
+            {"data__crop_size": 6},
+            {"data__scale": "unit"},
+            {"data__scale": "centred"},
             {"precision": "bf16"},
         ]
     ):
@@ -270,6 +276,19 @@ def test_the_weights_say_how_they_are_used(tmp_path):
     }
     assert description["class_names"] == ["a", "b", "c", "d"]
     assert description["trained_on"] == {"data": "tiny", "recipe": "tiny", "seed": 0}
+    assert description["preprocessing"].keys() == {"mean", "std", "is_digits"}
+    assert val_top1(tmp_path / "run") == max(line["top1"] for line in lines(tmp_path / "run", "val"))
+
+
+def test_the_weights_of_a_network_that_sees_windows_tell_both_sizes(tmp_path):
+    changes = {"data__crop_size": 6, "data__scale": "centred", "data__channels": 3, "data__augment__pca": 0.1}
+    run_tiny(tmp_path / "run", tiny_config(**changes))
+    _, description = load_weights(RunFolder(tmp_path / "run").weights)
+    assert description["network"]["image_size"] == 6
+    preprocessing = description["preprocessing"]
+    assert preprocessing["image_size"] == 8
+    mean, _ = channel_stats(tiny_images("train", channels=3))
+    assert (preprocessing["mean"], preprocessing["std"]) == (list(mean), [1 / 255] * 3)
     assert val_top1(tmp_path / "run") == max(line["top1"] for line in lines(tmp_path / "run", "val"))
 
 

@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -31,6 +32,90 @@ def test_images_are_not_moved_out_of_their_frame(field, value):
         f"data.augment.{field}: must be at most the images' 8 pixels. Received: {value}."
     )
     batches_of(tiny_config(**{f"data__augment__{field}": 8}))
+
+
+@pytest.mark.parametrize(("field", "value"), [("pad_crop", 7), ("shift", 6.5)])
+def test_windows_are_not_moved_out_of_their_frame(field, value):
+    with pytest.raises(ConfigError) as caught:
+        batches_of(tiny_config(data__crop_size=6, **{f"data__augment__{field}": value}))
+    assert str(caught.value) == (
+        f"data.augment.{field}: must be at most the windows' 6 pixels. Received: {value}."
+    )
+    batches_of(tiny_config(data__crop_size=6, **{f"data__augment__{field}": 6}))
+
+
+def test_a_window_is_not_larger_than_the_images():
+    with pytest.raises(ConfigError) as caught:
+        batches_of(tiny_config(data__crop_size=9))
+    assert str(caught.value) == (
+        "data.crop_size: must be at most the images' 8 pixels; data.image_size brings them to another size. "
+        "Received: 9."
+    )
+    batches_of(tiny_config(data__crop_size=8))
+
+
+def test_colour_noise_needs_colour():
+    with pytest.raises(ConfigError) as caught:
+        batches_of(tiny_config(data__augment__pca=0.1))
+    assert str(caught.value) == (
+        "data.augment.pca: colour noise needs images of three channels, and these are grey; leave it out. "
+        "Received: 0.1."
+    )
+
+
+CROPPED = {"data__crop_size": 5, "data__augment__pca": 0.1, "data__channels": 3}
+
+
+def test_windows_with_colour_noise_against_a_loop_over_images():
+    """256 to 224, mirror and colour noise, at the size of these images: 8 to 5."""
+    train = tiny_images("train", channels=3)
+    config = plain_config(**CROPPED, data__augment__mirror=True, data__scale="centred")
+    batches = TrainingBatches(train, config, make_plan(config, 72), FLOAT32)
+    pixels = train.images.double().numpy().transpose(1, 0, 2, 3).reshape(3, -1) / 255
+    eigenvalues, columns = np.linalg.eigh(np.cov(pixels, ddof=0))
+    columns = columns * np.sign(columns[np.abs(columns).argmax(0), range(3)])
+    levels = 255 * pixels.mean(1)
+    for step in (0, 6):
+        order = torch.randperm(72, generator=counter_generator(0, "order", step // 4))
+        chosen = order[step % 4 * 16 :][:16].tolist()
+        draws = torch.rand(11, 16, generator=counter_generator(0, "augment", step))
+        seed = counter_generator(0, "augment", step).initial_seed()
+        alphas = 0.1 * torch.randn(3, 16, generator=counter_generator(seed, "pca")).double().numpy()
+        for place, index in enumerate(chosen):
+            top, left = (int(draws[row, place] * 4) for row in range(2))
+            window = train.images[index, :, top : top + 5, left : left + 5].numpy()
+            window = window[:, :, ::-1] if draws[2, place] < 0.5 else window
+            colour = columns @ (alphas[::-1, place] * eigenvalues)  # numpy's eigenvalues rise
+            wanted = window - levels[:, None, None] + 255 * colour[:, None, None]
+            assert np.abs(batches[step].images[place].numpy() - wanted).max() < 1e-3
+
+
+def test_a_window_is_a_function_of_seed_and_step():
+    def batches(**changes) -> TrainingBatches:
+        config = plain_config(**CROPPED, **changes)
+        return TrainingBatches(tiny_images("train", channels=3), config, make_plan(config, 72), FLOAT32)
+
+    one, again, other = batches(), batches(), batches(seed=1)
+    expected = [one[step].images for step in range(6)]
+    for step in (5, 0, 3):
+        assert expected[step].shape == (16, 3, 5, 5)
+        assert expected[step].is_contiguous(memory_format=torch.channels_last)
+        assert torch.equal(again[step].images, expected[step])
+    assert not torch.equal(other[0].images, expected[0])
+
+
+@pytest.mark.parametrize("scale", ["unit", "centred"])
+def test_scales_of_the_training_images(scale):
+    batches = batches_of(plain_config(train__batch_size=72, data__scale=scale))
+    pixels = tiny_images("train").images.double()
+    mean = pixels.mean().item() / 255
+    assert (batches.mean, batches.std) == (
+        ((0.0,), (1.0,)) if scale == "unit" else ((pytest.approx(mean),), (1 / 255,))
+    )
+    wanted = pixels / 255 if scale == "unit" else pixels - 255 * mean
+    assert sorted(batches[0].images.flatten().tolist()) == pytest.approx(
+        sorted(wanted.flatten().tolist()), abs=1e-4
+    )
 
 
 def test_a_batch_is_a_function_of_seed_and_step():
@@ -295,6 +380,14 @@ def test_validation_by_hand_over_several_batches(monkeypatch):
     assert tally.num_images == 40
     validate(model, val, FLOAT32, mean=mean, std=std)
     assert not model.training
+
+
+def test_validation_looks_at_the_middle():
+    model, val = tiny_net(), tiny_images("val", 40)
+    middle = make_dataset("middle", "val", val.images[:, :, 1:7, 1:7], val.labels, val.class_names)
+    found = validate(model, val, FLOAT32, mean=(0.5,), std=(0.2,), crop_size=6)
+    assert found == validate(model, middle, FLOAT32, mean=(0.5,), std=(0.2,))
+    assert found != validate(model, val, FLOAT32, mean=(0.5,), std=(0.2,))
 
 
 def test_validation_changes_nothing():

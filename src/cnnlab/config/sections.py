@@ -72,14 +72,18 @@ class AugmentConfig(Section):
     """Random changes to the training images; all off by default."""
 
     pad_crop: int = Field(default=0, ge=0, le=MAX_IMAGE_SIZE)
-    """Pad by this many pixels on each side, then crop back to size at a random place; at most the image's
-    size."""
+    """Pad by this many pixels on each side, then crop back to size, or to `crop_size`, at a random place; at
+    most the size that the network sees."""
     mirror: bool = False
     """Mirror left and right with probability 1/2."""
     shift: float = Field(default=0.0, ge=0.0, le=MAX_IMAGE_SIZE)
-    """Move by up to this many pixels, fractions included, along each axis; at most the image's size."""
+    """Move by up to this many pixels, fractions included, along each axis; at most the size that the network
+    sees."""
     rotation: float = Field(default=0.0, ge=0.0, le=180.0)
     """Rotate by up to this many degrees to either side."""
+    pca: float = Field(default=0.0, ge=0.0, le=100.0)
+    """Colour noise along the principal components of the training images' pixels in [0, 1]: each moves by its
+    eigenvalue times a number from N(0, this), one per image; 0.1 in the AlexNet paper; colour images only."""
     noise: Fraction = 0.0
     """Standard deviation of Gaussian noise added to pixels in [0, 1]."""
     erasing: Fraction = 0.0
@@ -103,14 +107,31 @@ class DataConfig(Section):
     val_size: Count | None = None
     """Images cut from train for validation; the data set's own number if not given."""
     split_seed: int = Field(default=0, ge=0, lt=2**63)
-    """Seed of the cut between train and validation; the same for all runs that are compared."""
+    """Seed of the cut between train and validation, and of `train_size`; the same for all runs that are
+    compared."""
+    train_size: Count | None = None
+    """Learn from this many of the training images, drawn by `split_seed`, classes in proportion but each with
+    one at least; from all if not given. Validation and test stay as they are."""
     image_size: int | None = Field(default=None, ge=1, le=MAX_IMAGE_SIZE)
     """Bring images to this height and width; the data set's own size if not given."""
+    crop_size: int | None = Field(default=None, ge=1, le=MAX_IMAGE_SIZE)
+    """Let the network see windows of this height and width: at random places in training, the middle one
+    elsewhere; whole images if not given."""
     channels: Literal[1, 3] | None = None
     """Bring images to grey (1) or colour (3); as they are if not given."""
+    scale: Literal["standard", "unit", "centred"] = "standard"
+    """How pixels become numbers: `standard`, of mean 0 and deviation 1 per channel over the training images;
+    `unit`, 0 to 1; `centred`, 0 to 255 less the channel's mean, as in the AlexNet paper."""
     strict: bool = False
     """Refuse a folder that holds an unreadable image, instead of naming and skipping it."""
     augment: AugmentConfig = AugmentConfig()
+
+    @model_validator(mode="after")
+    def _window_is_in_the_image(self) -> Self:
+        if self.crop_size and self.image_size and self.crop_size > self.image_size:
+            got = f"crop_size={self.crop_size} and image_size={self.image_size}"
+            raise ValueError(f"crop_size must be at most image_size. Received: {got}")
+        return self
 
 
 class OptimConfig(Section):

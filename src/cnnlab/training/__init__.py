@@ -4,7 +4,7 @@ from cnnlab.training.execution import Execution, choose_execution
 from cnnlab.training.fit import FitResult, fit
 from cnnlab.training.origin import why_other_bits
 from cnnlab.training.progress import BarProgress, LineProgress, Progress, SilentProgress, format_seconds
-from cnnlab.training.steps import check_augmentation, check_balance
+from cnnlab.training.steps import check_augmentation, check_balance, network_size
 
 __all__ = [
     "BarProgress",
@@ -18,5 +18,6 @@ __all__ = [
     "choose_execution",
     "fit",
     "format_seconds",
+    "network_size",
     "why_other_bits",
 ]

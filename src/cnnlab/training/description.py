@@ -14,6 +14,7 @@ from cnnlab.data import Dataset
 from cnnlab.training.execution import Execution
 from cnnlab.training.plan import Plan
 from cnnlab.training.state import TrainingState
+from cnnlab.training.steps import network_size
 
 PACKAGES = ("cnnlab", "torch", "numpy", "safetensors", "pillow", "scikit-learn")
 
@@ -64,17 +65,27 @@ def describe_cost(state: TrainingState, plan: Plan) -> dict[str, Any]:
 def describe_weights(
     config: RunConfig, train: Dataset, *, mean: tuple[float, ...], std: tuple[float, ...]
 ) -> dict[str, Any]:
-    """Return how to build the network and prepare images for it, for the metadata of model.safetensors."""
+    """Return how to build the network and prepare images for it, for the metadata of model.safetensors.
+
+    Where the network sees windows of the images, `network.image_size` is that of a window, and
+    `preprocessing.image_size` what images are brought to before it is cut; else the latter is absent.
+    """
+    is_cut = config.data.crop_size is not None
     return {
         "network": {
             "name": config.model.name,
             "args": dict(config.model.args),
             "in_channels": train.in_channels,
             "num_classes": train.num_classes,
-            "image_size": train.image_size,
+            "image_size": network_size(config.data, train),
         },
         "class_names": list(train.class_names),
-        "preprocessing": {"mean": list(mean), "std": list(std), "is_digits": train.is_digits},
+        "preprocessing": {
+            "mean": list(mean),
+            "std": list(std),
+            "is_digits": train.is_digits,
+            **({"image_size": train.image_size} if is_cut else {}),
+        },
         "trained_on": {"data": config.data.name, "recipe": config.recipe, "seed": config.seed},
     }
 

@@ -19,7 +19,7 @@ from cnnlab.training.plan import Plan, make_plan, plan_notes
 from cnnlab.training.progress import Progress, SilentProgress
 from cnnlab.training.saved import what_is_wrong_with
 from cnnlab.training.state import TrainingState, new_state
-from cnnlab.training.steps import TrainingBatches, on_device
+from cnnlab.training.steps import TrainingBatches, network_size, on_device
 from cnnlab.training.stop import StopRequest
 
 
@@ -58,7 +58,8 @@ def fit(
         inexact: go on from a checkpoint even where this machine or config.toml would give other bits.
 
     Raises:
-        ConfigError: the network or one of its arguments is wrong, or augmentation does not fit the images.
+        ConfigError: the network or one of its arguments is wrong, or windows or augmentation do not fit the
+            images.
         GeometryError: the images are too small for the network.
         DivergedError: a loss or a weight is not a finite number; the last checkpoint is good.
         StoppedError: a signal asked to stop; the state is saved.
@@ -76,7 +77,7 @@ def fit(
             execution,
             in_channels=train.in_channels,
             num_classes=train.num_classes,
-            image_size=train.image_size,
+            image_size=network_size(config.data, train),
         )
         checkpoint = load_latest(folder.checkpoints, warn=progress.message, check=what_is_wrong_with)
         if checkpoint is not None:

@@ -114,7 +114,10 @@ def _validate(setup: Setup, state: TrainingState, lr: float) -> None:
         DivergedError: the loss is not finite.
     """
     batches, model = setup.batches, state.evaluated_model
-    seen = validate(model, setup.val, setup.execution, mean=batches.mean, std=batches.std)
+    crop_size = setup.config.data.crop_size
+    seen = validate(
+        model, setup.val, setup.execution, mean=batches.mean, std=batches.std, crop_size=crop_size
+    )
     if not math.isfinite(seen.mean_loss):
         name = first_non_finite(model.state_dict())
         where = f"{name!r}" if name else "an output of the network (all weights are finite)"

@@ -75,13 +75,14 @@ def why_other_bits(folder: RunFolder, config: RunConfig, *, warn: Callable[[str]
 def _settings(config: RunConfig) -> dict[str, Any]:
     """Return the settings that change a run's bits, by dotted name, but for those that act through others.
 
-    Device, precision and threads act through the execution; where data lies and how it is cut, through the
-    fingerprints; how often a checkpoint is written changes nothing.
+    Device, precision and threads act through the execution; where data lies, which of it and in which splits,
+    through the fingerprints; how often a checkpoint is written changes nothing.
     """
     values = config.model_dump(mode="json")
     del values["train"]["checkpoint_seconds"]
     sections = {
         "model": values["model"],
+        "data": {name: values["data"][name] for name in ("crop_size", "scale")},
         "data.augment": values["data"]["augment"],
         **{name: values[name] for name in ("optim", "schedule", "train")},
     }

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim import Optimizer
 
-from cnnlab.config import AugmentConfig, RunConfig, TrainConfig
+from cnnlab.config import DataConfig, RunConfig, TrainConfig
 from cnnlab.data import (
     Augment,
     Batch,
@@ -15,11 +15,14 @@ from cnnlab.data import (
     Mixing,
     augment_batch,
     balanced_order,
+    centre_crop,
     channel_stats,
+    colour_components,
     counter_generator,
     epoch_order,
     mix_batch,
     normalise,
+    scale_of,
 )
 from cnnlab.errors import ConfigError
 from cnnlab.models import HasAuxiliaryHeads
@@ -31,18 +34,36 @@ from cnnlab.training.state import Tally
 EVAL_BATCH_SIZE = 500
 
 
-def check_augmentation(augment: AugmentConfig, image_size: int) -> None:
-    """Refuse to move images so far that nothing of them need be left.
+def network_size(data: DataConfig, dataset: Dataset) -> int:
+    """Return the height and width of what the network sees: the windows, else the whole images."""
+    return dataset.image_size if data.crop_size is None else data.crop_size
+
+
+def check_augmentation(data: DataConfig, train: Dataset) -> None:
+    """Refuse windows larger than the images, moves after which nothing need be left, and noise of no colour.
 
     Raises:
-        ConfigError: `pad_crop` or `shift` is more than the images' height and width.
+        ConfigError: `crop_size` is more than the images' height and width, `pad_crop` or `shift` more than
+            that of what the network sees, or `pca` is on for grey images.
     """
+    if data.crop_size is not None and data.crop_size > train.image_size:
+        raise ConfigError(
+            f"data.crop_size: must be at most the images' {train.image_size} pixels; data.image_size brings "
+            f"them to another size. Received: {data.crop_size}."
+        )
+    size = network_size(data, train)
     for field in ("pad_crop", "shift"):
-        value = getattr(augment, field)
-        if value > image_size:
+        value = getattr(data.augment, field)
+        if value > size:
+            what = "images'" if data.crop_size is None else "windows'"
             raise ConfigError(
-                f"data.augment.{field}: must be at most the images' {image_size} pixels. Received: {value:g}."
+                f"data.augment.{field}: must be at most the {what} {size} pixels. Received: {value:g}."
             )
+    if data.augment.pca and train.in_channels != 3:
+        raise ConfigError(
+            "data.augment.pca: colour noise needs images of three channels, and these are grey; leave it "
+            f"out. Received: {data.augment.pca:g}."
+        )
 
 
 def check_balance(train: TrainConfig, dataset: Dataset) -> None:
@@ -57,12 +78,12 @@ class TrainingBatches:
 
     Attributes:
         class_weights: of the loss, one per class, on the device; None where all are equal.
-        mean: per channel, of pixels in [0, 1], over the training images.
-        std: likewise.
+        mean: per channel, in units of [0, 1]: what `normalise` takes off to bring pixels to `data.scale`.
+        std: likewise, what it divides by.
     """
 
     def __init__(self, train: Dataset, config: RunConfig, plan: Plan, execution: Execution) -> None:
-        check_augmentation(config.data.augment, train.image_size)
+        check_augmentation(config.data, train)
         check_balance(config.train, train)
         self._images = train.images.to(execution.device)
         self._labels = train.labels.to(execution.device)
@@ -75,7 +96,10 @@ class TrainingBatches:
         )
         self.class_weights = balanced_weights(train).to(execution.device) if is_weighted else None
         self._balanced = (train.labels, train.num_classes) if is_balanced else None
-        self.mean, self.std = channel_stats(train)
+        self._crop_size = config.data.crop_size
+        self._mean_colour, deviation = channel_stats(train)
+        self.mean, self.std = scale_of(config.data.scale, self._mean_colour, deviation)
+        self._components = colour_components(train) if self._augment.pca else None
         self._epoch, self._order = -1, torch.empty(0)  # the order of the epoch at hand, kept to be drawn once
 
     def __getitem__(self, step: int) -> Batch:
@@ -87,7 +111,16 @@ class TrainingBatches:
         start = step % plan.steps_per_epoch * plan.batch_size
         chosen = self._order[start : start + plan.batch_size]
         generator = counter_generator(self._seed, "augment", step)
-        images = augment_batch(self._images[chosen], self._augment, generator, mean=self.mean, std=self.std)
+        images = augment_batch(
+            self._images[chosen],
+            self._augment,
+            generator,
+            mean=self.mean,
+            std=self.std,
+            mean_colour=self._mean_colour,
+            crop_size=self._crop_size,
+            components=self._components,
+        )
         generator = counter_generator(self._seed, "mix", step)
         batch = mix_batch(images, self._labels[chosen], self._mixing, generator)
         return batch._replace(images=batch.images.contiguous(memory_format=torch.channels_last))
@@ -164,14 +197,25 @@ def validate(
     *,
     mean: tuple[float, ...],
     std: tuple[float, ...],
+    crop_size: int | None = None,
 ) -> Tally:
-    """Return loss and accuracy over a split that lies on the device, in the precision of the training."""
+    """Return loss and accuracy over a split that lies on the device, in the precision of the training.
+
+    Args:
+        model: the network.
+        dataset: the split.
+        execution: the precision.
+        mean: as `normalise`.
+        std: as `normalise`.
+        crop_size: look at the middle windows of this size; at whole images if not given.
+    """
     was_training = model.training
     model.eval()
     tally = Tally()
     for images, labels in zip(
         dataset.images.split(EVAL_BATCH_SIZE), dataset.labels.split(EVAL_BATCH_SIZE), strict=True
     ):
+        images = images if crop_size is None else centre_crop(images, crop_size)
         inputs = normalise(images, mean, std).contiguous(memory_format=torch.channels_last)
         with execution.autocast():
             logits = model(inputs)
