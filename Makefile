@@ -2,11 +2,13 @@
 VENV ?= .venv
 PYTHON ?= python3
 BIN := $(VENV)/bin
+TENSORFLOW_VENV ?= .venv-tensorflow
 FIGURES ?= runs/figures
 # For pip, such as --extra-index-url of CPU builds of torch
 PIP_ARGS ?=
 
-.PHONY: demo test check test-slow figures figures-table tour constraints clean
+.PHONY: demo test check test-slow figures figures-table tour golden correctness constraints
+.PHONY: constraints-tensorflow clean
 
 demo: $(VENV)/.installed ## train and compare three networks on real handwritten digits
 	$(BIN)/cnnlab compare convnet_mnist alexnet_mnist3 resnet20 --data digits --seeds 3 --out demo
@@ -33,13 +35,29 @@ figures-table: $(VENV)/.installed ## write the tables in README.md from docs/fig
 tour: $(VENV)/.installed ## run the tour in README.md and paste what it prints
 	$(BIN)/python scripts/readme.py --tour
 
+golden: $(TENSORFLOW_VENV)/.installed ## compute anew, with TensorFlow, what the tests compare with
+	$(TENSORFLOW_VENV)/bin/python scripts/golden_tensorflow.py
+	$(MAKE) correctness
+
+correctness: $(VENV)/.installed ## measure the differences that docs/correctness.md lists
+	$(BIN)/python scripts/correctness.py
+
 constraints: ## pin the versions that the environment holds now
-	$(PYTHON) scripts/pin.py $(BIN)/python
+	$(PYTHON) scripts/pin.py $(BIN)/python constraints.txt
+
+constraints-tensorflow: ## the same for the environment of `make golden`
+	$(PYTHON) scripts/pin.py $(TENSORFLOW_VENV)/bin/python constraints-tensorflow.txt
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet $(PIP_ARGS) --constraint constraints.txt --editable '.[dev]'
 	touch $@
 
-clean: ## remove the environment, the demo's runs and caches; never runs/
-	rm -rf $(VENV) demo .pytest_cache .ruff_cache .hypothesis
+$(TENSORFLOW_VENV)/.installed: constraints-tensorflow.txt
+	$(PYTHON) -m venv $(TENSORFLOW_VENV)
+	$(TENSORFLOW_VENV)/bin/python -m pip install --quiet $(PIP_ARGS) --constraint constraints-tensorflow.txt \
+	  tensorflow-cpu
+	touch $@
+
+clean: ## remove the environments, the demo's runs and caches; never runs/
+	rm -rf $(VENV) $(TENSORFLOW_VENV) demo .pytest_cache .ruff_cache .hypothesis
