@@ -206,6 +206,11 @@ def test_names_and_options_are_resolved(tmp_path, launch):
             "data.split_seed is 3 for resnet20, 0 for lenet5. Choose one for all with --set data.split_seed",
         ),
         (
+            [PAIR[0], config_of("resnet20", **{"data.train_size": 100})],
+            {},
+            "data.train_size is 100 for resnet20, None for lenet5. Choose one for all with --set data.train",
+        ),
+        (
             [PAIR[0], config_of("resnet20", **{"data.image_size": 28})],
             {},
             "data.image_size is 28 for resnet20",

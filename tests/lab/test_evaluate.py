@@ -7,12 +7,15 @@ import pytest
 import torch
 from PIL import Image
 
+from cnnlab.config import RunConfig
 from cnnlab.data import load_data
 from cnnlab.errors import CnnlabError, ConfigError, DataError, RunError
 from cnnlab.evaluation import load_predictions
 from cnnlab.lab import evaluate as evaluate_verb
+from cnnlab.lab import train
 from cnnlab.lab.evaluate import evaluate
 from cnnlab.reporting import write_curves, write_samples
+from cnnlab.training import SilentProgress
 from some_scores import some_evaluation
 
 reading = import_module("cnnlab.lab.splits")
@@ -138,6 +141,34 @@ def test_another_data_set_is_scored_and_not_kept(run, more_digits):
     run.evaluation = some_evaluation(0.125)  # the run's own scores are not those of other images
     assert evaluate(run.path, data=str(more_digits)) == scores | {"seconds": ANY}
     assert run.evaluation == some_evaluation(0.125)
+
+
+@pytest.fixture
+def colour_run(tmp_path):
+    """A network for colour images that has seen a few digits made colour."""
+    values = {
+        "threads": 1,
+        "model": {"name": "convnet_mnist"},
+        "data": {"name": "digits", "channels": 3},
+        "train": {"steps": 2},
+    }
+    config = RunConfig.from_dict(values, source="test")
+    return train(config, out=tmp_path / "colour", progress=SilentProgress(), test=False)
+
+
+def test_grey_images_for_a_colour_network_are_made_colour_and_this_is_said_once(colour_run, more_digits):
+    said = []
+    assert evaluate(colour_run, data="digits", warn=said.append)["num_images"] == 360
+    assert said == ["digits: all 360 images are grey and are made colour, which the network takes."]
+    said.clear()
+    evaluate(colour_run, data=str(more_digits), warn=said.append)
+    assert said == []
+    for file in sorted((more_digits / "test").rglob("*.png"))[:7]:
+        Image.open(file).convert("L").save(file)
+    for _ in range(2):  # the second time they come from the cache
+        said.clear()
+        evaluate(colour_run, data=str(more_digits), warn=said.append)
+        assert said == ["more: 7 of 100 images are grey and are made colour, which the network takes."]
 
 
 def test_the_runs_own_data_by_name_gives_the_same_scores(run):

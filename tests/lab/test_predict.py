@@ -177,6 +177,27 @@ def test_other_networks_take_the_central_square_in_their_channels(run, pictures)
     assert [int(channel.unique()) for channel in colour] == [10, 200, 30]
 
 
+def test_grey_pictures_for_a_colour_network_are_said_once(run, pictures, monkeypatch):
+    pixels = np.zeros((8, 8, 3), dtype=np.uint8)
+    pixels[2:6, 3:5] = (250, 240, 230)
+    Image.fromarray(pixels).save(pictures / "00.png")  # the first is colour, and one cannot be read
+    (pictures / "01.png").write_bytes(b"damaged")
+    monkeypatch.setattr(module, "BATCH_SIZE", 5)
+    grey, loaded, said = load_run(run.path), load_run(run.path), []
+    conv = loaded.model.features[0]
+    conv.weight = torch.nn.Parameter(conv.weight.expand(-1, 3, -1, -1) / 3, requires_grad=False)
+    colour = replace(loaded, in_channels=3, mean=loaded.mean * 3, std=loaded.std * 3)
+    assert len(list(iter_predictions(colour, pictures, warn=said.append))) == 12
+    assert said == [
+        f"{pictures / '02.png'}: is grey and is made colour, which the network takes, as is any other grey "
+        "picture."
+    ]
+    said.clear()
+    list(iter_predictions(colour, pictures / "00.png", warn=said.append))  # colour for colour
+    list(iter_predictions(grey, pictures, warn=said.append))  # all for a network of grey images
+    assert said == []
+
+
 def test_csv_and_json_hold_the_same():
     predictions = [
         Prediction("a,b.png", (("cat", 0.75), ("dog", 0.25)), None),

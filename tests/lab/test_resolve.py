@@ -52,6 +52,17 @@ def test_a_folder_comes_in_the_size_of_the_network_and_is_named_in_full(tmp_path
     assert resolve("resnet20", data="pictures", changes={"data.image_size": 48}).data.image_size == 48
 
 
+def test_windows_of_a_folder_need_the_size_of_its_images(tmp_path):
+    changes = {"data.crop_size": 28}
+    with pytest.raises(
+        ConfigError, match=r"^data\.crop_size: .* set data\.image_size .* such as 32\. Received"
+    ):
+        resolve("resnet20", data=str(tmp_path), changes=changes)
+    data = resolve("resnet20", data=str(tmp_path), changes={**changes, "data.image_size": 32}).data
+    assert (data.image_size, data.crop_size) == (32, 28)
+    assert resolve("resnet20", data="cifar10", changes=changes).data.image_size is None
+
+
 def test_a_complete_config_takes_options_too():
     config = load_recipe("lenet5")
     assert resolve(config) == config

@@ -7,7 +7,7 @@ import torch
 
 import cnnlab
 from cnnlab.errors import ConfigError, GeometryError, RunError, StoppedError
-from cnnlab.runs import TIMING_FIELDS, RunFolder
+from cnnlab.runs import TIMING_FIELDS, RunFolder, load_weights
 from cnnlab.training import SilentProgress
 
 TINY = {"data": "digits", "steps": 10, "threads": 1, "changes": {"train.log_every": 2, "train.val_every": 5}}
@@ -106,6 +106,75 @@ def test_enlarged_digits_fit_lenet(tmp_path):
     changes = {**TINY["changes"], "data.image_size": 28}
     run = cnnlab.train("lenet5", out=tmp_path, progress=SilentProgress(), **{**TINY, "changes": changes})
     assert cnnlab.load_run(run).image_size == 28
+
+
+def test_a_network_for_windows_of_the_images(tmp_path):
+    """LeNet-5 is sized for its images: 28 x 28 windows of 32 x 32 digits give the usual 61,706 weights."""
+    changes = {**TINY["changes"], "data.image_size": 32, "data.crop_size": 28}
+    options = {**TINY, "changes": changes}
+    run = cnnlab.train("lenet5", out=tmp_path, progress=SilentProgress(), test=False, **options)
+    tensors, description = load_weights(RunFolder(run).weights)
+    assert sum(tensor.numel() for tensor in tensors.values()) == 61_706
+    assert (description["network"]["image_size"], description["preprocessing"]["image_size"]) == (28, 32)
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "message"),
+    [
+        ({"data.crop_size": 9}, ConfigError, "data.crop_size: must be at most the images' 8 pixels"),
+        (
+            {"data.image_size": 28, "data.crop_size": 8},
+            GeometryError,
+            "Received: image_size=8. Enlarge them, for example with --set data.crop_size=28.",
+        ),
+        ({"data.augment.pca": 0.1}, ConfigError, "data.augment.pca: colour noise needs images of three"),
+        ({"data.train_size": 5}, ConfigError, "data.train_size: digits has 1257 images to train on"),
+    ],
+)
+def test_windows_and_parts_that_cannot_be_leave_no_folder(tmp_path, changes, error, message):
+    with pytest.raises(error) as caught:
+        cnnlab.train("lenet5", data="digits", out=tmp_path, progress=SilentProgress(), changes=changes)
+    assert message in str(caught.value) and "\n" not in str(caught.value)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_part_of_the_training_images_is_what_is_learnt_from(tmp_path):
+    changes = {**TINY["changes"], "data.train_size": 100}
+    options = {**TINY, "changes": changes}
+    run = cnnlab.train("convnet_mnist", out=tmp_path, progress=SilentProgress(), test=False, **options)
+    seen = RunFolder(run).environment["data"]
+    assert seen["train"]["num_images"] == 100
+    assert seen["val"]["fingerprint"] == cnnlab.load_data("digits", splits=["val"])["val"].fingerprint
+    assert cnnlab.evaluate(run, split="train")["num_images"] == 100
+
+
+class Listening(SilentProgress):
+    """Remembers what was said."""
+
+    def __init__(self):
+        self.said = []
+
+    def message(self, text):
+        self.said.append(text)
+
+
+def test_grey_images_made_colour_are_said_once(tmp_path):
+    progress = Listening()
+    changes = {**TINY["changes"], "data.channels": 3}
+    run = cnnlab.train("convnet_mnist", out=tmp_path, progress=progress, **{**TINY, "changes": changes})
+    said = [line for line in progress.said if "made colour" in line]
+    assert said == ["digits: all 1,797 images are grey and are made colour, which the network takes."]
+    assert cnnlab.load_run(run).in_channels == 3
+    again = []
+    cnnlab.evaluate(run, split="val", warn=again.append)
+    assert again == []
+
+
+def test_nothing_is_said_where_nothing_is_converted(tmp_path):
+    progress = Listening()
+    run = cnnlab.train("resnet20", out=tmp_path, progress=progress, test=False, **{**TINY, "steps": 1})
+    assert not [line for line in progress.said if "made colour" in line]
+    assert cnnlab.load_run(run).in_channels == 1  # it is built for the images
 
 
 def test_train_takes_a_complete_config(tmp_path):

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from cnnlab.cli import options
-from cnnlab.cli.output import print_line
+from cnnlab.cli.output import print_line, say
 from cnnlab.errors import ConfigError
 
 
@@ -32,7 +32,7 @@ def predict(
 
     def counted():
         nonlocal failed
-        for prediction in iter_predictions(loaded, sources, top_k=top):
+        for prediction in iter_predictions(loaded, sources, top_k=top, warn=say):
             failed += prediction.error is not None
             yield prediction
 

@@ -141,7 +141,8 @@ def compare_runs(groups: Mapping[str, Sequence[RunFolder]], *, command: str = ""
             if _fingerprint(folder, split) != _fingerprint(folders[0], split):
                 raise RunError(
                     f"{folder.path}: its {split} images are not those of {folders[0].path}: they cannot be "
-                    "compared. Train both with the same --data, data.val_size and data.split_seed."
+                    "compared. Train both with the same --data, data.val_size, data.split_seed and "
+                    "data.train_size."
                 )
     baseline = next(iter(groups.values()))
     return Comparison(

@@ -16,7 +16,7 @@ from cnnlab.lab.train import check_network
 from cnnlab.runs import RunFolder
 
 # Settings that decide which images a run sees: the same for all that are compared.
-SAME_DATA = ("name", "val_size", "split_seed", "image_size", "channels")
+SAME_DATA = ("name", "val_size", "split_seed", "train_size", "image_size", "channels")
 MAX_SEEDS = 1000
 
 

@@ -10,7 +10,7 @@ from cnnlab import machine
 from cnnlab.data import Dataset
 from cnnlab.errors import ConfigError, did_you_mean
 from cnnlab.evaluation import Evaluation, Run, load_run, save_predictions, score
-from cnnlab.lab.splits import load_split, load_splits
+from cnnlab.lab.splits import load_split, load_splits, say_converted
 from cnnlab.reporting import write_curves, write_samples
 from cnnlab.runs import RunFolder
 
@@ -90,4 +90,7 @@ def _load_other(
         "data.channels": run.in_channels,
     }
     config = run.folder.config.with_changes(changes, source="data")
-    return load_splits(config.data, (split,), root=root, warn=warn)[split]
+    datasets = load_splits(config.data, (split,), root=root, warn=warn)
+    if warn is not None:
+        say_converted(datasets, warn)
+    return datasets[split]

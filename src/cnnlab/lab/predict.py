@@ -2,7 +2,7 @@
 
 import csv
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from cnnlab import machine
-from cnnlab.data.images.decode import decode_image
+from cnnlab.data.images.decode import decode_image, is_grey_file
 from cnnlab.data.images.digit_image import centre_digit
 from cnnlab.data.images.resize import resize_image
 from cnnlab.errors import ConfigError, DataError
@@ -44,7 +44,11 @@ class Prediction:
 
 
 def predict(
-    run_path: Path | str, sources: Sequence[Path | str] | Path | str, *, top_k: int = 3
+    run_path: Path | str,
+    sources: Sequence[Path | str] | Path | str,
+    *,
+    top_k: int = 3,
+    warn: Callable[[str], None] | None = None,
 ) -> list[Prediction]:
     """Classify pictures.
 
@@ -55,6 +59,7 @@ def predict(
         run_path: a run folder.
         sources: files, folders (with all below them) and patterns such as `scans/*.png`.
         top_k: how many labels to return for each, at most.
+        warn: takes one line, once, if grey pictures are made colour for the network.
 
     Returns:
         One answer per file, in the order of the sources, sorted within each. A file that cannot be read, or
@@ -73,11 +78,15 @@ def predict(
         >>> [label for label, prob in answer.labels][0] == digits.class_names[int(digits.labels[0])]
         True
     """
-    return list(iter_predictions(run_path, sources, top_k=top_k))
+    return list(iter_predictions(run_path, sources, top_k=top_k, warn=warn))
 
 
 def iter_predictions(
-    run: Run | Path | str, sources: Sequence[Path | str] | Path | str, *, top_k: int = 3
+    run: Run | Path | str,
+    sources: Sequence[Path | str] | Path | str,
+    *,
+    top_k: int = 3,
+    warn: Callable[[str], None] | None = None,
 ) -> Iterator[Prediction]:
     """As `predict`, one answer after the other: memory does not grow with the number of files."""
     if top_k < 1:
@@ -86,20 +95,34 @@ def iter_predictions(
     run = run if isinstance(run, Run) else load_run(run)
     files = find_images(sources)
     torch.set_num_threads(machine.default_threads())
-    return _predictions(run, files, top_k)
+    return _predictions(run, files, top_k, warn)
 
 
-def _predictions(run: Run, files: Sequence[Path], top_k: int) -> Iterator[Prediction]:
+def _predictions(
+    run: Run, files: Sequence[Path], top_k: int, warn: Callable[[str], None] | None
+) -> Iterator[Prediction]:
     remaining = iter(files)
+    warn = warn if run.in_channels == 3 else None
     while batch := list(islice(remaining, BATCH_SIZE)):
         prepared = [_prepared_or_error(run, file) for file in batch]
         images = [image for image in prepared if isinstance(image, Tensor)]
+        if warn is not None and (grey := _first_grey(batch, prepared)) is not None:
+            warn(
+                f"{grey}: is grey and is made colour, which the network takes, as is any other grey picture."
+            )
+            warn = None  # once is enough
         rows = iter(predict_probs(run, torch.stack(images)) if images else ())
         for file, image in zip(batch, prepared, strict=True):
             if isinstance(image, Tensor):
                 yield Prediction(str(file), _best(next(rows), run.class_names, top_k))
             else:
                 yield Prediction(str(file), (), image)
+
+
+def _first_grey(files: Sequence[Path], prepared: Sequence[Tensor | str]) -> Path | None:
+    """Return the first of the files that could be read and are grey."""
+    read = (file for file, image in zip(files, prepared, strict=True) if isinstance(image, Tensor))
+    return next((file for file in read if is_grey_file(file)), None)
 
 
 def prepare_image(run: Run, file: Path) -> Tensor:

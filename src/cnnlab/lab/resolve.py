@@ -71,12 +71,21 @@ def _with_folder_settled(config: RunConfig) -> RunConfig:
 
     The folder is named by its full path, so that the run finds it from everywhere. Its pictures have no size
     of their own: they come in the size the network was made for, unless told otherwise.
+
+    Raises:
+        ConfigError: windows are to be cut of pictures whose size is not said.
     """
     data = config.data
     is_named = data.name in DATASETS or data.name.startswith("synthetic:")
     folder = os.path.expanduser(data.name)  # neither this nor isdir fails on any name
     if is_named or not os.path.isdir(folder):
         return config
+    if data.crop_size is not None and data.image_size is None:
+        raise ConfigError(
+            "data.crop_size: pictures of a folder have no size of their own; set data.image_size to what "
+            f"they are brought to before windows are cut, such as {round(data.crop_size * 256 / 224)}. "
+            f"Received: crop_size={data.crop_size} without image_size."
+        )
     size = data.image_size or model_info(config.model.name).image_size
     path = Path(folder).resolve()
     return config.with_changes({"data.name": str(path), "data.image_size": size}, source="data.name")

@@ -1,6 +1,6 @@
 """The images that a config describes, and those that a run was made for."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from cnnlab.config import DataConfig
@@ -30,11 +30,21 @@ def load_splits(
         root=root or data.root,
         val_size=data.val_size,
         split_seed=data.split_seed,
+        train_size=data.train_size,
         image_size=data.image_size,
         channels=data.channels,
         strict=data.strict,
         warn=warn,
     )
+
+
+def say_converted(datasets: Mapping[str, Dataset], say: Callable[[str], None]) -> None:
+    """Say, in one line, that grey images were made colour; nothing where none was."""
+    num_converted = sum(dataset.num_converted for dataset in datasets.values())
+    if num_converted:
+        name, num_images = next(iter(datasets.values())).name, sum(map(len, datasets.values()))
+        some = "all" if num_converted == num_images else f"{num_converted:,} of"
+        say(f"{name}: {some} {num_images:,} images are grey and are made colour, which the network takes.")
 
 
 def load_split(

@@ -9,11 +9,18 @@ from cnnlab.data import Dataset
 from cnnlab.errors import ConfigError, GeometryError, RunError
 from cnnlab.lab.evaluate import evaluate
 from cnnlab.lab.resolve import resolve
-from cnnlab.lab.splits import load_splits
+from cnnlab.lab.splits import load_splits, say_converted
 from cnnlab.models import create_model, has_batch_norm, model_info
 from cnnlab.reporting import write_curves
 from cnnlab.runs import RunFolder, load_weights
-from cnnlab.training import LineProgress, Progress, check_augmentation, check_balance, fit
+from cnnlab.training import (
+    LineProgress,
+    Progress,
+    check_augmentation,
+    check_balance,
+    fit,
+    network_size,
+)
 
 
 def train(
@@ -102,6 +109,7 @@ def _load(config: RunConfig, *, test: bool, warn: Callable[[str], None]) -> dict
     """Read what training needs; a test part that is missing or damaged is found now, not hours later."""
     splits = ("train", "val", "test") if test else ("train", "val")
     datasets = load_splits(config.data, splits, warn=warn)
+    say_converted(datasets, warn)
     return {split: datasets[split] for split in ("train", "val")}
 
 
@@ -109,22 +117,23 @@ def check_network(config: RunConfig, train: Dataset) -> None:
     """Refuse what cannot be built before a run folder is made for it.
 
     Raises:
-        ConfigError: the network, one of its arguments the augmentation or the balancing is wrong.
-        GeometryError: the images are too small for the network.
+        ConfigError: the network, an argument of it, the windows, the augmentation or the balancing is wrong.
+        GeometryError: the images, or their windows, are too small for the network.
     """
+    check_augmentation(config.data, train)
+    check_balance(config.train, train)
     try:
         network = create_model(
             config.model.name,
             in_channels=train.in_channels,
             num_classes=train.num_classes,
-            image_size=train.image_size,
+            image_size=network_size(config.data, train),
             **config.model.args,
         )
     except GeometryError as error:
         size = model_info(config.model.name).image_size
-        raise GeometryError(f"{error} Enlarge them, for example with --set data.image_size={size}.") from None
-    check_augmentation(config.data.augment, train.image_size)
-    check_balance(config.train, train)
+        field = "image_size" if config.data.crop_size is None else "crop_size"
+        raise GeometryError(f"{error} Enlarge them, for example with --set data.{field}={size}.") from None
     if min(config.train.batch_size, len(train)) == 1 and has_batch_norm(network):
         raise ConfigError("train.batch_size: batch normalisation needs 2 images or more. Received: 1.")
 
