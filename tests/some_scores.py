@@ -13,10 +13,11 @@ def some_scores(top1: float) -> dict[str, Any]:
         "ece": 0.125,
         "per_class": {"a": {"recall": top1, "precision": None, "num_images": 8}},
         "confusion_matrix": [[8]],
+        "first": None,
     }
 
 
 def some_evaluation(top1: float) -> dict[str, Any]:
     """What `eval.json` holds."""
     about = {"class_names": ["a"], "num_images": 8, "split": "test", "data": "some", "fingerprint": "f"}
-    return {**some_scores(top1), **about, "seconds": 0.5}
+    return {**some_scores(top1), **about, "seconds": 0.5, "tta": "none", "average": "probs"}

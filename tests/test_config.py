@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from cnnlab.config import (
     AugmentConfig,
     DataConfig,
+    EvaluationConfig,
     ModelConfig,
     OptimConfig,
     RunConfig,
@@ -24,7 +25,16 @@ from cnnlab.config import (
 )
 from cnnlab.errors import ConfigError
 
-SECTIONS = (RunConfig, ModelConfig, DataConfig, AugmentConfig, OptimConfig, ScheduleConfig, TrainConfig)
+SECTIONS = (
+    RunConfig,
+    ModelConfig,
+    DataConfig,
+    AugmentConfig,
+    OptimConfig,
+    ScheduleConfig,
+    TrainConfig,
+    EvaluationConfig,
+)
 
 # Every field at a value that is not its default.
 EVERYTHING: dict[str, Any] = {
@@ -95,6 +105,7 @@ EVERYTHING: dict[str, Any] = {
         "val_every": 100,
         "checkpoint_seconds": 0.5,
     },
+    "evaluation": {"tta": "ten-crop", "average": "logits", "first": 256},
 }
 
 
@@ -232,6 +243,7 @@ def test_toml_round_trip_of_any_values(lr, epochs, milestones, name, args, seed)
         ({"optim": {"weight_decai": 0.1}}, "optim.weight_decai", "weight_decay"),
         ({"schedule": {"warm_up": 0.1}}, "schedule.warm_up", "warmup"),
         ({"train": {"epochs": 1, "batchsize": 1}}, "train.batchsize", "batch_size"),
+        ({"evaluation": {"taa": "mirror"}}, "evaluation.taa", "tta"),
     ],
 )
 def test_unknown_keys_are_refused_with_the_nearest_known_one(changes, place, near):
@@ -338,6 +350,10 @@ WRONG = [
     ({"train": {"epochs": 1, "log_every": 0}}, "train.log_every", "0"),
     ({"train": {"epochs": 1, "val_every": 0}}, "train.val_every", "0"),
     ({"train": {"epochs": 1, "checkpoint_seconds": 0}}, "train.checkpoint_seconds", "0"),
+    ({"evaluation": {"tta": "ten_crop"}}, "evaluation.tta", "'ten_crop'"),
+    ({"evaluation": {"average": "softmax"}}, "evaluation.average", "'softmax'"),
+    ({"evaluation": {"first": 0}}, "evaluation.first", "0"),
+    ({"evaluation": {"first": 256.0}}, "evaluation.first", "256.0"),
 ]
 
 

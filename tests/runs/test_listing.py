@@ -128,6 +128,9 @@ def test_what_changes_no_result_does_not_count(tmp_path, config, changes):
         {"schedule.warmup": 0.1},
         {"train.epochs": 11},
         {"train.batch_size": 64},
+        {"evaluation.tta": "mirror"},
+        {"evaluation.average": "logits"},
+        {"evaluation.first": 256},
         # These ask for a way of computing. What `auto` stands for differs between machines, so a run that was
         # made with `auto` is not taken for one that asks for a way by name.
         {"device": "cpu"},

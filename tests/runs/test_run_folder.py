@@ -173,6 +173,9 @@ NUMBER_OF_CLASS_A = {"recall": 0.5, "precision": None}
         ("evaluation", {"per_class": {"a": NUMBER_OF_CLASS_A}}, "per_class.a.num_images: is not there"),
         ("evaluation", {"confusion_matrix": [[0.5]]}, "confusion_matrix.0.0: input should be a valid int"),
         ("evaluation", {"num_images": 0}, "num_images: input should be greater than or equal to 1"),
+        ("evaluation", {"tta": "flip"}, "tta: input should be 'none', 'centre', 'mirror' or 'ten-crop'"),
+        ("evaluation", {"average": None}, "average: input should be 'logits' or 'probs'"),
+        ("evaluation", {"first": {"num_images": 2, "top1": 0.5}}, "first.top1_interval: is not there"),
         ("environment", {"data": 5}, "data: is no table of values"),
         ("environment", {"data": {"val": 5}}, "data.val: is no table of values"),
         ("environment", {"data": {"val": {"num_images": 5}}}, "data.val.fingerprint: is not there"),
@@ -192,7 +195,20 @@ def test_wrong_values_in_json_are_named_by_file_and_field(folder, file, values, 
     assert "cnnlab " in str(error.value).rpartition(". ")[2] or "Remove it" in str(error.value)
 
 
-@pytest.mark.parametrize("field", some_evaluation(0.5))
+OF_LATER_VERSIONS = {"first", "tta", "average"}
+
+
+def test_scores_of_before_there_were_views_are_by_one(folder):
+    new = some_evaluation(0.5)
+    old = {name: value for name, value in new.items() if name not in OF_LATER_VERSIONS}
+    (folder.path / "eval.json").write_text(json.dumps(old))
+    assert folder.evaluation == new
+    assert {name: new[name] for name in OF_LATER_VERSIONS} == {
+        "first": None, "tta": "none", "average": "probs"
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("field", sorted(some_evaluation(0.5).keys() - OF_LATER_VERSIONS))
 def test_scores_that_lack_a_field_are_damaged(folder, field):
     values = {name: value for name, value in some_evaluation(0.5).items() if name != field}
     (folder.path / "eval.json").write_text(json.dumps(values))

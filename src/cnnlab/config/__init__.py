@@ -7,6 +7,7 @@ from cnnlab.config.run import RunConfig
 from cnnlab.config.sections import (
     AugmentConfig,
     DataConfig,
+    EvaluationConfig,
     ModelConfig,
     OptimConfig,
     ScheduleConfig,
@@ -17,6 +18,7 @@ from cnnlab.config.text import parse_setting, parse_toml
 __all__ = [
     "AugmentConfig",
     "DataConfig",
+    "EvaluationConfig",
     "ModelConfig",
     "OptimConfig",
     "RunConfig",

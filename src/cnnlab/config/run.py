@@ -9,6 +9,7 @@ from pydantic import Field, ValidationError
 from cnnlab.config.messages import one_line
 from cnnlab.config.sections import (
     DataConfig,
+    EvaluationConfig,
     ModelConfig,
     OptimConfig,
     ScheduleConfig,
@@ -46,6 +47,7 @@ class RunConfig(Section):
     optim: OptimConfig = OptimConfig()
     schedule: ScheduleConfig = ScheduleConfig()
     train: TrainConfig = TrainConfig(epochs=10)
+    evaluation: EvaluationConfig = EvaluationConfig()
 
     def __init__(self, **values: Any) -> None:
         """Take sections and fields by name, as `from_dict` does.

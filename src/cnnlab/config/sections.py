@@ -231,3 +231,15 @@ class TrainConfig(Section):
             rule = "class_weights and sampling must not both be balanced: the counts would be corrected twice"
             raise ValueError(f"{rule}; leave one out. Received: both")
         return self
+
+
+class EvaluationConfig(Section):
+    """How test images are scored at the end: settled here, before any is seen."""
+
+    tta: Literal["none", "centre", "mirror", "ten-crop"] = "none"
+    """Views of each image: `none` or `centre` one, the middle if training saw crops; `mirror` that and its
+    mirror; `ten-crop` corners and middle with their mirrors."""
+    average: Literal["logits", "probs"] = "probs"
+    """What of several views is averaged: the network's outputs, or their softmax as in the AlexNet paper."""
+    first: Count | None = None
+    """Also score this many test images from the start, as the tutorials did; at most all of them."""

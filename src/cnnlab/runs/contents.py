@@ -65,6 +65,14 @@ class ClassScores(Content):
     num_images: Count
 
 
+class FirstScores(Content):
+    """The first test images alone, in eval.json."""
+
+    num_images: Annotated[int, Field(ge=1)]
+    top1: Share
+    top1_interval: Annotated[list[float], Field(min_length=2, max_length=2)]
+
+
 class Scores(Content):
     """eval.json; see `evaluation.Evaluation`."""
 
@@ -81,6 +89,9 @@ class Scores(Content):
     data: str
     fingerprint: str
     seconds: Seconds
+    tta: Literal["none", "centre", "mirror", "ten-crop"] = "none"
+    average: Literal["logits", "probs"] = "probs"
+    first: FirstScores | None = None
 
 
 class MetricsLine(Content):

@@ -137,7 +137,9 @@ class RunFolder:
     def evaluation(self) -> dict[str, Any] | None:
         """The test metrics, or None before the run is evaluated."""
         remedy = f"Remove it, then: cnnlab evaluate {shlex.quote(str(self.path))}"
-        return self._read_json("eval.json", Scores, remedy)
+        values = self._read_json("eval.json", Scores, remedy)
+        # Files of before there were views lack these.
+        return values and {"tta": "none", "average": "probs", "first": None, **values}
 
     @evaluation.setter
     def evaluation(self, values: dict[str, Any]) -> None:

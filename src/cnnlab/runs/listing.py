@@ -43,7 +43,8 @@ def find_runs(out: Path, config: RunConfig) -> list[RunSummary]:
     """Return the runs in a folder that ran exactly this config, the most advanced first.
 
     The recipe's name, where data lies and how often a checkpoint is written do not count: they change no
-    result. A folder of images is the same folder however its path is spelt.
+    result. A folder of images is the same folder however its path is spelt. How test images are scored does
+    count: a run has one eval.json.
     """
     key = _result_key(config)
     same = [run for run in list_runs(out) if run.config is not None and _result_key(run.config) == key]
