@@ -168,6 +168,30 @@ def test_other_test_images_are_refused(make_evaluated):
     assert "\n" not in str(error.value)
 
 
+def test_other_views_of_the_test_images_are_refused(make_evaluated):
+    groups = groups_of(make_evaluated, [950], [970])
+    two = groups["two"][0]
+    two.evaluation = (two.evaluation or {}) | {"tta": "centre", "average": "logits"}  # one view is one view
+    assert compare_runs(groups).views == "one view"
+    two.evaluation = (two.evaluation or {}) | {"tta": "mirror"}
+    with pytest.raises(RunError) as error:
+        compare_runs(groups)
+    line = str(error.value)
+    assert line.startswith(f"{two.path}: tested with mirror, logits averaged, not as ") and "\n" not in line
+    assert "with one view" in line and "evaluation.tta" in line
+    one = groups["one"][0]
+    one.evaluation = (one.evaluation or {}) | {"tta": "mirror", "average": "logits"}
+    comparison = compare_runs(groups)
+    assert comparison.views == "mirror, logits averaged"
+    assert Comparison.from_dict(comparison.as_dict(), source="x") == comparison
+
+
+def test_comparisons_of_before_there_were_views_are_by_one(make_evaluated):
+    comparison = compare_runs(groups_of(make_evaluated, [950], [970]))
+    old = {name: value for name, value in comparison.as_dict().items() if name != "views"}
+    assert Comparison.from_dict(old, source="x") == comparison
+
+
 def test_a_run_without_test_metrics_is_told_how_to_get_them(make_evaluated):
     groups = groups_of(make_evaluated, [950], [970])
     (groups["two"][0].path / "eval.json").unlink()

@@ -21,9 +21,15 @@ def test_a_run_says_what_it_is(make_run):
     run = load_run(str(folder.path))
     assert run.network == "convnet_mnist"
     assert run.class_names == tuple("abcdefghij")
-    assert (run.in_channels, run.image_size) == (1, 28)
+    assert (run.in_channels, run.image_size, run.crop_size) == (1, 28, 28)
     assert (run.mean, run.std, run.is_digits) == ((0.3,), (0.2,), False)
     assert run.folder.path == folder.path
+
+
+def test_a_run_of_crops_says_what_they_are_cut_from(make_run):
+    preprocessing = {"mean": [0.3], "std": [0.2], "is_digits": False, "image_size": 32}
+    run = load_run(make_run("convnet_mnist", preprocessing=preprocessing).path)
+    assert (run.image_size, run.crop_size) == (32, 28)
 
 
 # Deeper networks of a family are the same code, and so are the large AlexNets.
@@ -113,6 +119,8 @@ def test_an_unknown_network_is_named(make_run):
         lambda description: description["network"].update(args=None),
         lambda description: description["preprocessing"].update(std=[0.0]),
         lambda description: description["preprocessing"].update(mean=[0.1, 0.2]),
+        lambda description: description["preprocessing"].update(image_size=27),
+        lambda description: description["preprocessing"].update(image_size="large"),
         lambda description: description["preprocessing"].update(mean="no number"),
     ],
 )

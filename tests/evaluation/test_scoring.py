@@ -5,8 +5,8 @@ import torch
 from sklearn.metrics import accuracy_score, confusion_matrix
 
 from cnnlab.data import make_dataset
-from cnnlab.errors import DataError
-from cnnlab.evaluation import load_run, score
+from cnnlab.errors import ConfigError, DataError
+from cnnlab.evaluation import load_run, predict_probs, score, wilson_interval
 
 NAMES = tuple("abcdefghij")
 
@@ -73,3 +73,39 @@ def test_an_empty_split_is_refused(run):
     images, labels = some_images(0)
     with pytest.raises(DataError, match="no test images"):
         score(run, make_dataset("some", "test", images, labels, NAMES))
+
+
+def test_the_first_images_are_scored_by_themselves_too(run):
+    images, labels = some_images()
+    dataset = make_dataset("some", "test", images, labels, NAMES)
+    values = score(run, dataset, first=64).as_dict()
+    num_correct = int((predict_probs(run, images[:64]).argmax(1) == labels[:64]).sum())
+    interval = wilson_interval(num_correct, 64)
+    assert values["first"] == {
+        "num_images": 64,
+        "top1": num_correct / 64,
+        "top1_interval": [interval.low, interval.high],
+    }
+    plain = score(run, dataset).as_dict()
+    assert plain["first"] is None
+    assert values == plain | {"first": values["first"], "seconds": values["seconds"]}
+    everything = score(run, dataset, first=200).as_dict()
+    assert everything["first"]["top1"] == everything["top1"]
+    assert everything["first"]["top1_interval"] == everything["top1_interval"]
+
+
+def test_more_first_images_than_there_are_is_refused(run):
+    images, labels = some_images()
+    with pytest.raises(ConfigError, match=r"evaluation\.first: some has 200 test images.*Received: 256\."):
+        score(run, make_dataset("some", "test", images, labels, NAMES), first=256)
+
+
+def test_scores_say_how_the_views_were_averaged(run):
+    images, labels = some_images()
+    dataset = make_dataset("some", "test", images, labels, NAMES)
+    evaluation = score(run, dataset, tta="mirror", average="logits")
+    expected = predict_probs(run, images, tta="mirror", average="logits")
+    assert evaluation.probs.equal(expected) and not score(run, dataset).probs.equal(expected)
+    values = evaluation.as_dict()
+    assert (values["tta"], values["average"]) == ("mirror", "logits")
+    assert (score(run, dataset).tta, score(run, dataset).average) == ("none", "probs")

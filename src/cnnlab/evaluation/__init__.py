@@ -2,8 +2,8 @@
 
 from cnnlab.evaluation.comparison import Comparison, NetworkResult, PairedTest, compare_runs
 from cnnlab.evaluation.loading import Run, load_run
-from cnnlab.evaluation.prediction import predict_probs
-from cnnlab.evaluation.scoring import Evaluation, score
+from cnnlab.evaluation.prediction import check_run_views, predict_probs
+from cnnlab.evaluation.scoring import Evaluation, check_first, score
 from cnnlab.evaluation.statistics import (
     Interval,
     mcnemar,
@@ -12,8 +12,10 @@ from cnnlab.evaluation.statistics import (
     wilson_interval,
 )
 from cnnlab.evaluation.stored import StoredPredictions, load_predictions, save_predictions
+from cnnlab.evaluation.views import ONE_VIEW, check_slack, check_view_names, views_in_words
 
 __all__ = [
+    "ONE_VIEW",
     "Comparison",
     "Evaluation",
     "Interval",
@@ -21,6 +23,10 @@ __all__ = [
     "PairedTest",
     "Run",
     "StoredPredictions",
+    "check_first",
+    "check_run_views",
+    "check_slack",
+    "check_view_names",
     "compare_runs",
     "load_predictions",
     "load_run",
@@ -30,5 +36,6 @@ __all__ = [
     "predict_probs",
     "save_predictions",
     "score",
+    "views_in_words",
     "wilson_interval",
 ]

@@ -15,6 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 from cnnlab.errors import RunError
 from cnnlab.evaluation.statistics import SIGNIFICANCE, mcnemar, mean_interval, paired_t, wilson_interval
 from cnnlab.evaluation.stored import load_predictions
+from cnnlab.evaluation.views import ONE_VIEW, views_in_words
 from cnnlab.runs import RunFolder
 
 MIN_SEEDS_FOR_T = 3
@@ -87,6 +88,7 @@ class Comparison:
         hardware: processor, threads and precision of the runs; more than one where they differ.
         commits: of the source that the runs came from; `+` marks changes beyond it.
         command: what makes this comparison again; empty if unknown.
+        views: of each test image, and what of them is averaged; see `views_in_words`.
     """
 
     data: str
@@ -97,6 +99,7 @@ class Comparison:
     hardware: tuple[str, ...]
     commits: tuple[str, ...]
     command: str = ""
+    views: str = ONE_VIEW
 
     def as_dict(self) -> dict[str, Any]:
         """Return everything for JSON: fractions, seconds, bytes."""
@@ -125,7 +128,8 @@ def compare_runs(groups: Mapping[str, Sequence[RunFolder]], *, command: str = ""
         command: what makes this comparison again.
 
     Raises:
-        RunError: a run is not evaluated or damaged, or the runs were trained or tested on different images.
+        RunError: a run is not evaluated or damaged, or the runs were trained or tested on different images,
+            or on different views of them.
     """
     folders = [folder for group in groups.values() for folder in group]
     first = _evaluation(folders[0])
@@ -136,6 +140,11 @@ def compare_runs(groups: Mapping[str, Sequence[RunFolder]], *, command: str = ""
                 f"{folder.path}: tested on {other['num_images']:,} images of {other['data']}, not those of "
                 f"{folders[0].path} ({first['num_images']:,} of {first['data']}): they cannot be compared. "
                 "Train both with the same --data, data.image_size and data.channels."
+            )
+        if _views(other) != _views(first):
+            raise RunError(
+                f"{folder.path}: tested with {_views(other)}, not as {folders[0].path} with {_views(first)}: "
+                "they cannot be compared. Train both with the same evaluation.tta and evaluation.average."
             )
         for split in ("train", "val"):
             if _fingerprint(folder, split) != _fingerprint(folders[0], split):
@@ -154,6 +163,7 @@ def compare_runs(groups: Mapping[str, Sequence[RunFolder]], *, command: str = ""
         hardware=tuple(sorted({_hardware(folder) for folder in folders})),
         commits=tuple(sorted({folder.environment.get("commit") or "unknown" for folder in folders})),
         command=command,
+        views=_views(first),
     )
 
 
@@ -163,6 +173,10 @@ def _evaluation(folder: RunFolder) -> dict[str, Any]:
         command = f"cnnlab evaluate {shlex.quote(str(folder.path))}"
         raise RunError(f"{folder.path}: has no test metrics. Get them with: {command}")
     return evaluation
+
+
+def _views(evaluation: dict[str, Any]) -> str:
+    return views_in_words(evaluation["tta"], evaluation["average"])
 
 
 def _fingerprint(folder: RunFolder, split: str) -> str | None:

@@ -27,7 +27,8 @@ class Run:
         network: its name in the registry.
         class_names: what its outputs stand for, in order.
         in_channels: 1 for grey, 3 for colour.
-        image_size: height and width of its images, in pixels.
+        image_size: height and width that images are brought to, in pixels.
+        crop_size: height and width of the window of them that the network takes, in pixels.
         mean: per channel, of pixels in [0, 1]; subtracted from them.
         std: likewise; they are then divided by it.
         is_digits: photographs must be brought to light, centred strokes on a dark ground.
@@ -40,6 +41,7 @@ class Run:
     class_names: tuple[str, ...]
     in_channels: int
     image_size: int
+    crop_size: int
     mean: tuple[float, ...]
     std: tuple[float, ...]
     is_digits: bool
@@ -92,7 +94,8 @@ def _assemble(folder: RunFolder, tensors: dict[str, Tensor], description: dict[s
         network=str(network["name"]),
         class_names=tuple(str(name) for name in description["class_names"]),
         in_channels=int(network["in_channels"]),
-        image_size=int(network["image_size"]),
+        image_size=int(preprocessing.get("image_size", network["image_size"])),
+        crop_size=int(network["image_size"]),
         mean=tuple(float(value) for value in preprocessing["mean"]),
         std=tuple(float(value) for value in preprocessing["std"]),
         is_digits=bool(preprocessing["is_digits"]),
@@ -102,7 +105,8 @@ def _assemble(folder: RunFolder, tensors: dict[str, Tensor], description: dict[s
 
 def _fits_together(run: Run) -> bool:
     has_all_names = len(set(run.class_names)) == int(run.description["network"]["num_classes"])
-    return has_all_names and len(run.mean) == len(run.std) == run.in_channels and min(run.std) > 0
+    has_all_channels = len(run.mean) == len(run.std) == run.in_channels and min(run.std) > 0
+    return has_all_names and has_all_channels and run.image_size >= run.crop_size
 
 
 def _build(network: dict[str, Any], tensors: dict[str, Tensor]) -> nn.Module:

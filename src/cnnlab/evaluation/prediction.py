@@ -6,23 +6,30 @@ from torch import Tensor
 from cnnlab.data import normalise
 from cnnlab.errors import DataError, RunError
 from cnnlab.evaluation.loading import Run
+from cnnlab.evaluation.views import average_views, check_slack, check_view_names, cut_views
 
 BATCH_SIZE = 500
 """Images in one forward pass; the result depends on it by rounding only, less than 1e-6."""
 
+BATCH_PIXELS = 500 * 64**2
+"""Fewer images are in one pass where they are large: memory grows with their pixels."""
+
 
 @torch.inference_mode()
-def predict_probs(run: Run, images: Tensor) -> Tensor:
+def predict_probs(run: Run, images: Tensor, *, tta: str = "none", average: str = "probs") -> Tensor:
     """Return what a run's network makes of images, in float32 whatever the run was trained in.
 
     Args:
         run: a finished run.
-        images: N x C x H x W, uint8, with the run's channels and size.
+        images: N x C x H x W, uint8, with the run's channels and `image_size`.
+        tta: which views of each image the network is shown; see `cut_views`.
+        average: how their answers become one; see `average_views`.
 
     Returns:
         N x num_classes, float32; rows sum to 1.
 
     Raises:
+        ConfigError: there are no such views, or they cannot be cut from the run's images.
         DataError: the images have other channels or another size than the run's.
         RunError: the network's output is not a number.
     """
@@ -32,14 +39,28 @@ def predict_probs(run: Run, images: Tensor) -> Tensor:
             f"{run.folder.path}: takes images of {_times(expected)} (C x H x W). "
             f"Received: {_times(tuple(images.shape[1:]))}."
         )
+    check_run_views(run, tta, average)
     probs = torch.empty(len(images), len(run.class_names))
-    for start in range(0, len(images), BATCH_SIZE):
-        inputs = normalise(images[start : start + BATCH_SIZE], run.mean, run.std)
-        logits = run.model(inputs.contiguous(memory_format=torch.channels_last))
-        if not logits.isfinite().all():
-            raise RunError(f"{run.folder.path}: the network's output is not a finite number; it diverged.")
-        probs[start : start + BATCH_SIZE] = logits.double().softmax(1)
+    batch_size = max(1, min(BATCH_SIZE, BATCH_PIXELS // run.crop_size**2))
+    for start in range(0, len(images), batch_size):
+        views = cut_views(images[start : start + batch_size], run.crop_size, tta)
+        logits = (_logits(run, view) for view in views)
+        probs[start : start + batch_size] = average_views(logits, average)
     return probs
+
+
+def check_run_views(run: Run, tta: str, average: str) -> None:
+    """Refuse views that a run's images do not have; raises ConfigError."""
+    check_view_names(tta, average)
+    check_slack(tta, image_size=run.image_size, crop_size=run.crop_size, place=str(run.folder.path))
+
+
+def _logits(run: Run, images: Tensor) -> Tensor:
+    inputs = normalise(images, run.mean, run.std)
+    logits = run.model(inputs.contiguous(memory_format=torch.channels_last))
+    if not logits.isfinite().all():
+        raise RunError(f"{run.folder.path}: the network's output is not a finite number; it diverged.")
+    return logits
 
 
 def _times(shape: tuple[int, ...]) -> str:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from cnnlab.data import Dataset
-from cnnlab.errors import DataError
+from cnnlab.errors import ConfigError, DataError
 from cnnlab.evaluation import metrics
 from cnnlab.evaluation.loading import Run
 from cnnlab.evaluation.prediction import predict_probs
@@ -26,9 +26,12 @@ class Evaluation:
         class_names: the run's, in the order of the confusion matrix.
         labels: N, int64, indices into `class_names`.
         probs: N x num_classes, float32.
-        scores: `top1`, `top1_interval` (95 %, Wilson), `top5`, `loss`, `ece`, `per_class` and
-            `confusion_matrix`.
+        scores: `top1`, `top1_interval` (95 %, Wilson), `top5`, `loss`, `ece`, `per_class`,
+            `confusion_matrix`, and `first`: `num_images`, `top1` and `top1_interval` of the first images
+            alone, or None.
         seconds: what reading, classifying and scoring took.
+        tta: which views of each image the network was shown, see `cut_views`.
+        average: how its answers became one, see `average_views`.
     """
 
     data: str
@@ -39,6 +42,8 @@ class Evaluation:
     probs: Tensor
     scores: dict[str, Any]
     seconds: float
+    tta: str = "none"
+    average: str = "probs"
 
     def as_dict(self) -> dict[str, Any]:
         """Return everything but the single images, for JSON: fractions and seconds."""
@@ -50,29 +55,61 @@ class Evaluation:
             "data": self.data,
             "fingerprint": self.fingerprint,
             "seconds": self.seconds,
+            "tta": self.tta,
+            "average": self.average,
         }
 
 
-def score(run: Run, dataset: Dataset) -> Evaluation:
+def score(
+    run: Run, dataset: Dataset, *, tta: str = "none", average: str = "probs", first: int | None = None
+) -> Evaluation:
     """Classify a split and score the answers.
 
     Classes are bound by name: if the data set lists the run's classes in another order, its labels are
     translated.
 
+    Args:
+        run: a finished run.
+        dataset: the split, its images of the run's `image_size`.
+        tta: which views of each image the network is shown, see `cut_views`.
+        average: how its answers become one, see `average_views`.
+        first: score this many images from the start by themselves, too.
+
     Raises:
+        ConfigError: there are no such views, they cannot be cut from these images, or there are fewer images
+            than `first`.
         DataError: the data set has no images, other classes than the run, or images of another shape.
         RunError: the network's output is not a number.
     """
     start = time.perf_counter()
     if not len(dataset):
         raise DataError(f"{dataset.name}: there are no {dataset.split} images to evaluate on.")
+    check_first(first, dataset)
     labels = bind_labels(run, dataset)
-    probs = predict_probs(run, dataset.images)
+    probs = predict_probs(run, dataset.images, tta=tta, average=average)
     scores = _scores(probs, labels, run.class_names)
-    seconds = time.perf_counter() - start
+    scores["first"] = {"num_images": first, **_top1(probs[:first], labels[:first])} if first else None
     return Evaluation(
-        dataset.name, dataset.split, dataset.fingerprint, run.class_names, labels, probs, scores, seconds
+        data=dataset.name,
+        split=dataset.split,
+        fingerprint=dataset.fingerprint,
+        class_names=run.class_names,
+        labels=labels,
+        probs=probs,
+        scores=scores,
+        seconds=time.perf_counter() - start,
+        tta=tta,
+        average=average,
     )
+
+
+def check_first(first: int | None, dataset: Dataset) -> None:
+    """Refuse to score more of the first images than there are; raises ConfigError."""
+    if first is not None and first > len(dataset):
+        raise ConfigError(
+            f"evaluation.first: {dataset.name} has {len(dataset):,} {dataset.split} images; "
+            f"must be at most all of them. Received: {first}."
+        )
 
 
 def bind_labels(run: Run, dataset: Dataset) -> Tensor:
@@ -99,7 +136,6 @@ def bind_labels(run: Run, dataset: Dataset) -> Tensor:
 
 def _scores(probs: Tensor, labels: Tensor, class_names: tuple[str, ...]) -> dict[str, Any]:
     confusion = metrics.confusion_matrix(probs, labels)
-    interval = wilson_interval(int(confusion.trace()), len(labels))
     per_class = {
         name: {"recall": recall, "precision": precision, "num_images": num_images}
         for name, recall, precision, num_images in zip(
@@ -111,11 +147,15 @@ def _scores(probs: Tensor, labels: Tensor, class_names: tuple[str, ...]) -> dict
         )
     }
     return {
-        "top1": metrics.top1(probs, labels),
-        "top1_interval": [interval.low, interval.high],
+        **_top1(probs, labels),
         "top5": metrics.top5(probs, labels),
         "loss": metrics.nll(probs, labels),
         "ece": metrics.ece(probs, labels),
         "per_class": per_class,
         "confusion_matrix": confusion.tolist(),
     }
+
+
+def _top1(probs: Tensor, labels: Tensor) -> dict[str, Any]:
+    interval = wilson_interval(int(metrics.is_correct(probs, labels).sum()), len(labels))
+    return {"top1": metrics.top1(probs, labels), "top1_interval": [interval.low, interval.high]}
