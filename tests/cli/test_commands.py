@@ -97,6 +97,26 @@ def test_evaluate_on_other_images(run_cli, finished, tmp_path):
     assert (finished / "eval.json").read_bytes() == before
 
 
+def test_evaluate_by_other_views(run_cli, finished):
+    before = (finished / "eval.json").read_bytes()
+    result = run_cli("evaluate", finished, "--tta", "mirror", "--average", "logits")
+    assert "360 images, mirror, logits averaged\n" in result.out
+    assert "its own scores are by one view" in result.err and "are not kept" in result.err
+    values = json.loads(run_cli("evaluate", finished, "--tta", "mirror", "--json").out)
+    assert (values["tta"], values["average"]) == ("mirror", "probs")
+    assert (finished / "eval.json").read_bytes() == before
+    own = run_cli("evaluate", finished)
+    assert "360 images\n" in own.out and not own.err
+
+
+def test_the_first_images_are_printed_by_themselves(run_cli, tmp_path, tiny):
+    run = run_cli("train", "convnet_mnist", *tiny, "--set", "evaluation.first=256", "--out", tmp_path)
+    path = run.out.strip()
+    (first,) = [json.loads(run_cli("evaluate", path, "--json").out)["first"]]
+    text = run_cli("evaluate", path).out
+    assert f"top1 on the first 256 images alone {first['top1']:.2%} (" in text
+
+
 @pytest.fixture
 def pictures(tmp_path):
     test = load_data("digits", splits=("test",))["test"]
@@ -115,6 +135,14 @@ def test_predict_names_each_file_and_refuses_a_blank_one(run_cli, finished, pict
     assert len(lines) == 4 and result.code == 1
     assert "blank" in lines[3] and "%" not in lines[3]
     assert all(re.search(r"\.png: \d \d+\.\d\d%", line) for line in lines[:3])
+
+
+def test_predict_by_two_views(run_cli, finished, pictures):
+    one, two = (
+        json.loads(run_cli("predict", finished, pictures / "0.png", "--json", *options).out)
+        for options in ([], ["--tta", "mirror", "--average", "logits"])
+    )
+    assert one != two and one[0]["file"] == two[0]["file"]
 
 
 def test_predict_as_csv_and_json(run_cli, finished, pictures):

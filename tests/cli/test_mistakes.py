@@ -74,6 +74,19 @@ def test_wrong_split(run_cli, finished):
     expect_one_line(run_cli("evaluate", finished, "--split", "tets"), BAD_INPUT, "tets", "'test'")
 
 
+@pytest.mark.parametrize("command", [["evaluate"], ["predict", "x.png"]])
+def test_ten_crop_on_a_network_without_room(run_cli, finished, command):
+    result = run_cli(command[0], finished, *command[1:], "--tta", "ten-crop")
+    remedy = "--set data.image_size=10 --set data.crop_size=8"
+    expect_one_line(result, BAD_INPUT, str(finished), "ten-crop", "8 x 8", remedy)
+
+
+def test_more_first_images_than_there_are(run_cli, tmp_path, tiny):
+    arguments = ["train", "convnet_mnist", *tiny, "--set", "evaluation.first=1000", "--out", tmp_path]
+    expect_one_line(run_cli(*arguments), BAD_INPUT, "evaluation.first", "360 test images", "1000")
+    assert not list(tmp_path.iterdir())
+
+
 def test_no_gpu(run_cli, tiny):
     import torch
 

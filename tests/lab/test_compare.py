@@ -68,6 +68,39 @@ def test_another_setting_is_another_run(tmp_path, launch):
     assert launch.asked == [("lenet5", 0, None)] * 2
 
 
+def test_other_views_of_the_test_images_are_another_run(tmp_path, launch):
+    mirror = {"changes": {"evaluation.tta": "mirror"}}
+    first = compare(PAIR[1:], seeds=1, out=tmp_path, launch=launch)
+    second = compare(PAIR[1:], seeds=1, out=tmp_path, launch=launch, **mirror)
+    assert launch.asked == [("convnet_mnist", 0, None)] * 2
+    assert (first.views, second.views) == ("one view", "mirror, probabilities averaged")
+    assert compare(PAIR[1:], seeds=1, out=tmp_path, launch=refuse) == first
+    assert compare(PAIR[1:], seeds=1, out=tmp_path, launch=refuse, **mirror) == second
+
+
+def test_scores_by_views_that_the_config_does_not_ask_for_are_passed_over(tmp_path, launch):
+    said = []
+    first = compare(PAIR[1:], seeds=1, out=tmp_path, launch=launch)
+    folder = RunFolder(tmp_path / first.networks[0].runs[0])
+    folder.evaluation = (folder.evaluation or {}) | {"tta": "mirror"}
+    second = compare(PAIR[1:], seeds=1, out=tmp_path, launch=launch, say=said.append)
+    assert second.networks[0].runs != first.networks[0].runs
+    assert f"{folder.path} is passed over: its eval.json holds scores by mirror, probabilities" in said[0]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"evaluation.first": 361}, r"evaluation\.first: digits has 360 test images.*Received: 361"),
+        ({"evaluation.tta": "ten-crop"}, r"evaluation\.tta: ten-crop needs images larger than the 14 x 14"),
+    ],
+)
+def test_what_cannot_be_scored_is_refused_before_any_is_trained(tmp_path, changes, message):
+    with pytest.raises(ConfigError, match=message):
+        compare(PAIR, seeds=1, out=tmp_path, launch=refuse, changes=changes)
+    assert not list(tmp_path.iterdir())
+
+
 def test_an_unfinished_run_is_gone_on_with(tmp_path, launch):
     started = RunFolder.create(tmp_path, PAIR[0])
     comparison = compare(PAIR[:1], seeds=1, out=tmp_path, launch=launch)
@@ -214,6 +247,12 @@ def test_names_and_options_are_resolved(tmp_path, launch):
             [PAIR[0], config_of("resnet20", **{"data.image_size": 28})],
             {},
             "data.image_size is 28 for resnet20",
+        ),
+        (
+            [PAIR[0], config_of("resnet20", **{"evaluation.tta": "mirror"})],
+            {},
+            "evaluation.tta and .average say mirror, probabilities averaged for resnet20, one view for "
+            "lenet5. Choose for all with --set evaluation.tta=",
         ),
     ],
 )

@@ -10,11 +10,12 @@ from PIL import Image
 from cnnlab.config import RunConfig
 from cnnlab.data import load_data
 from cnnlab.errors import CnnlabError, ConfigError, DataError, RunError
-from cnnlab.evaluation import load_predictions
+from cnnlab.evaluation import load_predictions, load_run, predict_probs
 from cnnlab.lab import evaluate as evaluate_verb
 from cnnlab.lab import train
 from cnnlab.lab.evaluate import evaluate
 from cnnlab.reporting import write_curves, write_samples
+from cnnlab.runs import load_weights, save_weights
 from cnnlab.training import SilentProgress
 from some_scores import some_evaluation
 
@@ -186,6 +187,128 @@ def test_another_data_set_needs_the_same_classes(run, more_digits):
 def test_another_data_set_that_is_not_there_is_named(run):
     with pytest.raises(ConfigError, match="'digit' is neither a data set nor a folder here"):
         evaluate(run.path, data="digit")
+
+
+def set_config(run, **changes):
+    """Change settings of a run as an editor would; `__` stands for the dot."""
+    config = run.config.with_changes({name.replace("__", "."): value for name, value in changes.items()})
+    (run.path / "config.toml").write_text(config.to_toml())
+
+
+@pytest.fixture
+def cropped(run):
+    """A run whose network takes windows of 8 pixels of digits that are brought to 11."""
+    set_config(run, data__image_size=11, data__crop_size=8)
+    tensors, description = load_weights(run.weights)
+    description["preprocessing"]["image_size"] = 11
+    save_weights(run.weights, tensors, description)
+    return run
+
+
+def test_scores_by_other_views_are_computed_anew_said_and_not_kept(run):
+    own = evaluate(run.path)
+    assert (own["tta"], own["average"], own["first"]) == ("none", "probs", None)
+    before = {path: path.read_bytes() for path in run.path.iterdir() if path.is_file()}
+    said = []
+    scores = evaluate(run.path, tta="mirror", warn=said.append)
+    assert (scores["tta"], scores["average"], scores["split"]) == ("mirror", "probs", "test")
+    assert scores["loss"] != own["loss"] and scores["fingerprint"] == own["fingerprint"]
+    assert said == [
+        f"{run.path}: its own scores are by one view; these, by mirror, probabilities averaged, are not "
+        "kept. Choose between views with --split val."
+    ]
+    logits = evaluate(run.path, tta="mirror", average="logits")
+    assert logits["average"] == "logits" and logits["loss"] != scores["loss"]
+    assert {path: path.read_bytes() for path in run.path.iterdir() if path.is_file()} == before
+    (run.path / "eval.json").unlink()
+    assert evaluate(run.path, tta="mirror") == scores | {"seconds": ANY}
+    assert run.evaluation is None
+
+
+def test_a_choice_between_views_on_val_is_silent(run):
+    said = []
+    scores = evaluate(run.path, split="val", tta="mirror", average="logits", warn=said.append)
+    assert (scores["split"], scores["tta"], scores["average"], said) == ("val", "mirror", "logits", [])
+
+
+def test_the_runs_own_views_are_kept(run, monkeypatch):
+    anew = evaluate(run.path, tta="mirror", average="logits")
+    set_config(run, evaluation__tta="mirror", evaluation__average="logits")
+    own = evaluate(run.path)
+    assert own == anew | {"seconds": ANY} == run.evaluation
+    test = load_data("digits", splits=["test"])["test"]
+    stored = load_predictions(run)
+    expected = predict_probs(load_run(run.path), test.images, tta="mirror", average="logits")
+    assert torch.equal(stored.probs, expected)
+    monkeypatch.setattr(reading, "load_data", None)
+    assert evaluate(run.path) == evaluate(run.path, tta="mirror") == own
+
+
+@pytest.mark.parametrize("asked", [{"tta": "none"}, {"tta": "centre"}, {"average": "logits"}])
+def test_one_view_by_another_name_is_the_same_answer(run, no_data, asked):
+    run.evaluation = some_evaluation(0.125)
+    assert evaluate(run.path, **asked) == some_evaluation(0.125)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"evaluation__tta": "mirror"}, "by one view, where config.toml asks for mirror, probabilities"),
+        ({"evaluation__first": 256}, "one view, where config.toml asks for one view, the first 256 images"),
+    ],
+)
+def test_kept_scores_that_the_config_does_not_ask_for_are_no_answer(run, no_data, changes, message):
+    run.evaluation = some_evaluation(0.125)
+    set_config(run, **changes)
+    with pytest.raises(RunError, match=message) as caught:
+        evaluate(run.path)
+    line = str(caught.value)
+    assert line.startswith(f"{run.path / 'eval.json'}: holds scores") and "\n" not in line
+
+
+def test_the_first_images_are_those_of_the_test_split_alone(run):
+    set_config(run, evaluation__first=100)
+    scores = evaluate(run.path)
+    stored = load_predictions(run)
+    assert scores["first"]["num_images"] == 100
+    assert scores["first"]["top1"] == stored.is_correct[:100].double().mean().item()
+    assert evaluate(run.path) == scores
+    assert evaluate(run.path, tta="mirror")["first"]["num_images"] == 100
+    assert evaluate(run.path, split="val")["first"] is None
+    assert evaluate(run.path, data="digits")["first"] is None
+
+
+def test_windows_of_larger_images_are_scored(cropped):
+    test = load_data("digits", splits=["test"], image_size=11)["test"]
+    own = evaluate(cropped.path)
+    middle = predict_probs(replace(load_run(cropped.path), image_size=8), test.images[:, :, 1:9, 1:9])
+    assert torch.equal(load_predictions(cropped).probs, middle)
+    ten = evaluate(cropped.path, tta="ten-crop")
+    assert ten["tta"] == "ten-crop" and ten["loss"] != own["loss"]
+    other = evaluate(cropped.path, data="digits", tta="ten-crop")
+    assert other == ten | {"seconds": ANY}
+
+
+@pytest.mark.parametrize("options", [{}, {"split": "val"}, {"data": "digits"}])
+def test_ten_windows_without_room_are_refused_before_data_is_read(run, no_data, options):
+    with pytest.raises(ConfigError, match=r"ten-crop needs images larger than the 8 x 8 pixels") as caught:
+        evaluate(run.path, tta="ten-crop", **options)
+    assert "--set data.image_size=10 --set data.crop_size=8, or choose mirror" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"tta": "tencrop"}, "there is no tta 'tencrop'. Did you mean 'ten-crop'?"),
+        ({"average": "logit"}, "there is no average 'logit'. Did you mean 'logits'?"),
+        ({"tta": ""}, "there is no tta ''. Known: centre"),
+    ],
+)
+def test_unknown_views_are_refused(run, no_data, options, message):
+    run.evaluation = some_evaluation(0.125)
+    with pytest.raises(ConfigError) as caught:
+        evaluate(run.path, **options)
+    assert message in str(caught.value)
 
 
 def test_an_unknown_split_is_refused(run, no_data):

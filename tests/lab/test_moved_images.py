@@ -2,13 +2,14 @@
 
 import json
 import shutil
+import signal
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
 import cnnlab
-from cnnlab.errors import DataError, MissingResourceError, RunError
+from cnnlab.errors import DataError, MissingResourceError, RunError, StoppedError
 from cnnlab.training import SilentProgress
 
 
@@ -57,6 +58,29 @@ def test_without_a_record_of_the_images_a_folder_is_not_scored(tmp_path):
     (run / "environment.json").unlink()
     with pytest.raises(RunError, match="not recorded which images"):
         cnnlab.evaluate(run)
+
+
+def test_a_class_that_has_come_since_is_one_clear_line(tmp_path):
+    class Stop(SilentProgress):
+        def validate(self, step, *, loss, top1):
+            signal.raise_signal(signal.SIGINT)
+
+    root = write_digits(tmp_path / "digits")
+    changes = {"data.image_size": 8, "train.val_every": 1}
+    options = {"data": str(root), "threads": 1, "steps": 3, "changes": changes}
+    with pytest.raises(StoppedError):
+        cnnlab.train("convnet_mnist", out=tmp_path / "runs", progress=Stop(), **options)
+    (run,) = (tmp_path / "runs").iterdir()
+    shutil.copytree(root / "9", root / "ten")
+    for inexact in (False, True):  # other images are never accepted
+        with pytest.raises(RunError, match="train images are not those of the checkpoint") as caught:
+            cnnlab.resume(run, inexact=inexact, progress=SilentProgress())
+        assert "\n" not in str(caught.value)
+    shutil.rmtree(root / "ten")
+    cnnlab.resume(run, progress=SilentProgress())
+    shutil.copytree(root / "9", root / "ten")
+    with pytest.raises(DataError, match=r"its 11 classes are not the 10 classes of .*not known.*'ten'"):
+        cnnlab.evaluate(run, data=str(root))
 
 
 def test_a_folder_that_has_moved_can_be_named(tmp_path):

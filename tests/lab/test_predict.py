@@ -198,6 +198,28 @@ def test_grey_pictures_for_a_colour_network_are_said_once(run, pictures, monkeyp
     assert said == []
 
 
+@pytest.mark.parametrize("average", ["probs", "logits"])
+def test_several_views_of_a_picture(run, pictures, digits, average):
+    loaded = load_run(run.path)
+    probs = predict_probs(loaded, digits.images[:12], tta="mirror", average=average)
+    answers = predict(run.path, pictures, tta="mirror", average=average)
+    for answer, row in zip(answers, probs, strict=True):
+        assert answer.labels[0] == (loaded.class_names[int(row.argmax())], pytest.approx(row.max().item()))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"tta": "ten-crop"}, "ten-crop needs images larger than the 8 x 8"),
+        ({"tta": "mirrored"}, "there is no tta 'mirrored'. Did you mean 'mirror'?"),
+        ({"average": "x"}, "there is no average 'x'"),
+    ],
+)
+def test_views_that_there_are_not_are_refused_before_a_picture_is_read(run, options, message):
+    with pytest.raises(ConfigError, match=message):
+        iter_predictions(run.path, "nowhere.png", **options)
+
+
 def test_csv_and_json_hold_the_same():
     predictions = [
         Prediction("a,b.png", (("cat", 0.75), ("dog", 0.25)), None),

@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cnnlab.config import AugmentConfig
+from cnnlab.config import AugmentConfig, EvaluationConfig
 from cnnlab.errors import ConfigError
 from cnnlab.lab import resolve
 from cnnlab.recipes import list_recipes, load_recipe, recipe_text
@@ -26,6 +26,19 @@ def test_other_data_drops_the_augmentation_and_says_so():
     assert load_recipe("lenet5").data.augment != AugmentConfig()
     assert len(said) == 1 and "augmentation" in said[0]
     assert config.optim == load_recipe("lenet5").optim
+
+
+def test_other_data_drops_the_way_of_evaluation_and_says_so():
+    recipe = load_recipe("lenet5").with_changes({"evaluation.first": 256, "evaluation.tta": "mirror"})
+    said = []
+    config = resolve(recipe, data="fashion-mnist", say=said.append)
+    assert config.evaluation == EvaluationConfig()
+    assert said == ["lenet5: made for mnist; its augmentation and evaluation are left out on fashion-mnist."]
+    bare = recipe.with_changes({"data.augment": {}})
+    resolve(bare, data="fashion-mnist", say=said.append)
+    assert said[1] == "lenet5: made for mnist; its evaluation is left out on fashion-mnist."
+    asked = resolve(recipe, data="fashion-mnist", changes={"evaluation.first": 100})
+    assert asked.evaluation == EvaluationConfig(first=100)
 
 
 @pytest.mark.parametrize(("name", "data"), [("resnet32", "cifar10"), ("preact_resnet20", "cifar10")])

@@ -102,6 +102,35 @@ def test_what_cannot_be_built_leaves_no_folder(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ({"evaluation.first": 361}, r"evaluation\.first: digits has 360 test images.*Received: 361"),
+        ({"evaluation.tta": "ten-crop"}, r"evaluation\.tta: ten-crop needs images larger than the 8 x 8"),
+    ],
+)
+def test_what_cannot_be_scored_later_leaves_no_folder(tmp_path, setting, message):
+    with pytest.raises(ConfigError, match=message):
+        cnnlab.train("convnet_mnist", data="digits", out=tmp_path, changes=setting)
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_first_images_and_the_views_are_in_the_last_lines(tmp_path):
+    class Keep(SilentProgress):
+        def message(self, text):
+            said.append(text)
+
+    said = []
+    changes = {**TINY["changes"], "evaluation.first": 256, "evaluation.tta": "mirror"}
+    run = cnnlab.train("convnet_mnist", out=tmp_path, progress=Keep(), **{**TINY, "changes": changes})
+    evaluation = json.loads((run / "eval.json").read_text())
+    assert (evaluation["tta"], evaluation["first"]["num_images"]) == ("mirror", 256)
+    assert said[-2].startswith(f"test {evaluation['first']['top1']:.2%} (")
+    assert said[-2].endswith("on the first 256 images alone")
+    assert f"test {evaluation['top1']:.2%} (" in said[-1] and "on 360 images" in said[-1]
+    assert "mirror, probabilities averaged" in said[-1]
+
+
 def test_enlarged_digits_fit_lenet(tmp_path):
     changes = {**TINY["changes"], "data.image_size": 28}
     run = cnnlab.train("lenet5", out=tmp_path, progress=SilentProgress(), **{**TINY, "changes": changes})

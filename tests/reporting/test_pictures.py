@@ -6,6 +6,7 @@ import pytest
 
 from cnnlab.errors import RunError
 from cnnlab.reporting import pictures, write_curves, write_samples
+from cnnlab.reporting.canvas import run_title
 
 
 def test_both_pictures_land_in_the_folder(folder, test_images):
@@ -34,6 +35,15 @@ def test_a_score_that_is_given_stands_in_the_titles(folder, test_images):
     without = drawn()
     assert drawn(test_top1=top1) == with_eval
     assert all(one != other for one, other in zip(with_eval, without, strict=True))
+
+
+def test_the_title_names_the_views_where_there_are_several(folder):
+    assert run_title(folder, test_top1=0.875) == "lenet5 on mnist, seed 4: test 87.50%"
+    config = folder.config.with_changes({"evaluation.tta": "mirror"})
+    (folder.path / "config.toml").write_text(config.to_toml())
+    title = run_title(folder, test_top1=0.875)
+    assert title == "lenet5 on mnist, seed 4: test 87.50% (mirror, probabilities averaged)"
+    assert run_title(folder) == "lenet5 on mnist, seed 4"
 
 
 def test_other_images_are_refused(folder, test_images):

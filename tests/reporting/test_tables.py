@@ -118,6 +118,12 @@ def test_commits_are_short_in_notes_and_whole_in_json(commit, shown):
     assert comparison.as_dict()["commits"] == (commit,)
 
 
+def test_views_are_named_where_there_are_several():
+    assert not any("views" in note.lower() for note in comparison_notes(COMPARISON))
+    notes = comparison_notes(replace(COMPARISON, views="ten-crop, probabilities averaged"))
+    assert notes[1] == "Views of each test image: ten-crop, probabilities averaged."
+
+
 def test_few_seeds_and_mixed_machines_are_said():
     few = replace(COMPARISON, seeds=(0,), hardware=("one", "two"))
     text = "\n".join(comparison_notes(few))

@@ -31,6 +31,16 @@ Strict = Annotated[
     bool, typer.Option("--strict", help="Refuse a folder with an unreadable image instead of skipping it.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON: accuracies as fractions, times in seconds.")]
+Tta = Annotated[
+    str | None,
+    typer.Option(
+        "--tta",
+        help="Views of each image: none, centre, mirror, or ten-crop (for networks trained on crops).",
+    ),
+]
+Average = Annotated[
+    str | None, typer.Option("--average", help="What of several views is averaged: logits or probs.")
+]
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")]
 
 

@@ -14,6 +14,8 @@ def predict(
     run: options.Run,
     sources: Annotated[list[str], typer.Argument(metavar="FILE...", help="Images, folders, or patterns.")],
     top: Annotated[int, typer.Option(min=1, help="Labels per image, at most one per class.")] = 3,
+    tta: options.Tta = None,
+    average: options.Average = None,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
     as_json: options.Json = False,
 ) -> None:
@@ -27,12 +29,14 @@ def predict(
     from cnnlab.lab.predict import iter_predictions, write_csv, write_json
 
     loaded = load_run(run)
+    tta, average = "none" if tta is None else tta, "probs" if average is None else average
     top = min(top, len(loaded.class_names))
     failed = 0
 
     def counted():
         nonlocal failed
-        for prediction in iter_predictions(loaded, sources, top_k=top, warn=say):
+        views = {"tta": tta, "average": average}
+        for prediction in iter_predictions(loaded, sources, top_k=top, warn=say, **views):
             failed += prediction.error is not None
             yield prediction
 

@@ -3,8 +3,8 @@
 Source: A. Krizhevsky, I. Sutskever, G. Hinton, "ImageNet Classification with Deep Convolutional Neural
 Networks", 2012, section 4.1: ten windows, and the mean of their softmax outputs.
 
-Windows are cut from images of the size that training brought them to. These are never enlarged to make room for
-ten windows: the network would be asked about larger objects than it has learned.
+Windows are cut from images of the size that training brought them to. These are never enlarged to make room
+for ten windows: the network would be asked about larger objects than it has learned.
 """
 
 from collections.abc import Iterable, Iterator

@@ -7,12 +7,12 @@ from typing import Any
 
 from cnnlab.config import RunConfig
 from cnnlab.errors import ConfigError
-from cnnlab.evaluation import Comparison, compare_runs
+from cnnlab.evaluation import Comparison, compare_runs, views_in_words
 from cnnlab.lab.finish import finished_run
 from cnnlab.lab.launch import Launch, launch_process
 from cnnlab.lab.resolve import resolve
 from cnnlab.lab.splits import load_splits
-from cnnlab.lab.train import check_network
+from cnnlab.lab.train import check_evaluation, check_network
 from cnnlab.runs import RunFolder
 
 # Settings that decide which images a run sees: the same for all that are compared.
@@ -47,7 +47,8 @@ def compare(
         **options: as `resolve` takes them, such as `epochs`, `lr`, `root` and `changes`.
 
     Raises:
-        ConfigError: a name or an option is wrong, one is named twice, or the networks would see other images.
+        ConfigError: a name or an option is wrong, one is named twice, or the networks would see other images
+            or other views of them.
         GeometryError: the images are too small for one of the networks.
         RunError: a run failed, or was tested on other images.
         StoppedError: a signal asked to stop; the same command goes on.
@@ -65,6 +66,7 @@ def compare(
     data_now = load_splits(next(iter(configs.values()))[0].data, ("train", "val", "test"), warn=say)
     for group in configs.values():
         check_network(group[0], data_now["train"])
+        check_evaluation(group[0], data_now["test"])
     fingerprints = {split: data_now[split].fingerprint for split in ("train", "val")}
     del data_now
     groups: dict[str, list[RunFolder]] = {}
@@ -103,6 +105,7 @@ def _configs(
             )
         configs[name] = [first.with_changes({"seed": seed}, source="--seeds") for seed in range(seeds)]
     _check_same_data(configs)
+    _check_same_views(configs)
     return configs
 
 
@@ -118,6 +121,21 @@ def _check_same_data(configs: dict[str, list[RunConfig]]) -> None:
                     f"compare: all networks must see the same images; data.{field} is {mine!r} for {name}, "
                     f"{theirs!r} for {first_name}. Choose one for all with {option}."
                 )
+
+
+def _check_same_views(configs: dict[str, list[RunConfig]]) -> None:
+    """Refuse to compare networks that answer from one view with others that answer from ten."""
+    (first_name, first), *others = (
+        (name, views_in_words(group[0].evaluation.tta, group[0].evaluation.average))
+        for name, group in configs.items()
+    )
+    for name, views in others:
+        if views != first:
+            raise ConfigError(
+                f"compare: all networks must be scored by the same views of the test images; evaluation.tta "
+                f"and .average say {views} for {name}, {first} for {first_name}. Choose for all with "
+                "--set evaluation.tta=..."
+            )
 
 
 def _say(message: str) -> None:

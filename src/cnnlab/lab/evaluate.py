@@ -7,9 +7,19 @@ from typing import Any
 import torch
 
 from cnnlab import machine
+from cnnlab.config import EvaluationConfig
 from cnnlab.data import Dataset
-from cnnlab.errors import ConfigError, did_you_mean
-from cnnlab.evaluation import Evaluation, Run, load_run, save_predictions, score
+from cnnlab.errors import ConfigError, RunError, did_you_mean
+from cnnlab.evaluation import (
+    Evaluation,
+    Run,
+    check_run_views,
+    check_view_names,
+    load_run,
+    save_predictions,
+    score,
+    views_in_words,
+)
 from cnnlab.lab.splits import load_split, load_splits, say_converted
 from cnnlab.reporting import write_curves, write_samples
 from cnnlab.runs import RunFolder
@@ -23,9 +33,14 @@ def evaluate(
     split: str = "test",
     data: str | None = None,
     root: Path | str | None = None,
+    tta: str | None = None,
+    average: str | None = None,
     warn: Callable[[str], None] | None = None,
 ) -> dict[str, Any]:
     """Score a run; the test split is looked at once: scores, answers and pictures stay in the run folder.
+
+    How it is looked at stands in the run's config, as `evaluation`. Scores by other views are computed anew,
+    not kept, and said to be so: a choice between views belongs on `val`.
 
     Args:
         run_path: a run folder.
@@ -34,15 +49,19 @@ def evaluate(
         data: another data set with the same classes, or the run's own folder, which has moved; its images are
             brought to the network's size, and the scores are computed anew and not kept.
         root: where the data lies, if not where it lay in training.
-        warn: takes one line about something that happened while data was read.
+        tta: views of each image: `none`, `centre`, `mirror` or `ten-crop`; the run's own if not given.
+        average: what of several views is averaged: `logits` or `probs`; the run's own if not given.
+        warn: takes one line about something that happened while data was read, or that is not kept.
 
     Returns:
-        `top1`, `top1_interval`, `top5`, `loss`, `ece`, `per_class`, `confusion_matrix`, `class_names`,
-        `num_images`, `split`, `data`, `fingerprint`, `seconds`. Accuracies are fractions.
+        `top1`, `top1_interval`, `top5`, `loss`, `ece`, `per_class`, `confusion_matrix`, `first` (of the run's
+        own test images, where its config asks for it), `class_names`, `num_images`, `split`, `data`,
+        `fingerprint`, `seconds`, `tta`, `average`. Accuracies are fractions.
 
     Raises:
-        ConfigError: there is no such split.
-        RunError: the run is missing, unfinished or damaged, or its data has changed since.
+        ConfigError: there is no such split, there are no such views, or these images do not have them.
+        RunError: the run is missing, unfinished or damaged, its data has changed since, or what is kept is
+            not what its config asks for.
         DataError: the data set's classes are not the run's, or a file is damaged.
         MissingResourceError: the data is not on this machine, or the disk is full.
 
@@ -55,17 +74,36 @@ def evaluate(
     if split not in SPLITS:
         raise ConfigError(f"split: there is no split {split!r}. {did_you_mean(split, SPLITS)}")
     folder = RunFolder.open(Path(run_path))
-    is_kept = split == "test" and data is None
+    own = folder.config.evaluation
+    tta = own.tta if tta is None else tta
+    average = own.average if average is None else average
+    check_view_names(tta, average)
+    is_own_test = split == "test" and data is None
+    is_kept = is_own_test and views_in_words(tta, average) == views_in_words(own.tta, own.average)
     if is_kept and (kept := folder.evaluation) is not None:
+        if different := why_other_scores(own, kept):
+            raise RunError(
+                f"{folder.path / 'eval.json'}: {different}. Change config.toml back, or train anew."
+            )
         return kept
     run = load_run(folder.path)
+    check_run_views(run, tta, average)
     if data is not None:
-        return _score(run, _load_other(run, data, split, root=root, warn=warn)).as_dict()
+        dataset = _load_other(run, data, split, root=root, warn=warn)
+        return _score(run, dataset, tta, average).as_dict()
+    if not is_own_test:
+        return _score(run, load_split(folder, split, root=root, warn=warn), tta, average).as_dict()
     if not is_kept:
-        return _score(run, load_split(folder, split, root=root, warn=warn)).as_dict()
+        if warn is not None:
+            warn(
+                f"{folder.path}: its own scores are by {views_in_words(own.tta, own.average)}; these, by "
+                f"{views_in_words(tta, average)}, are not kept. Choose between views with --split val."
+            )
+        test = load_split(folder, split, root=root, warn=warn)
+        return _score(run, test, tta, average, first=own.first).as_dict()
     with folder.locked():
         test = load_split(folder, split, root=root, warn=warn)
-        evaluation = _score(run, test)
+        evaluation = _score(run, test, tta, average, first=own.first)
         top1 = evaluation.scores["top1"]
         # eval.json comes last: where it is, the answers and the pictures are.
         save_predictions(folder, evaluation)
@@ -75,9 +113,21 @@ def evaluate(
     return folder.evaluation or {}
 
 
-def _score(run: Run, dataset: Dataset) -> Evaluation:
+def why_other_scores(config: EvaluationConfig, kept: dict[str, Any]) -> str:
+    """Say why the scores of an eval.json are not those that a config asks for; empty if they are."""
+    asked = _in_words(config.tta, config.average, config.first)
+    given = _in_words(kept["tta"], kept["average"], kept["first"] and kept["first"]["num_images"])
+    return "" if asked == given else f"holds scores by {given}, where config.toml asks for {asked}"
+
+
+def _in_words(tta: str, average: str, first: int | None) -> str:
+    alone = f", the first {first:,} images by themselves too" if first else ""
+    return f"{views_in_words(tta, average)}{alone}"
+
+
+def _score(run: Run, dataset: Dataset, tta: str, average: str, *, first: int | None = None) -> Evaluation:
     torch.set_num_threads(run.folder.config.threads or machine.default_threads())
-    return score(run, dataset)
+    return score(run, dataset, tta=tta, average=average, first=first)
 
 
 def _load_other(

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from cnnlab.config import RunConfig
 from cnnlab.errors import RunError
+from cnnlab.lab.evaluate import why_other_scores
 from cnnlab.lab.launch import Launch
 from cnnlab.runs import RunFolder, find_runs
 from cnnlab.training import why_other_bits
@@ -66,7 +67,10 @@ def _why_useless(
             has_begun = seen or state != "started"
             if has_begun and seen.get(split, {}).get("fingerprint") != fingerprint:
                 return f"the {split} images of {config.data.name} are not those that it was trained on."
-        different = "" if state == "evaluated" else why_other_bits(folder, config, warn=say)
+        if kept := folder.evaluation:
+            different = why_other_scores(config.evaluation, kept)
+            return different and f"its eval.json {different}."
+        different = why_other_bits(folder, config, warn=say)
     except RunError as error:
         return str(error)
     return different and f"it cannot go on to the same bits: {different}."

@@ -16,7 +16,7 @@ from cnnlab.data.images.decode import decode_image, is_grey_file
 from cnnlab.data.images.digit_image import centre_digit
 from cnnlab.data.images.resize import resize_image
 from cnnlab.errors import ConfigError, DataError
-from cnnlab.evaluation import Run, load_run, predict_probs
+from cnnlab.evaluation import Run, check_run_views, load_run, predict_probs
 from cnnlab.lab.image_files import find_images
 
 BATCH_SIZE = 64
@@ -48,6 +48,8 @@ def predict(
     sources: Sequence[Path | str] | Path | str,
     *,
     top_k: int = 3,
+    tta: str = "none",
+    average: str = "probs",
     warn: Callable[[str], None] | None = None,
 ) -> list[Prediction]:
     """Classify pictures.
@@ -59,6 +61,8 @@ def predict(
         run_path: a run folder.
         sources: files, folders (with all below them) and patterns such as `scans/*.png`.
         top_k: how many labels to return for each, at most.
+        tta: views of each picture: `none`, `centre`, `mirror` or `ten-crop`, see `evaluation.views`.
+        average: what of several views is averaged: `logits` or `probs`.
         warn: takes one line, once, if grey pictures are made colour for the network.
 
     Returns:
@@ -66,7 +70,7 @@ def predict(
         shows nothing, has its `error` in place of labels.
 
     Raises:
-        ConfigError: `top_k` is not at least 1.
+        ConfigError: `top_k` is not at least 1, there are no such views, or the run's images do not have them.
         RunError: the run is missing, unfinished or damaged.
         MissingResourceError: a source matches no file.
 
@@ -78,7 +82,8 @@ def predict(
         >>> [label for label, prob in answer.labels][0] == digits.class_names[int(digits.labels[0])]
         True
     """
-    return list(iter_predictions(run_path, sources, top_k=top_k, warn=warn))
+    views = {"tta": tta, "average": average}
+    return list(iter_predictions(run_path, sources, top_k=top_k, warn=warn, **views))
 
 
 def iter_predictions(
@@ -86,6 +91,8 @@ def iter_predictions(
     sources: Sequence[Path | str] | Path | str,
     *,
     top_k: int = 3,
+    tta: str = "none",
+    average: str = "probs",
     warn: Callable[[str], None] | None = None,
 ) -> Iterator[Prediction]:
     """As `predict`, one answer after the other: memory does not grow with the number of files."""
@@ -93,13 +100,18 @@ def iter_predictions(
         raise ConfigError(f"top_k: must be at least 1. Received: {top_k}.")
     sources = [sources] if isinstance(sources, Path | str) else sources
     run = run if isinstance(run, Run) else load_run(run)
+    check_run_views(run, tta, average)
     files = find_images(sources)
     torch.set_num_threads(machine.default_threads())
-    return _predictions(run, files, top_k, warn)
+    return _predictions(run, files, top_k, {"tta": tta, "average": average}, warn)
 
 
 def _predictions(
-    run: Run, files: Sequence[Path], top_k: int, warn: Callable[[str], None] | None
+    run: Run,
+    files: Sequence[Path],
+    top_k: int,
+    views: dict[str, str],
+    warn: Callable[[str], None] | None,
 ) -> Iterator[Prediction]:
     remaining = iter(files)
     warn = warn if run.in_channels == 3 else None
@@ -111,7 +123,7 @@ def _predictions(
                 f"{grey}: is grey and is made colour, which the network takes, as is any other grey picture."
             )
             warn = None  # once is enough
-        rows = iter(predict_probs(run, torch.stack(images)) if images else ())
+        rows = iter(predict_probs(run, torch.stack(images), **views) if images else ())
         for file, image in zip(batch, prepared, strict=True):
             if isinstance(image, Tensor):
                 yield Prediction(str(file), _best(next(rows), run.class_names, top_k))
@@ -126,7 +138,7 @@ def _first_grey(files: Sequence[Path], prepared: Sequence[Tensor | str]) -> Path
 
 
 def prepare_image(run: Run, file: Path) -> Tensor:
-    """Return a picture as the run's network takes it, C x image_size x image_size, uint8.
+    """Return a picture of the form of the run's images, C x image_size x image_size, uint8.
 
     Raises:
         DataError: the file is not an image that can be read, or shows no digit where one is needed.

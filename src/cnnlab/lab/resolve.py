@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from cnnlab.config import AugmentConfig, RunConfig
+from cnnlab.config import AugmentConfig, EvaluationConfig, RunConfig
 from cnnlab.data import DATASETS
 from cnnlab.errors import ConfigError, did_you_mean
 from cnnlab.models import list_models, model_info
@@ -38,8 +38,8 @@ def resolve(
     Args:
         name: a recipe, a network, a TOML file (a `Path` is always one), or a complete config. A network with
             `data` stands for the recipe `NAME-DATA` if there is one.
-        data: use this data set or folder of images. Augmentation was chosen for the recipe's own data, so it
-            is left out for another.
+        data: use this data set or folder of images. Augmentation and `evaluation` were chosen for the
+            recipe's own data, so they are left out for another.
         changes: dotted fields and values, as `--set` gives them.
         say: takes one line about what was left out.
         **options: some of `SHORT_OPTIONS`; None means not given.
@@ -51,10 +51,15 @@ def resolve(
     config = name if isinstance(name, RunConfig) else _named(name, data)
     if data is not None and data != config.data.name:
         before = config
-        config = before.with_changes({"data.name": data, "data.augment": {}}, source="--data")
-        if before.data.augment != AugmentConfig() and say is not None:
+        config = before.with_changes(
+            {"data.name": data, "data.augment": {}, "evaluation": {}}, source="--data"
+        )
+        left_out = ["augmentation"] if before.data.augment != AugmentConfig() else []
+        left_out += ["evaluation"] if before.evaluation != EvaluationConfig() else []
+        if left_out and say is not None:
             source = before.recipe or before.model.name
-            say(f"{source}: made for {before.data.name}; its augmentation is left out on {data}.")
+            what = f"{' and '.join(left_out)} {'is' if len(left_out) == 1 else 'are'} left out on {data}"
+            say(f"{source}: made for {before.data.name}; its {what}.")
     unknown = options.keys() - SHORT_OPTIONS.keys()
     if unknown:
         raise ConfigError(f"Unknown option {min(unknown)!r}. {did_you_mean(min(unknown), SHORT_OPTIONS)}")

@@ -7,6 +7,7 @@ from typing import Any
 from cnnlab.config import RunConfig
 from cnnlab.data import Dataset
 from cnnlab.errors import ConfigError, GeometryError, RunError
+from cnnlab.evaluation import ONE_VIEW, check_first, check_slack, views_in_words
 from cnnlab.lab.evaluate import evaluate
 from cnnlab.lab.resolve import resolve
 from cnnlab.lab.splits import load_splits, say_converted
@@ -106,10 +107,12 @@ def resume(
 
 
 def _load(config: RunConfig, *, test: bool, warn: Callable[[str], None]) -> dict[str, Dataset]:
-    """Read what training needs; a test part that is missing or damaged is found now, not hours later."""
+    """Read what training needs; a test part that cannot be scored later is found now, not after hours."""
     splits = ("train", "val", "test") if test else ("train", "val")
     datasets = load_splits(config.data, splits, warn=warn)
     say_converted(datasets, warn)
+    if test:
+        check_evaluation(config, datasets["test"])
     return {split: datasets[split] for split in ("train", "val")}
 
 
@@ -138,6 +141,14 @@ def check_network(config: RunConfig, train: Dataset) -> None:
         raise ConfigError("train.batch_size: batch normalisation needs 2 images or more. Received: 1.")
 
 
+def check_evaluation(config: RunConfig, test: Dataset) -> None:
+    """Refuse, before training, test images that cannot be scored as `evaluation` says; raises ConfigError."""
+    check_first(config.evaluation.first, test)
+    size = test.image_size
+    crop_size = config.data.crop_size or size
+    check_slack(config.evaluation.tta, image_size=size, crop_size=crop_size, place="evaluation.tta")
+
+
 def _fit_and_test(
     config: RunConfig,
     splits: dict[str, Dataset],
@@ -152,9 +163,15 @@ def _fit_and_test(
     write_curves(folder)
     if test:
         evaluation = evaluate(folder.path, root=config.data.root, warn=progress.message)
-        low, high = evaluation["top1_interval"]
-        progress.message(
-            f"test {evaluation['top1']:.2%} ({low:.2%} to {high:.2%}, 95 %) "
-            f"on {evaluation['num_images']:,} images  {folder.path}"
-        )
+        if first := evaluation["first"]:
+            progress.message(f"test {_top1(first)} on the first {first['num_images']:,} images alone")
+        views = views_in_words(evaluation["tta"], evaluation["average"])
+        by_views = "" if views == ONE_VIEW else f", {views}"
+        num_images = evaluation["num_images"]
+        progress.message(f"test {_top1(evaluation)} on {num_images:,} images{by_views}  {folder.path}")
     return folder.path
+
+
+def _top1(scores: dict[str, Any]) -> str:
+    low, high = scores["top1_interval"]
+    return f"{scores['top1']:.2%} ({low:.2%} to {high:.2%}, 95 %)"

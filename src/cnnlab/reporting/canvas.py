@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cnnlab.evaluation import ONE_VIEW, views_in_words
 from cnnlab.runs import RunFolder
 
 if TYPE_CHECKING:
@@ -66,7 +67,10 @@ def run_title(folder: RunFolder, *, test_top1: float | None = None) -> str:
     title = f"{config.recipe or config.model.name} on {Path(config.data.name).name}, seed {config.seed}"
     if test_top1 is None and (evaluation := folder.evaluation):
         test_top1 = evaluation["top1"]
-    return title if test_top1 is None else f"{title}: test {test_top1:.2%}"
+    if test_top1 is None:
+        return title
+    views = views_in_words(config.evaluation.tta, config.evaluation.average)
+    return f"{title}: test {test_top1:.2%}{'' if views == ONE_VIEW else f' ({views})'}"
 
 
 def drawable_names(names: Sequence[str]) -> list[str]:

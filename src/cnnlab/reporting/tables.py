@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 from cnnlab.errors import RunError
-from cnnlab.evaluation import Comparison, NetworkResult, wilson_interval
+from cnnlab.evaluation import ONE_VIEW, Comparison, NetworkResult, wilson_interval
 from cnnlab.runs.atomic import write_bytes, write_json
 
 STEM = "comparison"
@@ -40,6 +40,8 @@ def comparison_notes(comparison: Comparison) -> list[str]:
         f"Data: {comparison.data}, {num_images:,} test images; "
         f"seed{'s' * (len(comparison.seeds) > 1)} {seeds}; interval: {first.interval_method}.",
     ]
+    if comparison.views != ONE_VIEW:
+        notes.append(f"Views of each test image: {comparison.views}.")
     if len(comparison.seeds) > 1:
         notes.append("Spread over seeds is not taken below the resolution of one image.")
         notes.append(
