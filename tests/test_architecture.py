@@ -23,6 +23,17 @@ MAY_IMPORT = {
     "evaluation": {"data", "models", "runs"},
     "reporting": {"runs", "evaluation"},
     "lab": {"config", "recipes", "data", "models", "runs", "training", "evaluation", "reporting"},
+    "studies": {
+        "config",
+        "recipes",
+        "data",
+        "models",
+        "runs",
+        "training",
+        "evaluation",
+        "reporting",
+        "lab",
+    },
 }
 MAX_LINES = 250
 

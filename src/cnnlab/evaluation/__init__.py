@@ -1,6 +1,6 @@
 """Evaluation: loading a run, prediction, metrics as pure functions, statistics of comparisons."""
 
-from cnnlab.evaluation.comparison import Comparison, NetworkResult, PairedTest, compare_runs
+from cnnlab.evaluation.comparison import Comparison, NetworkResult, PairedTest, compare_runs, hardware_of
 from cnnlab.evaluation.loading import Run, load_run
 from cnnlab.evaluation.prediction import check_run_views, predict_probs
 from cnnlab.evaluation.scoring import Evaluation, check_first, score
@@ -28,6 +28,7 @@ __all__ = [
     "check_slack",
     "check_view_names",
     "compare_runs",
+    "hardware_of",
     "load_predictions",
     "load_run",
     "mcnemar",

@@ -160,7 +160,7 @@ def compare_runs(groups: Mapping[str, Sequence[RunFolder]], *, command: str = ""
         num_images=first["num_images"],
         seeds=tuple(folder.config.seed for folder in baseline),
         networks=tuple(_result(name, group, baseline) for name, group in groups.items()),
-        hardware=tuple(sorted({_hardware(folder) for folder in folders})),
+        hardware=tuple(sorted({hardware_of(folder) for folder in folders})),
         commits=tuple(sorted({folder.environment.get("commit") or "unknown" for folder in folders})),
         command=command,
         views=_views(first),
@@ -232,7 +232,8 @@ def _in_words(difference: float, p_value: float, higher: str, lower: str) -> str
     return higher if difference > 0 else lower
 
 
-def _hardware(folder: RunFolder) -> str:
+def hardware_of(folder: RunFolder) -> str:
+    """Return processor, threads and precision of a run in a few words."""
     execution = folder.environment.get("execution", {})
     threads = execution.get("threads", "?")
     place = f"{threads} thread{'' if threads == 1 else 's'}" if execution.get("device") == "cpu" else "GPU"

@@ -2,8 +2,20 @@
 
 from cnnlab.lab.compare import compare
 from cnnlab.lab.evaluate import evaluate
+from cnnlab.lab.finish import finished_run
 from cnnlab.lab.predict import predict
 from cnnlab.lab.resolve import resolve
-from cnnlab.lab.train import resume, train
+from cnnlab.lab.splits import load_splits
+from cnnlab.lab.train import check_network, resume, train
 
-__all__ = ["compare", "evaluate", "predict", "resolve", "resume", "train"]
+__all__ = [
+    "check_network",
+    "compare",
+    "evaluate",
+    "finished_run",
+    "load_splits",
+    "predict",
+    "resolve",
+    "resume",
+    "train",
+]

@@ -1,10 +1,12 @@
 """Reporting: pictures of a run, and tables of a comparison."""
 
+from cnnlab.reporting.grid import Table, escape_markdown, table_markdown, table_text
 from cnnlab.reporting.pictures import write_curves, write_samples
 from cnnlab.reporting.tables import (
     comparison_notes,
     comparison_rows,
     read_comparison,
+    short_commit,
     to_csv,
     to_markdown,
     to_text,
@@ -12,9 +14,14 @@ from cnnlab.reporting.tables import (
 )
 
 __all__ = [
+    "Table",
     "comparison_notes",
     "comparison_rows",
+    "escape_markdown",
     "read_comparison",
+    "short_commit",
+    "table_markdown",
+    "table_text",
     "to_csv",
     "to_markdown",
     "to_text",

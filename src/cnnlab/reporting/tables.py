@@ -8,6 +8,7 @@ from pathlib import Path
 
 from cnnlab.errors import RunError
 from cnnlab.evaluation import ONE_VIEW, Comparison, NetworkResult, wilson_interval
+from cnnlab.reporting.grid import Table, table_markdown, table_text
 from cnnlab.runs.atomic import write_bytes, write_json
 
 STEM = "comparison"
@@ -57,7 +58,7 @@ def comparison_notes(comparison: Comparison) -> list[str]:
     notes.append(f"Hardware: {'; '.join(comparison.hardware)}.")
     if len(comparison.hardware) > 1:
         notes.append("Not all runs had the same hardware or precision: their times cannot be compared.")
-    notes.append(f"Commit: {', '.join(_short(commit) for commit in comparison.commits)}.")
+    notes.append(f"Commit: {', '.join(short_commit(commit) for commit in comparison.commits)}.")
     return notes
 
 
@@ -70,21 +71,16 @@ def to_text(comparison: Comparison, *, width: int | None = None) -> str:
             columns.
     """
     header, rows = comparison_rows(comparison)
-    table = [header, *rows]
     width = width or shutil.get_terminal_size(fallback=(200, 24)).columns
-    lines = _aligned(table, _SIDES)
-    if len(lines[1]) > width:
-        lines = _aligned([list(column) for column in zip(*table, strict=True)], "<" + ">" * len(rows))
-    return "\n".join([*lines, "", *comparison_notes(comparison), *_made_by(comparison)]) + "\n"
+    notes = [*comparison_notes(comparison), *_made_by(comparison)]
+    return table_text(Table(header, rows, _SIDES, notes=notes), width=width)
 
 
 def to_markdown(comparison: Comparison) -> str:
     """Return a table with its notes."""
     header, rows = comparison_rows(comparison)
-    lines = [f"| {' | '.join(_escaped(cell) for cell in row)} |" for row in [header, *rows]]
-    lines.insert(1, f"| {' | '.join('--:' if side == '>' else '---' for side in _SIDES)} |")
-    notes = [_escaped(note) for note in comparison_notes(comparison)] + _made_by(comparison, "`")
-    return "\n".join([*lines, "", *(f"{note}  " for note in notes)]) + "\n"
+    table = table_markdown(Table(header, rows, _SIDES, notes=comparison_notes(comparison)))
+    return table + "".join(f"{line}  \n" for line in _made_by(comparison, "`"))
 
 
 def to_csv(comparison: Comparison) -> str:
@@ -159,21 +155,9 @@ def _image_uncertainty(comparison: Comparison) -> float:
     return max(halves)
 
 
-def _short(commit: str) -> str:
+def short_commit(commit: str) -> str:
     """Return a commit in 12 characters, with the mark of changes beyond it."""
     return commit[:12] + "+" * (commit.endswith("+") and len(commit) > 12)
-
-
-def _aligned(table: list[list[str]], sides: str) -> list[str]:
-    """Return the lines of a table whose columns are set to the left (<) or the right (>)."""
-    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    rule = ["-" * width for width in widths]
-    return [
-        "  ".join(
-            f"{cell:{side}{width}}" for cell, side, width in zip(row, sides, widths, strict=True)
-        ).rstrip()
-        for row in (table[0], rule, *table[1:])
-    ]
 
 
 def _made_by(comparison: Comparison, quote: str = "") -> list[str]:
@@ -185,8 +169,3 @@ def _duration(seconds: float) -> str:
         return f"{seconds:.3g} s"
     minutes = seconds / 60
     return f"{minutes:.1f} min" if minutes < 100 else f"{minutes / 60:.1f} h"
-
-
-def _escaped(text: str) -> str:
-    """Keep Markdown from reading a name's own signs."""
-    return text.replace("\\", "\\\\").replace("|", "\\|").replace("_", "\\_").replace("*", "\\*")

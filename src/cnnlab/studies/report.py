@@ -1,0 +1,139 @@
+"""A study's findings with all that is needed to judge them and to make them again: text, Markdown, JSON."""
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cnnlab.evaluation import hardware_of
+from cnnlab.reporting import escape_markdown, short_commit, table_markdown, table_text
+from cnnlab.runs import RunFolder
+from cnnlab.runs.atomic import write_bytes, write_json
+from cnnlab.studies.study import Findings, Study, StudyFolders
+from cnnlab.training import format_seconds
+
+QUICK = (
+    "A QUICK LOOK: each run is a small part of what the study asks for. It shows that everything works; no "
+    "figure here can be compared with anything."
+)
+
+
+@dataclass(frozen=True)
+class StudyReport:
+    """What a study found, and from which runs.
+
+    Attributes:
+        name: the study's.
+        title: likewise.
+        claim: likewise.
+        is_quick: whether the runs were cut short.
+        seeds: how many runs there are of each kind.
+        findings: tables, notes and values.
+        runs: names of the run folders, by key.
+        train_seconds: of all runs together; a run that goes on from another counts in full.
+        hardware: processor, threads and precision of the runs; more than one where they differ.
+        commits: of the source that the runs came from; `+` marks changes beyond it.
+        command: what makes this report again; empty if unknown.
+    """
+
+    name: str
+    title: str
+    claim: str
+    is_quick: bool
+    seeds: int
+    findings: Findings
+    runs: dict[str, tuple[str, ...]]
+    train_seconds: float
+    hardware: tuple[str, ...]
+    commits: tuple[str, ...]
+    command: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return everything but the tables for JSON: fractions and seconds."""
+        return {
+            "study": self.name,
+            "title": self.title,
+            "claim": self.claim,
+            "is_quick": self.is_quick,
+            "seeds": self.seeds,
+            **self.findings.values,
+            "notes": list(self.findings.notes),
+            "runs": {key: list(names) for key, names in self.runs.items()},
+            "train_seconds": self.train_seconds,
+            "hardware": list(self.hardware),
+            "commits": list(self.commits),
+            "command": self.command,
+        }
+
+    def to_text(self, *, width: int | None = None) -> str:
+        """Return tables and notes for a terminal.
+
+        Args:
+            width: characters in a line, the terminal's if not given; where a row does not fit, rows become
+                columns.
+        """
+        width = width or shutil.get_terminal_size(fallback=(200, 24)).columns
+        parts = [f"{self.title}\n{self.claim}\n", *([f"{QUICK}\n"] if self.is_quick else [])]
+        parts += [table_text(table, width=width) for table in self.findings.tables]
+        made_by = [f"Made by: {self.command}"] if self.command else []
+        parts.append("\n".join([*self._notes(), *made_by]) + "\n")
+        return "\n".join(parts)
+
+    def to_markdown(self) -> str:
+        """Return tables and notes as a page."""
+        parts = [f"# {escape_markdown(self.title)}\n", f"{escape_markdown(self.claim)}\n"]
+        parts += [f"**{QUICK}**\n"] if self.is_quick else []
+        parts += [table_markdown(table) for table in self.findings.tables]
+        made_by = [f"Made by: `{self.command}`"] if self.command else []
+        notes = [*map(escape_markdown, self._notes()), *made_by]
+        parts.append("".join(f"- {note}\n" for note in notes))
+        return "\n".join(parts)
+
+    def _notes(self) -> list[str]:
+        num_runs = sum(len(names) for names in self.runs.values())
+        commits = ", ".join(short_commit(commit) for commit in self.commits)
+        seeds = "seed 0" if self.seeds == 1 else f"seeds 0 to {self.seeds - 1}"
+        return [
+            *self.findings.notes,
+            f"{num_runs} runs, {seeds}; training took {format_seconds(self.train_seconds)}.",
+            f"Hardware: {'; '.join(self.hardware)}.",
+            f"Commit: {commits}.",
+        ]
+
+
+def make_report(
+    study: Study, folders: StudyFolders, *, quick: bool, seeds: int, command: str = ""
+) -> StudyReport:
+    """Return the report of a study whose runs are all there.
+
+    Raises:
+        RunError: a run is damaged.
+    """
+    every: Sequence[RunFolder] = [folder for group in folders.values() for folder in group]
+    return StudyReport(
+        name=study.name,
+        title=study.title,
+        claim=study.claim,
+        is_quick=quick,
+        seeds=seeds,
+        findings=study.report(folders, quick=quick),
+        runs={key: tuple(folder.name for folder in group) for key, group in folders.items()},
+        train_seconds=sum(folder.cost.get("train_seconds", 0.0) for folder in every),
+        hardware=tuple(sorted({hardware_of(folder) for folder in every})),
+        commits=tuple(sorted({folder.environment.get("commit") or "unknown" for folder in every})),
+        command=command,
+    )
+
+
+def write_report(folder: Path, report: StudyReport) -> list[Path]:
+    """Write NAME.json and NAME.md, each as one step, and return their paths.
+
+    Raises:
+        MissingResourceError: the disk is full.
+    """
+    paths = [folder / f"{report.name}.{ending}" for ending in ("json", "md")]
+    folder.mkdir(parents=True, exist_ok=True)
+    write_json(paths[0], report.as_dict())
+    write_bytes(paths[1], report.to_markdown().encode())
+    return paths
