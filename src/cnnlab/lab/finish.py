@@ -1,15 +1,19 @@
-"""An evaluated run of a config: found among those that are there, gone on with, or trained."""
+"""An evaluated run of a config: found among those that are there, gone on with, or trained.
+
+What is gone on with is a run that was stopped, or a shorter one that is the longer one's beginning.
+"""
 
 import shlex
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from cnnlab.config import RunConfig
 from cnnlab.errors import RunError
 from cnnlab.lab.evaluate import why_other_scores
 from cnnlab.lab.launch import Launch
-from cnnlab.runs import RunFolder, find_runs
-from cnnlab.training import why_other_bits
+from cnnlab.runs import RunFolder, find_runs, find_runs_of_any_length
+from cnnlab.training import begin_longer, why_not_longer, why_other_bits
 
 
 def finished_run(
@@ -22,6 +26,8 @@ def finished_run(
     title: str,
 ) -> RunFolder:
     """Return an evaluated run of this config: one that is there, else one brought to its end now.
+
+    A finished run that is shorter and has a constant rate is copied and gone on with.
 
     Args:
         config: what to run.
@@ -45,12 +51,41 @@ def finished_run(
         else:
             unfinished = run.path
             break
-    say(f"{title}: goes on in {unfinished}" if unfinished else f"{title}: is trained")
+    if unfinished is not None:
+        say(f"{title}: goes on in {unfinished}")
+    else:
+        unfinished = _go_on_from_shorter(config, fingerprints, out, say, title)
+        if unfinished is None:
+            say(f"{title}: is trained")
     folder = RunFolder.open(launch(config, out, unfinished))
     if folder.evaluation is None:
         command = f"cnnlab evaluate {shlex.quote(str(folder.path))}"
         raise RunError(f"{folder.path}: was trained but not evaluated. Try: {command}")
     return folder
+
+
+def _go_on_from_shorter(
+    config: RunConfig,
+    fingerprints: dict[str, str],
+    out: Path,
+    say: Callable[[str], None],
+    title: str,
+) -> Path | None:
+    """Begin this run with the longest that it has in common with a finished one; None without such a run.
+
+    One that is of no use is passed over in silence: nobody asked for it.
+    """
+    for run in find_runs_of_any_length(out, config):
+        shorter = RunFolder(run.path)
+        with suppress(RunError):
+            if why_not_longer(shorter, config):
+                continue
+            if _why_useless(shorter, "unfinished", shorter.config, fingerprints, say):
+                continue
+            path = begin_longer(shorter, config, out).path
+            say(f"{title}: goes on from the end of {shorter.path}, in {path}")
+            return path
+    return None
 
 
 def _why_useless(

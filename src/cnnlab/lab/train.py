@@ -9,6 +9,7 @@ from cnnlab.data import Dataset
 from cnnlab.errors import ConfigError, GeometryError, RunError
 from cnnlab.evaluation import ONE_VIEW, check_first, check_slack, views_in_words
 from cnnlab.lab.evaluate import evaluate
+from cnnlab.lab.lengthen import longer_run
 from cnnlab.lab.resolve import resolve
 from cnnlab.lab.splits import load_splits, say_converted
 from cnnlab.models import create_model, has_batch_norm, model_info
@@ -63,6 +64,8 @@ def train(
 def resume(
     run: Path | str,
     *,
+    epochs: float | None = None,
+    steps: int | None = None,
     progress: Progress | None = None,
     inexact: bool = False,
     test: bool = True,
@@ -72,15 +75,20 @@ def resume(
 
     Weights of a finished run that are missing or damaged are made again from its last checkpoint.
 
+    With `epochs` or `steps`, a finished run of a constant rate is made longer, to the bits that the longer
+    run comes to by itself; that one has a folder of its own.
+
     Args:
         run: the run folder.
+        epochs: passes over the training images of the longer run, from its beginning.
+        steps: the same in updates.
         progress: told of what happens; plain lines on stderr if not given.
         inexact: go on even where this machine computes in another way, giving other bits.
         test: evaluate on the test images at the end.
         threads: threads of the CPU, should this machine choose another number by itself.
 
     Returns:
-        The run folder.
+        The run folder; of the longer run where there is one.
 
     Raises:
         CnnlabError: see `fit` and `load_data`.
@@ -92,6 +100,8 @@ def resume(
     """
     progress = progress or LineProgress()
     folder = RunFolder.open(Path(run))
+    if epochs is not None or steps is not None:
+        folder = longer_run(folder, epochs=epochs, steps=steps, say=progress.message)
     config = folder.config
     if folder.evaluation is not None:
         try:

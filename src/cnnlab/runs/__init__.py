@@ -3,7 +3,7 @@
 from cnnlab.runs.checkpoint import Checkpoint, load_latest, save_checkpoint
 from cnnlab.runs.contents import Content, Count, Seconds, Share, what_is_wrong
 from cnnlab.runs.folder import TIMING_FIELDS, RunFolder
-from cnnlab.runs.listing import RunSummary, find_runs, list_runs
+from cnnlab.runs.listing import RunSummary, find_runs, find_runs_of_any_length, list_runs
 from cnnlab.runs.weights import load_weights, save_weights
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "Seconds",
     "Share",
     "find_runs",
+    "find_runs_of_any_length",
     "list_runs",
     "load_latest",
     "load_weights",

@@ -52,6 +52,20 @@ def find_runs(out: Path, config: RunConfig) -> list[RunSummary]:
     return sorted(same, key=lambda run: (order.index(run.state), -run.step, str(run.path)))
 
 
+def find_runs_of_any_length(out: Path, config: RunConfig) -> list[RunSummary]:
+    """Return the finished runs in a folder that ran this config, whatever their length, longest first.
+
+    How many steps an epoch has depends on the images, so that lengths are not compared here.
+    """
+    any_length = {"train.steps": 1}
+    key = _result_key(config.with_changes(any_length))
+    finished = [
+        run for run in list_runs(out) if run.config is not None and run.state in ("evaluated", "trained")
+    ]
+    same = [run for run in finished if run.config and _result_key(run.config.with_changes(any_length)) == key]
+    return sorted(same, key=lambda run: (-run.step, str(run.path)))
+
+
 def summarise(folder: RunFolder) -> RunSummary:
     """Return how far a run came; never raises for damaged files."""
     try:

@@ -2,6 +2,7 @@
 
 from cnnlab.training.execution import Execution, choose_execution
 from cnnlab.training.fit import FitResult, fit
+from cnnlab.training.longer import begin_longer, why_not_longer
 from cnnlab.training.origin import why_other_bits
 from cnnlab.training.progress import BarProgress, LineProgress, Progress, SilentProgress, format_seconds
 from cnnlab.training.steps import check_augmentation, check_balance, network_size
@@ -13,11 +14,13 @@ __all__ = [
     "LineProgress",
     "Progress",
     "SilentProgress",
+    "begin_longer",
     "check_augmentation",
     "check_balance",
     "choose_execution",
     "fit",
     "format_seconds",
     "network_size",
+    "why_not_longer",
     "why_other_bits",
 ]

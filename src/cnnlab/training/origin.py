@@ -16,7 +16,7 @@ def describe_origin(config: RunConfig, execution: Execution, train: Dataset, val
     """Return the execution, the settings and the images that a run's bits are a function of."""
     return {
         "execution": execution.as_dict(),
-        "settings": _settings(config),
+        "settings": settings_of(config),
         "fingerprints": {data.split: data.fingerprint for data in (train, val)},
     }
 
@@ -68,11 +68,11 @@ def why_other_bits(folder: RunFolder, config: RunConfig, *, warn: Callable[[str]
     if checkpoint is None:
         return ""
     before = checkpoint.state["origin"]
-    here = {"execution": choose_execution(config).as_dict(), "settings": _settings(config)}
+    here = {"execution": choose_execution(config).as_dict(), "settings": settings_of(config)}
     return "; ".join(different for part in here if (different := _differences(before[part], here[part])))
 
 
-def _settings(config: RunConfig) -> dict[str, Any]:
+def settings_of(config: RunConfig) -> dict[str, Any]:
     """Return the settings that change a run's bits, by dotted name, but for those that act through others.
 
     Device, precision and threads act through the execution; where data lies, which of it and in which splits,
