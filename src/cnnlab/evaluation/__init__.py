@@ -8,6 +8,7 @@ from cnnlab.evaluation.statistics import (
     Interval,
     mcnemar,
     mean_interval,
+    next_interval,
     paired_t,
     wilson_interval,
 )
@@ -33,6 +34,7 @@ __all__ = [
     "load_run",
     "mcnemar",
     "mean_interval",
+    "next_interval",
     "paired_t",
     "predict_probs",
     "save_predictions",

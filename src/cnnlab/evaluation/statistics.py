@@ -53,6 +53,27 @@ def mean_interval(
     return Interval(mean, mean - half, mean + half)
 
 
+def next_interval(
+    values: Sequence[float], *, confidence: float = CONFIDENCE, resolution: float = 0.0
+) -> Interval:
+    """Return where one more value lies, from at least two; as wide as the spread, however many there are.
+
+    The mean's interval says where the mean over all seeds lies. Whether a single run of somebody else's can be
+    one of these is another question: its own chance counts in full.
+
+    Args:
+        values: one per seed, at least two.
+        confidence: probability that the interval covers the next value.
+        resolution: the smallest difference that two values can have; see `mean_interval`.
+
+    Source: G. J. Hahn, J. Amer. Statist. Assoc. 64, 878-888, 1969, the prediction interval of one value.
+    """
+    mean, num = fmean(values), len(values)
+    spread = max(stdev(values), resolution / math.sqrt(12))
+    half = _t_quantile((1 + confidence) / 2, num - 1) * spread * math.sqrt(1 + 1 / num)
+    return Interval(mean, mean - half, mean + half)
+
+
 def wilson_interval(num_correct: int, num_images: int, *, confidence: float = CONFIDENCE) -> Interval:
     """Return a share of images and its Wilson score interval, which stays inside [0, 1].
 

@@ -5,11 +5,12 @@ listed here.
 """
 
 from cnnlab.errors import ConfigError, did_you_mean
+from cnnlab.studies.origins import ORIGINS_STUDY
 from cnnlab.studies.report import StudyReport, make_report, write_report
 from cnnlab.studies.runner import run_study
 from cnnlab.studies.study import Findings, Study, StudyFolders, StudyRun
 
-_STUDIES: tuple[Study, ...] = ()
+_STUDIES: tuple[Study, ...] = (ORIGINS_STUDY,)
 
 __all__ = [
     "Findings",

@@ -1,0 +1,146 @@
+"""One published figure against three runs: accuracies, the chance in them, and what may be said."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import fmean
+from typing import Any
+
+from cnnlab.errors import RunError
+from cnnlab.evaluation import NetworkResult, compare_runs, load_predictions, next_interval, wilson_interval
+from cnnlab.runs import RunFolder
+from cnnlab.studies.origins.rows import NUM_TEST_IMAGES, Origin
+
+OVER_SEEDS, OVER_IMAGES = "one more seed", "images"
+
+
+@dataclass(frozen=True)
+class FirstImages:
+    """What runs are worth on the first test images.
+
+    Attributes:
+        num_images: how many.
+        top1: of each run, as a fraction.
+        mean_top1: their mean.
+        low: lower end of where one more run lies, 95 %; of a single run, by chance over images.
+        high: upper end.
+        method: `one more seed` or `images`.
+    """
+
+    num_images: int
+    top1: tuple[float, ...]
+    mean_top1: float
+    low: float
+    high: float
+    method: str
+
+
+@dataclass(frozen=True)
+class Scores:
+    """One row of the study.
+
+    Attributes:
+        origin: what was published.
+        faithful_first: the faithful runs on the images of the original.
+        ours_first: those trained well, on the same.
+        faithful: the faithful runs on all test images.
+        ours: those trained well on all, tested against the faithful ones.
+        comes_out_again: whether the published figure can be one more faithful run; None without a figure.
+        verdict: the same in words.
+    """
+
+    origin: Origin
+    faithful_first: FirstImages
+    ours_first: FirstImages
+    faithful: NetworkResult
+    ours: NetworkResult
+    comes_out_again: bool | None
+    verdict: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the row for JSON: fractions."""
+        origin, test = self.origin, self.ours.test
+        assert test is not None
+        return {
+            "name": origin.name,
+            "what": origin.what,
+            "recipes": {"faithful": f"{origin.recipe}-faithful", "ours": origin.recipe},
+            "published": list(origin.published) if origin.published else None,
+            "comes_out_again": self.comes_out_again,
+            "verdict": self.verdict,
+            "first_images": {
+                "num_images": self.faithful_first.num_images,
+                "faithful": _first_as_dict(self.faithful_first),
+                "ours": _first_as_dict(self.ours_first),
+            },
+            "all_images": {
+                "num_images": NUM_TEST_IMAGES,
+                "faithful": _all_as_dict(self.faithful),
+                "ours": _all_as_dict(self.ours),
+                "difference": test.difference,
+                "p_value": test.p_value,
+                "method": test.method,
+            },
+        }
+
+
+def score_origin(origin: Origin, faithful: Sequence[RunFolder], ours: Sequence[RunFolder]) -> Scores:
+    """Work out one row from evaluated runs of the same seeds.
+
+    Raises:
+        RunError: a run is damaged, or was tested on other images than MNIST's 10,000.
+    """
+    results = compare_runs({origin.faithful: faithful, origin.ours: ours}).networks
+    first, ours_first = (first_images(group, origin.num_images) for group in (faithful, ours))
+    comes_out_again, verdict = judge(origin.published, first)
+    return Scores(origin, first, ours_first, *results, comes_out_again, verdict)
+
+
+def first_images(folders: Sequence[RunFolder], num_images: int) -> FirstImages:
+    """Score runs on the first test images, from the answers that they keep.
+
+    Raises:
+        RunError: answers are missing or damaged, or there are fewer.
+    """
+    top1 = []
+    for folder in folders:
+        is_correct = load_predictions(folder).is_correct
+        if len(is_correct) < num_images:
+            raise RunError(f"{folder.path}: tested on {len(is_correct)} images; {num_images} are needed.")
+        top1.append(int(is_correct[:num_images].sum()) / num_images)
+    if len(top1) > 1:
+        method, interval = OVER_SEEDS, next_interval(top1, resolution=1 / num_images)
+    else:
+        method, interval = OVER_IMAGES, wilson_interval(round(top1[0] * num_images), num_images)
+    assert interval.low is not None and interval.high is not None
+    low, high = max(0.0, interval.low), min(1.0, interval.high)
+    return FirstImages(num_images, tuple(top1), fmean(top1), low, high, method)
+
+
+def judge(published: tuple[float, float] | None, faithful: FirstImages) -> tuple[bool | None, str]:
+    """Say whether a published figure comes out again.
+
+    The rule: it does if it, or a part of its range, lies where one more faithful run would lie.
+
+    Args:
+        published: lowest and highest figure, as fractions.
+        faithful: our runs of the same training on the same images.
+    """
+    if published is None:
+        return None, "no figure published"
+    lowest, highest = published
+    if lowest <= faithful.high and highest >= faithful.low:
+        return True, "comes out again"
+    if lowest > faithful.high:
+        return False, f"does not: faithful is {100 * (lowest - faithful.mean_top1):.2f} points lower"
+    return False, f"does not: faithful is {100 * (faithful.mean_top1 - highest):.2f} points higher"
+
+
+def _first_as_dict(scores: FirstImages) -> dict[str, Any]:
+    interval = {"low": scores.low, "high": scores.high, "interval_of": scores.method}
+    return {"top1": list(scores.top1), "mean_top1": scores.mean_top1, **interval}
+
+
+def _all_as_dict(result: NetworkResult) -> dict[str, Any]:
+    low, high = result.interval
+    interval = {"low": low, "high": high, "interval_of": result.interval_method}
+    return {"top1": list(result.top1), "mean_top1": result.mean_top1, **interval}

@@ -1,0 +1,125 @@
+"""The study as tables: the published figures, all test images, the losses, and what needs photographs."""
+
+from collections.abc import Sequence
+from statistics import fmean
+
+from cnnlab.evaluation import NetworkResult
+from cnnlab.models import layers_of
+from cnnlab.recipes import list_recipes, load_recipe
+from cnnlab.reporting import Table
+from cnnlab.studies.origins.losses import Measured
+from cnnlab.studies.origins.rows import NUM_TEST_IMAGES, PHOTOGRAPHS
+from cnnlab.studies.origins.scores import OVER_SEEDS, FirstImages, Scores
+
+
+def published_table(rows: Sequence[Scores], *, quick: bool) -> Table:
+    """Return the published figures beside ours on the same images."""
+    header = ["system", "theirs", "test images", "faithful", "one more run (95%)", "ours", "theirs, again"]
+    notes = [
+        "theirs: as published; faithful: trained as they did; ours: the same network, steps and batch size, "
+        "trained well. Means over seeds, on the images that they tested on.",
+        "A figure comes out again if it lies where one more faithful run would lie (95%, t over seeds; for one "
+        "seed: Wilson over images).",
+    ]
+    cells = [
+        [
+            row.origin.name,
+            _published(row.origin.published),
+            _images(row.faithful_first),
+            f"{row.faithful_first.mean_top1:.2%}",
+            _interval(row.faithful_first.low, row.faithful_first.high),
+            f"{row.ours_first.mean_top1:.2%}",
+            "quick: not to be compared" if quick else row.verdict,
+        ]
+        for row in rows
+    ]
+    return Table(header, cells, "<>>>>><", title="Do their figures come out again?", notes=notes)
+
+
+def all_images_table(rows: Sequence[Scores]) -> Table:
+    """Return faithful and ours on all test images."""
+    header = ["system", "faithful", "95% interval", "ours", "95% interval", "difference", "p"]
+    cells = [[row.origin.name, *_result(row.faithful), *_result(row.ours), *_test(row.ours)] for row in rows]
+    first = rows[0]
+    assert first.ours.test is not None
+    notes = [f"Intervals: {first.ours.interval_method}. Difference: {first.ours.test.method}, two-sided."]
+    if first.faithful_first.method == OVER_SEEDS:
+        notes.append("Spread over seeds is not taken below the resolution of one image.")
+    title = f"The same network on all {NUM_TEST_IMAGES:,} test images: as they did, and trained well"
+    return Table(header, cells, "<>>>>>>", title=title, notes=notes)
+
+
+def losses_table(measured: Sequence[Measured]) -> Table:
+    """Return what the originals printed while they trained."""
+    header = ["system", "what", "theirs", "faithful", "over seeds"]
+    cells = [
+        [
+            one.printed.key.removesuffix(" faithful"),
+            one.printed.what,
+            one.printed.published,
+            _figure(fmean(one.values), one.printed.is_share),
+            f"{_figure(min(one.values), one.printed.is_share)} to "
+            f"{_figure(max(one.values), one.printed.is_share)}",
+        ]
+        for one in measured
+    ]
+    notes = [
+        "Ours: cross-entropy in nats per image, before each update and with dropout, mean over the steps named.",
+        "Theirs: of single batches in A3-wzs and C2. A3-lab prints a sum over an epoch; only read as a mean over "
+        "its batches does it have the size that such a network's loss has.",
+    ]
+    return Table(header, cells, "<<>>>", title="What they printed while they trained", notes=notes)
+
+
+def photographs_table() -> Table:
+    """Return the systems whose figures need ImageNet, with what there is of them here."""
+    header = ["system", "network", "parameters", "recipes", "published"]
+    cells = []
+    for name, network, published in PHOTOGRAPHS:
+        table = layers_of(network)
+        parameters = f"{table.parameters:,}"
+        if table.training_parameters:
+            parameters += f", of them {table.training_parameters:,} in training only"
+        cells.append([name, network, parameters, ", ".join(_recipes_of(network)) or "-", published])
+    notes = [
+        "Not run here: their figures need ImageNet (1.3 million photographs) and weeks of these two cores. What "
+        "is checked without it: the parameters above, counted from the network at 1,000 classes, and its layers "
+        "against other implementations (tests)."
+    ]
+    return Table(header, cells, "<<><<", title="Systems that need photographs", notes=notes)
+
+
+def _recipes_of(network: str) -> list[str]:
+    return [name for name in list_recipes() if load_recipe(name).model.name == network]
+
+
+def _published(published: tuple[float, float] | None) -> str:
+    if published is None:
+        return "-"
+    low, high = published
+    return f"{low:.2%}" if low == high else f"{low:.1%} to {high:.1%}"
+
+
+def _images(first: FirstImages) -> str:
+    return "all" if first.num_images == NUM_TEST_IMAGES else f"first {first.num_images:,}"
+
+
+def _interval(low: float, high: float) -> str:
+    return f"{low:.2%} to {high:.2%}"
+
+
+def _result(result: NetworkResult) -> tuple[str, str]:
+    return f"{result.mean_top1:.2%}", _interval(*result.interval)
+
+
+def _test(result: NetworkResult) -> tuple[str, str]:
+    assert result.test is not None
+    p_value = result.test.p_value
+    points = f"{100 * result.test.difference:+.2f} points"
+    return points, "< 0.001" if p_value < 0.001 else f"{p_value:.3f}"
+
+
+def _figure(value: float, is_share: bool) -> str:
+    if is_share:
+        return f"{value:.1%}"
+    return f"{value:,.0f}" if value >= 10 else f"{value:.3g}"
