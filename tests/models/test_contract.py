@@ -13,10 +13,10 @@ from cnnlab.models import HasAuxiliaryHeads, ImageClassifier, create_model, list
 
 LARGE = {name for name in list_models() if model_info(name).is_large}
 
-DEEP = {"resnet44", "resnet56", "resnet110", "preact_resnet44", "preact_resnet56", "preact_resnet110"}
+DEEP = {name for name in list_models("*resnet*") if name not in LARGE | {"resnet20", "preact_resnet20"}}
 
 # One of each kind stands for its family by default: the others are the same code with other numbers.
-OF_A_FAMILY = {"alexnet", "alexnet_owt", "googlenet", "resnet18", "resnet50", "preact_resnet18"}
+OF_A_FAMILY = {"alexnet", "googlenet", "resnet18", "resnet50", "preact_resnet18"}
 
 
 def some_slow(slow: set[str]) -> pytest.MarkDecorator:
@@ -91,9 +91,9 @@ def test_saved_weights_load_into_an_equal_network(name: str, tmp_path: Path) -> 
     network = make_network(name)
     network(make_images(name, 4))  # moves batch norm's averages away from where they start
     save_file(network.state_dict(), tmp_path / "model.safetensors")
-    torch.manual_seed(1)
-    other = create_model(name, image_size=small_size(name), num_classes=10)
-    other.load_state_dict(load_file(tmp_path / "model.safetensors"))
+    with torch.device("meta"):  # starting weights that are replaced need not be drawn
+        other = create_model(name, image_size=small_size(name), num_classes=10)
+    other.load_state_dict(load_file(tmp_path / "model.safetensors"), assign=True)
     images = make_images(name, 2)
     with torch.no_grad():
         assert torch.equal(other.eval()(images), network.eval()(images))
@@ -106,19 +106,25 @@ def test_the_same_seed_gives_the_same_weights(name: str) -> None:
 
 
 @every_network_learning
-def test_overfits_32_random_images(name: str) -> None:
-    # The paper's own weights for AlexNet begin with a flat stretch that is longer than this test.
-    network = make_network(name, **({"init": "scaled"} if name == "alexnet" else {}))
-    images, labels = make_images(name, 32), torch.arange(32) % 10
-    optimizer = torch.optim.Adam(network.parameters(), lr=5e-4 if name in LARGE | {"alexnet_small"} else 2e-3)
-    for _ in range(60):
-        optimizer.zero_grad()
-        loss = functional.cross_entropy(network(images), labels)
-        loss.backward()
-        optimizer.step()
-    with torch.no_grad():
-        correct = (network.eval()(images).argmax(dim=1) == labels).sum().item()
-    assert correct >= 31
+def test_learns_32_random_images_by_heart(name: str) -> None:
+    size = 64 if name in LARGE else 12 if name == "lenet5" else 8
+    args: dict[str, Any] = {"dropout": 0.0} if "dropout" in model_info(name).arguments else {}
+    if name == "alexnet":  # its paper's own weights begin with a flat stretch that is longer than this test
+        args["init"] = "scaled"
+    network = make_network(name, image_size=size, **args)
+    images, labels = make_images(name, 32, size=size), torch.arange(32) % 10
+    optimizer = torch.optim.Adam(network.parameters(), lr=5e-4 if name in LARGE else 1e-3)
+    for _ in range(12):
+        for _ in range(5):
+            optimizer.zero_grad()
+            functional.cross_entropy(network(images), labels).backward()
+            optimizer.step()
+        with torch.no_grad():
+            correct = (network.eval()(images).argmax(dim=1) == labels).sum().item()
+        if correct >= 31:
+            return
+        network.train()
+    pytest.fail(f"{correct} of 32 after 60 steps")
 
 
 @pytest.mark.parametrize("name", [name for name in list_models() if name not in DEEP | LARGE])
@@ -152,15 +158,3 @@ def test_too_small_an_image_names_the_layer_and_what_works(name: str, layer: str
         create_model(name, image_size=smallest - 1)
     with torch.device("meta"):
         create_model(name, image_size=smallest)
-
-
-def test_auxiliary_heads_are_in_training_only() -> None:
-    for name in ("googlenet", "googlenet_small"):
-        network = make_network(name, aux=True).eval()
-        images = make_images(name, 2)
-        with torch.no_grad():
-            logits, auxiliary = network.forward_with_aux(images)
-            assert torch.equal(network(images), logits)
-        assert [head.shape for head in auxiliary] == [(2, 10), (2, 10)]
-        assert network.aux_weight == 0.3
-        assert not make_network(name, aux=False).auxiliary

@@ -1,17 +1,20 @@
 """AlexNet of 2014 in one tower, without normalisation: the form that most model collections call AlexNet.
 
-Source: Krizhevsky, "One weird trick for parallelizing convolutional neural networks", arXiv:1404.5997, in the
-widths 64, 192, 384, 256, 256 that its usual implementations have.
+Source: Krizhevsky, "One weird trick for parallelizing convolutional neural networks", arXiv:1404.5997, and
+the layer file for one GPU that he published with it in cuda-convnet2, whose widths these are.
 
-Deviations from the paper
-- The fourth convolution has 256 maps; the paper's text has 384, the published networks 256.
-- Dropout comes before the two hidden dense layers, as the usual implementations have it; in 2012 it came
-  after them.
-- Maps are brought to 6x6 by adaptive pooling before the dense layers, so that these are as large for images
-  of any size; at 224 pixels they already are.
-- The lab that compared it took the logarithm of a softmax as output; here, as everywhere, logits come out,
-  and the softmax is in the loss.
-- Weights start from a normal distribution of standard deviation gain / sqrt(fan_in), see `nn.initialize`.
+
+Deviations from that file, all of them those of the usual implementations
+- No local response normalisation; the file has it after the first two convolutions, as `lrn` does.
+- Dropout comes before the two hidden dense layers; in the file, as in 2012, after them.
+- The second hidden dense layer has 4,096 values, the file's 8,192.
+- Images are padded by 2 in conv1, and maps are brought to 6x6 by adaptive pooling before the dense layers, so
+  that these are as large for images of any size; at 224 pixels they already are.
+- Weights start from a normal distribution of standard deviation gain / sqrt(fan_in) and biases from 0, see
+  `nn.initialize`.
+
+The lab that compared it took the logarithm of a softmax as output; here, as everywhere, logits come out, and
+the softmax is in the loss.
 """
 
 from collections import OrderedDict

@@ -10,7 +10,7 @@ stages of arXiv:1512.03385, table 1.
 Deviations from the paper
 - The last dense layer's weights start with standard deviation 0.01, see `nn.initialize`.
 - The paper does not say where option A puts its channels of zeros; here they follow the old ones.
-- The paper trained 101, 152 and 200 layers in this form; 18, 34 and 50 are made in the same way.
+- The paper trained deeper networks in this form on ImageNet; shallower ones are made in the same way.
 - Where the shape changes the shortcut starts from the activated input, as the authors' published code for
   ImageNet has it; in `preact_resnet20` and its like it starts from the block's input.
 - Batch norm's running averages take a tenth of each new batch, PyTorch's habit; see `norm_momentum`.

@@ -8,6 +8,8 @@ Source: He et al., "Deep Residual Learning for Image Recognition", arXiv:1512.03
 table 1.
 
 Deviations from the paper
+- The default of `shortcut` is B at every depth, as in the models published since; the paper's table 2 has
+  option A at 18 and 34 layers, its table 3 compares the two.
 - The last dense layer's weights start with standard deviation 0.01, see `nn.initialize`.
 - The paper does not say where option A puts its channels of zeros; here they follow the old ones.
 - Batch norm's running averages take a tenth of each new batch, PyTorch's habit; see `norm_momentum`.
