@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from cnnlab.config import RunConfig
 from cnnlab.data import Dataset, make_dataset
 from cnnlab.models import registry
-from cnnlab.models.classifier import ImageClassifier
+from cnnlab.models.classifier import AuxiliaryClassifier, ImageClassifier
 from cnnlab.nn import Probability
 from cnnlab.runs import TIMING_FIELDS, Checkpoint, RunFolder
 from cnnlab.runs.checkpoint import list_checkpoints, read_checkpoint
@@ -53,10 +53,31 @@ def tiny_net(
     return ImageClassifier(features, head)
 
 
+def tiny_aux_net(
+    *, in_channels: int = 1, num_classes: int = 10, dropout: Probability = 0.3
+) -> AuxiliaryClassifier:
+    """The same with two auxiliary heads, one of them with batch norm and dropout of its own."""
+    network = tiny_net(in_channels=in_channels, num_classes=num_classes, dropout=dropout)
+    small = OrderedDict(pool=nn.AdaptiveAvgPool2d(1), flatten=nn.Flatten(), fc=nn.Linear(6, num_classes))
+    large = OrderedDict(
+        conv=nn.Conv2d(8, 4, 1, bias=False),
+        norm=nn.BatchNorm2d(4),
+        act=nn.ReLU(),
+        flatten=nn.Flatten(),
+        dropout=nn.Dropout(dropout),
+        fc=nn.Linear(4 * SIZE * SIZE, num_classes),
+    )
+    auxiliary = {"act1": nn.Sequential(small), "act2": nn.Sequential(large)}
+    return AuxiliaryClassifier(network.features, network.head, auxiliary=auxiliary, aux_weight=0.3)
+
+
 def register_tiny_net() -> None:
-    """Make the network known, in this process."""
-    if "tiny_net" not in registry.list_models():
-        registry.register_model(year=2026, paper="", image_size=SIZE, source="tests", in_channels=1)(tiny_net)
+    """Make the networks known, in this process."""
+    for builder in (tiny_net, tiny_aux_net):
+        if builder.__name__ not in registry.list_models():
+            registry.register_model(year=2026, paper="", image_size=SIZE, source="tests", in_channels=1)(
+                builder
+            )
 
 
 def tiny_images(split: str, num_images: int = 72, *, noise: float = 40.0, channels: int = 1) -> Dataset:

@@ -8,12 +8,12 @@ import torch
 from PIL import Image
 
 from cnnlab.config import RunConfig
-from cnnlab.data import load_data
+from cnnlab.data import load_data, normalise
 from cnnlab.errors import CnnlabError, ConfigError, DataError, RunError
 from cnnlab.evaluation import load_predictions, load_run, predict_probs
 from cnnlab.lab import evaluate as evaluate_verb
-from cnnlab.lab import train
 from cnnlab.lab.evaluate import evaluate
+from cnnlab.lab.train import train
 from cnnlab.reporting import write_curves, write_samples
 from cnnlab.runs import load_weights, save_weights
 from cnnlab.training import SilentProgress
@@ -42,6 +42,26 @@ def test_the_test_split_is_scored_and_kept(run):
     stored = load_predictions(run)
     assert stored.is_correct.double().mean().item() == scores["top1"]
     assert stored.fingerprint == scores["fingerprint"]
+
+
+def test_a_run_with_auxiliary_heads_is_evaluated_without_them(tmp_path):
+    values = {
+        "threads": 1,
+        "precision": "float32",
+        "model": {"name": "googlenet_small", "args": {"aux": True}},
+        "data": {"name": "digits"},
+        "train": {"steps": 4, "batch_size": 16, "ema_decay": 0.5, "keep": "best"},
+    }
+    config = RunConfig.from_dict(values, source="test")
+    run = load_run(train(config, out=tmp_path, progress=SilentProgress()))
+    assert len(run.model.auxiliary) == 2  # kept, should somebody train on
+    for head in run.model.auxiliary.values():
+        head.register_forward_hook(lambda *inputs: pytest.fail("an auxiliary head was used"))
+    test = load_data("digits", splits=["test"])["test"]
+    with torch.no_grad():
+        logits = run.model(normalise(test.images, run.mean, run.std))
+    found = (logits.argmax(1) == test.labels).double().mean().item()
+    assert found == pytest.approx(evaluate(run.folder.path)["top1"], abs=1 / 360)
 
 
 def test_the_test_split_is_looked_at_once(run, monkeypatch):

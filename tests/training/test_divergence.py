@@ -15,7 +15,7 @@ from cnnlab.runs.checkpoint import list_checkpoints, read_checkpoint
 from cnnlab.training import loop
 from cnnlab.training.divergence import first_affected_layer, first_non_finite
 from cnnlab.training.state import TrainingState
-from tiny_training import plain_config, run_tiny, tiny_config, tiny_net
+from tiny_training import plain_config, run_tiny, tiny_aux_net, tiny_config, tiny_net
 
 IMAGES = torch.rand(4, 1, 8, 8)
 
@@ -200,6 +200,26 @@ def test_an_overflow_inside_a_layer_is_named(layer):
         model.get_submodule(layer).weight.fill_(3e38)
     kind = type(model.get_submodule(layer)).__name__
     assert where(model, IMAGES * 1e3) == f"the output of layer {layer!r} ({kind})"
+
+
+@pytest.mark.parametrize("layer", ["auxiliary.act1.fc", "auxiliary.act2.conv"])
+def test_an_overflow_in_an_auxiliary_head_is_named_though_inference_never_goes_there(layer):
+    model = tiny_aux_net(dropout=0.0).eval()
+    with torch.no_grad():
+        model.get_submodule(layer).weight.fill_(3e38)
+        assert model(IMAGES * 1e3).isfinite().all()
+    kind = type(model.get_submodule(layer)).__name__
+    assert where(model, IMAGES * 1e3) == f"the output of layer {layer!r} ({kind})"
+
+
+def test_a_spoilt_weight_in_an_auxiliary_head_is_named_and_never_saved(tmp_path, monkeypatch):
+    def spoil(state: TrainingState) -> None:
+        state.model.auxiliary["act1"].fc.weight[0, 0] = float("nan")
+
+    poison(monkeypatch, 13, spoil)
+    message = diverge(tmp_path / "run", plain_config(model__name="tiny_aux_net"))
+    assert "step 14: the loss is nan" in message and "'auxiliary.act1.fc.weight'" in message
+    assert assert_checkpoints_are_finite(tmp_path / "run") >= 1
 
 
 def test_images_that_are_not_finite_show_in_the_first_layer():

@@ -83,6 +83,7 @@ def test_every_optimizer(tmp_path, name):
         {"data__crop_size": 6, "data__augment__pca": 0.1, "data__channels": 3},
         {"data__crop_size": 5, "data__scale": "unit", "data__augment__fill": "mean"},
         {"data__scale": "centred", "optim__lr": 1e-4},
+        {"model__name": "tiny_aux_net"},
     ],
     ids=str,
 )

@@ -7,6 +7,7 @@ from cnnlab.config import RunConfig
 from cnnlab.data import Batch, Dataset, channel_stats, counter_generator, make_dataset, normalise
 from cnnlab.errors import ConfigError
 from cnnlab.training.execution import Execution, choose_execution
+from cnnlab.training.loss import batch_loss
 from cnnlab.training.optimizers import build_optimizer
 from cnnlab.training.plan import make_plan
 from cnnlab.training.steps import TrainingBatches, train_step, validate
@@ -301,6 +302,54 @@ def test_weighted_classes_by_hand():
     assert loss.item() == pytest.approx((shares * alone).sum().item(), rel=1e-6)
     gradient = ((logits.softmax(1) - torch.eye(3)[LABELS]) * shares[:, None]).T @ logits
     torch.testing.assert_close(model.dense.weight.detach(), torch.eye(3) - gradient)
+
+
+class ThreeLines(Line):
+    """Two auxiliary heads with weights of their own beside the last layer: twice and thrice the pixels."""
+
+    aux_weight = 0.3
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.auxiliary = nn.ModuleList(nn.Linear(3, 3, bias=False) for _ in range(2))
+        with torch.no_grad():
+            for factor, head in zip((2.0, 3.0), self.auxiliary, strict=True):
+                head.weight.copy_(factor * torch.eye(3))
+
+    def forward_with_aux(self, images: torch.Tensor) -> tuple[torch.Tensor, list[torch.Tensor]]:
+        return self(images), [head(images.flatten(1)) for head in self.auxiliary]
+
+
+def test_auxiliary_losses_by_hand():
+    """By the paper the loss is the last layer's plus 0.3 times that of each auxiliary head.
+
+    Image 1 has the pixels 2, 0, 1 and label 0: ln(1 + e^-2 + e^-1) = 0.407606; of twice the pixels
+    ln(1 + e^-4 + e^-2) = 0.142932; of thrice ln(1 + e^-6 + e^-3) = 0.050946. Image 2 has 0, 1, 3 and label
+    1: 2 + ln(1 + e^-2 + e^-3) = 2.169846, 4 + ln(1 + e^-4 + e^-6) = 4.020581, 6 + ln(1 + e^-6 + e^-9) =
+    6.002599. The means are 1.288726, 2.081756 and 3.026772.
+    """
+    config, model = plain_sgd(), ThreeLines()
+    optimizer = build_optimizer(config.optim, model)
+    loss, num_correct = train_step(model, optimizer, Batch(IMAGES, LABELS), config, FLOAT32)
+    assert loss.item() == pytest.approx(1.288726 + 0.3 * (2.081756 + 3.026772), abs=2e-6)
+    assert num_correct == 1
+    pixels, wanted = IMAGES.flatten(1), torch.eye(3)[LABELS]
+    for factor, weight, share in ((1.0, model.dense.weight, 1.0), (2.0, model.auxiliary[0].weight, 0.3)):
+        gradient = share * ((factor * pixels).softmax(1) - wanted).T @ pixels / 2
+        torch.testing.assert_close(weight.detach(), factor * torch.eye(3) - gradient)
+
+
+def test_auxiliary_losses_are_smoothed_weighted_and_mixed_as_the_last_layers_is():
+    config, weights = plain_sgd(train__label_smoothing=0.2), torch.tensor([1.0, 3.0, 7.0])
+    batch = Batch(IMAGES, LABELS, torch.tensor([1, 0]), 0.75)
+    model = ThreeLines()
+    optimizer = build_optimizer(config.optim, model)
+    loss, _ = train_step(model, optimizer, batch, config, FLOAT32, class_weights=weights)
+    alone = [
+        batch_loss(factor * IMAGES.flatten(1), batch, label_smoothing=0.2, class_weights=weights).item()
+        for factor in (1.0, 2.0, 3.0)
+    ]
+    assert loss.item() == pytest.approx(alone[0] + 0.3 * (alone[1] + alone[2]), rel=1e-6)
 
 
 def test_gradients_are_clipped_to_their_global_norm():

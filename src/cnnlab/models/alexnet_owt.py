@@ -3,7 +3,6 @@
 Source: Krizhevsky, "One weird trick for parallelizing convolutional neural networks", arXiv:1404.5997, and
 the layer file for one GPU that he published with it in cuda-convnet2, whose widths these are.
 
-
 Deviations from that file, all of them those of the usual implementations
 - No local response normalisation; the file has it after the first two convolutions, as `lrn` does.
 - Dropout comes before the two hidden dense layers; in the file, as in 2012, after them.
