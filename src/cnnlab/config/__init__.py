@@ -3,6 +3,7 @@
 Every field carries the sentence that explains it. Unknown keys are refused, with the nearest known one.
 """
 
+from cnnlab.config.pretrain import PretrainConfig
 from cnnlab.config.run import RunConfig
 from cnnlab.config.sections import (
     AugmentConfig,
@@ -21,6 +22,7 @@ __all__ = [
     "EvaluationConfig",
     "ModelConfig",
     "OptimConfig",
+    "PretrainConfig",
     "RunConfig",
     "ScheduleConfig",
     "TrainConfig",

@@ -7,6 +7,7 @@ import tomli_w
 from pydantic import Field, ValidationError
 
 from cnnlab.config.messages import one_line
+from cnnlab.config.pretrain import PretrainConfig
 from cnnlab.config.sections import (
     DataConfig,
     EvaluationConfig,
@@ -44,6 +45,7 @@ class RunConfig(Section):
     """Threads of the CPU; the cores this process may use if not given."""
     model: ModelConfig
     data: DataConfig = DataConfig()
+    pretrain: PretrainConfig = PretrainConfig()
     optim: OptimConfig = OptimConfig()
     schedule: ScheduleConfig = ScheduleConfig()
     train: TrainConfig = TrainConfig(epochs=10)

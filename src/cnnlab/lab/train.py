@@ -13,13 +13,14 @@ from cnnlab.lab.lengthen import longer_run
 from cnnlab.lab.resolve import resolve
 from cnnlab.lab.splits import load_splits, say_converted
 from cnnlab.models import create_model, has_batch_norm, model_info
-from cnnlab.reporting import write_curves
+from cnnlab.reporting import write_curves, write_pretraining
 from cnnlab.runs import RunFolder, load_weights
 from cnnlab.training import (
     LineProgress,
     Progress,
     check_augmentation,
     check_balance,
+    check_pretraining,
     fit,
     network_size,
 )
@@ -122,15 +123,19 @@ def _load(config: RunConfig, *, test: bool, warn: Callable[[str], None]) -> dict
     datasets = load_splits(config.data, splits, warn=warn)
     say_converted(datasets, warn)
     if test:
-        check_evaluation(config, datasets["test"])
-    return {split: datasets[split] for split in ("train", "val")}
+        check_evaluation(config, datasets.pop("test"))
+    if config.pretrain.method != "none" and config.data.train_size is not None:
+        every = config.data.model_copy(update={"train_size": None})
+        datasets["unlabelled"] = load_splits(every, ("train",))["train"]
+    return datasets
 
 
 def check_network(config: RunConfig, train: Dataset) -> None:
     """Refuse what cannot be built before a run folder is made for it.
 
     Raises:
-        ConfigError: the network, an argument of it, the windows, the augmentation or the balancing is wrong.
+        ConfigError: the network, an argument of it, the windows, the augmentation or the balancing is wrong,
+            or the network cannot be pre-trained, and shall be.
         GeometryError: the images, or their windows, are too small for the network.
     """
     check_augmentation(config.data, train)
@@ -147,6 +152,7 @@ def check_network(config: RunConfig, train: Dataset) -> None:
         size = model_info(config.model.name).image_size
         field = "image_size" if config.data.crop_size is None else "crop_size"
         raise GeometryError(f"{error} Enlarge them, for example with --set data.{field}={size}.") from None
+    check_pretraining(config, network)
     if min(config.train.batch_size, len(train)) == 1 and has_batch_norm(network):
         raise ConfigError("train.batch_size: batch normalisation needs 2 images or more. Received: 1.")
 
@@ -169,8 +175,17 @@ def _fit_and_test(
     inexact: bool,
 ) -> Path:
     """Train what is left, then evaluate and draw."""
-    fit(config, splits["train"], splits["val"], folder, progress=progress, inexact=inexact)
+    fit(
+        config,
+        splits["train"],
+        splits["val"],
+        folder,
+        unlabelled=splits.get("unlabelled"),
+        progress=progress,
+        inexact=inexact,
+    )
     write_curves(folder)
+    write_pretraining(folder)
     if test:
         evaluation = evaluate(folder.path, root=config.data.root, warn=progress.message)
         if first := evaluation["first"]:

@@ -1,7 +1,7 @@
 """Reporting: pictures of a run, and tables of a comparison."""
 
 from cnnlab.reporting.grid import Table, escape_markdown, table_markdown, table_text
-from cnnlab.reporting.pictures import write_curves, write_samples
+from cnnlab.reporting.pictures import write_curves, write_pretraining, write_samples
 from cnnlab.reporting.tables import (
     comparison_notes,
     comparison_rows,
@@ -27,5 +27,6 @@ __all__ = [
     "to_text",
     "write_comparison",
     "write_curves",
+    "write_pretraining",
     "write_samples",
 ]

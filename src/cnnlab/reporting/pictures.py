@@ -9,10 +9,12 @@ from cnnlab.evaluation import load_predictions
 from cnnlab.reporting.answers import sample_predictions
 from cnnlab.reporting.canvas import run_title
 from cnnlab.reporting.curves import learning_curves
-from cnnlab.runs import RunFolder
+from cnnlab.reporting.pretraining import filters_picture, restored_picture
+from cnnlab.runs import RunFolder, load_pretraining
 from cnnlab.runs.atomic import write_bytes
 
 CURVES, SAMPLES = "curves.png", "predictions.png"
+FILTERS, RESTORED = "filters.png", "reconstructions.png"
 
 
 class SplitImages(Protocol):
@@ -63,3 +65,17 @@ def write_samples(folder: RunFolder, test: SplitImages, *, test_top1: float | No
     title = run_title(folder, test_top1=test_top1)
     picture = sample_predictions(test.images, stored.labels, stored.probs, stored.class_names, title=title)
     write_bytes(folder.path / SAMPLES, picture)
+
+
+def write_pretraining(folder: RunFolder) -> None:
+    """Write filters.png and reconstructions.png into the folder of a run that was pre-trained, else nothing.
+
+    Raises:
+        RunError: what pre-training left is damaged.
+        MissingResourceError: the disk is full.
+    """
+    pretraining = load_pretraining(folder)
+    if pretraining is not None:
+        title = run_title(folder)
+        write_bytes(folder.path / FILTERS, filters_picture(pretraining, title=title))
+        write_bytes(folder.path / RESTORED, restored_picture(pretraining, title=title))

@@ -4,6 +4,15 @@ from cnnlab.runs.checkpoint import Checkpoint, load_latest, save_checkpoint
 from cnnlab.runs.contents import Content, Count, Seconds, Share, what_is_wrong
 from cnnlab.runs.folder import TIMING_FIELDS, RunFolder
 from cnnlab.runs.listing import RunSummary, find_runs, find_runs_of_any_length, list_runs
+from cnnlab.runs.pretrained import (
+    PretrainedLayer,
+    Pretraining,
+    PretrainingRecord,
+    find_pretraining,
+    load_pretraining,
+    read_record,
+    save_pretraining,
+)
 from cnnlab.runs.weights import load_weights, save_weights
 
 __all__ = [
@@ -11,16 +20,23 @@ __all__ = [
     "Checkpoint",
     "Content",
     "Count",
+    "PretrainedLayer",
+    "Pretraining",
+    "PretrainingRecord",
     "RunFolder",
     "RunSummary",
     "Seconds",
     "Share",
+    "find_pretraining",
     "find_runs",
     "find_runs_of_any_length",
     "list_runs",
     "load_latest",
+    "load_pretraining",
     "load_weights",
+    "read_record",
     "save_checkpoint",
+    "save_pretraining",
     "save_weights",
     "what_is_wrong",
 ]

@@ -4,6 +4,7 @@ from cnnlab.training.execution import Execution, choose_execution
 from cnnlab.training.fit import FitResult, fit
 from cnnlab.training.longer import begin_longer, why_not_longer
 from cnnlab.training.origin import why_other_bits
+from cnnlab.training.pretraining import check_pretraining
 from cnnlab.training.progress import BarProgress, LineProgress, Progress, SilentProgress, format_seconds
 from cnnlab.training.steps import check_augmentation, check_balance, network_size
 
@@ -17,6 +18,7 @@ __all__ = [
     "begin_longer",
     "check_augmentation",
     "check_balance",
+    "check_pretraining",
     "choose_execution",
     "fit",
     "format_seconds",

@@ -2,6 +2,7 @@
 
 import platform
 import subprocess
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ PACKAGES = ("cnnlab", "torch", "numpy", "safetensors", "pillow", "scikit-learn")
 
 
 def describe_environment(
-    config: RunConfig, execution: Execution, train: Dataset, val: Dataset, inexact_at: list[int]
+    config: RunConfig, execution: Execution, datasets: Sequence[Dataset], inexact_at: list[int]
 ) -> dict[str, Any]:
     """Return versions, hardware, commit and data of a run, for environment.json.
 
@@ -40,7 +41,7 @@ def describe_environment(
         "inexact_at": inexact_at,
         "data": {
             data.split: {"name": data.name, "num_images": len(data), "fingerprint": data.fingerprint}
-            for data in (train, val)
+            for data in datasets
         },
     }
 

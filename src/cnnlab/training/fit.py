@@ -1,6 +1,6 @@
 """`fit`: from a config and images to trained weights in a run folder, from the start or from a checkpoint."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -16,9 +16,10 @@ from cnnlab.training.execution import choose_execution
 from cnnlab.training.loop import Setup, run_steps
 from cnnlab.training.origin import check_same_origin, describe_origin
 from cnnlab.training.plan import Plan, make_plan, plan_notes
+from cnnlab.training.pretraining import starting_weights
 from cnnlab.training.progress import Progress, SilentProgress
 from cnnlab.training.saved import what_is_wrong_with
-from cnnlab.training.state import TrainingState, new_state
+from cnnlab.training.state import TrainingState, new_network, new_state
 from cnnlab.training.steps import TrainingBatches, network_size, on_device
 from cnnlab.training.stop import StopRequest
 
@@ -44,6 +45,7 @@ def fit(
     val: Dataset,
     folder: RunFolder,
     *,
+    unlabelled: Dataset | None = None,
     progress: Progress | None = None,
     inexact: bool = False,
 ) -> FitResult:
@@ -54,6 +56,8 @@ def fit(
         train: the images to learn from.
         val: the images to validate on; the test images are not seen here.
         folder: the run folder; metrics, checkpoints and weights are written there.
+        unlabelled: the images to pre-train on, if the config asks for it, whose labels are not looked at; the
+            training images if not given.
         progress: told of everything that happens.
         inexact: go on from a checkpoint even where this machine or config.toml would give other bits.
 
@@ -69,22 +73,41 @@ def fit(
     progress = progress or SilentProgress()
     execution = choose_execution(config)
     plan = make_plan(config, len(train))
-    origin = describe_origin(config, execution, train, val)
+    datasets = [train, val]
+    if config.pretrain.method == "none":
+        unlabelled = None
+    else:
+        unlabelled = replace(unlabelled or train, split="unlabelled")
+        datasets.append(unlabelled)
+    origin = describe_origin(config, execution, datasets)
     gpus = range(torch.cuda.device_count())
     with torch.random.fork_rng(devices=gpus), StopRequest() as stop, folder.locked():
-        state = new_state(
-            config,
-            execution,
-            in_channels=train.in_channels,
-            num_classes=train.num_classes,
-            image_size=network_size(config.data, train),
-        )
+        batches = TrainingBatches(train, config, plan, execution, unlabelled=unlabelled)
+        network = {
+            "in_channels": train.in_channels,
+            "num_classes": train.num_classes,
+            "image_size": network_size(config.data, train),
+        }
         checkpoint = load_latest(folder.checkpoints, warn=progress.message, check=what_is_wrong_with)
+        pretrained = None
+        if unlabelled is not None and checkpoint is None:
+            pretrained = starting_weights(
+                new_network(config, execution, **network),
+                config,
+                execution,
+                unlabelled,
+                val,
+                folder,
+                mean=batches.mean,
+                std=batches.std,
+                say=progress.message,
+                stop=stop,
+            )
+        state = new_state(config, execution, **network, pretrained=pretrained)
         if checkpoint is not None:
             _restore(state, checkpoint, origin, folder, plan, inexact=inexact)
         folder.truncate_metrics(checkpoint.state["metrics_bytes"] if checkpoint else 0)
-        folder.environment = describe_environment(config, execution, train, val, state.inexact_at)
-        batches = TrainingBatches(train, config, plan, execution)
+        folder.environment = describe_environment(config, execution, datasets, state.inexact_at)
         seconds_left = estimate_seconds(state, batches, config, plan, execution, len(val))
         for note in plan_notes(config, plan, len(train)):
             progress.message(note)

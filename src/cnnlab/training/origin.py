@@ -1,6 +1,6 @@
 """What decides the bits of a run: remembered in every checkpoint, and compared before a run goes on."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +12,12 @@ from cnnlab.training.execution import Execution, choose_execution
 from cnnlab.training.saved import what_is_wrong_with
 
 
-def describe_origin(config: RunConfig, execution: Execution, train: Dataset, val: Dataset) -> dict[str, Any]:
+def describe_origin(config: RunConfig, execution: Execution, datasets: Sequence[Dataset]) -> dict[str, Any]:
     """Return the execution, the settings and the images that a run's bits are a function of."""
     return {
         "execution": execution.as_dict(),
         "settings": settings_of(config),
-        "fingerprints": {data.split: data.fingerprint for data in (train, val)},
+        "fingerprints": {data.split: data.fingerprint for data in datasets},
     }
 
 
@@ -84,7 +84,7 @@ def settings_of(config: RunConfig) -> dict[str, Any]:
         "model": values["model"],
         "data": {name: values["data"][name] for name in ("crop_size", "scale")},
         "data.augment": values["data"]["augment"],
-        **{name: values[name] for name in ("optim", "schedule", "train")},
+        **{name: values[name] for name in ("pretrain", "optim", "schedule", "train")},
     }
     dotted = {
         f"{name}.{field}": value for name, section in sections.items() for field, value in section.items()

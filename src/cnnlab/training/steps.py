@@ -76,13 +76,23 @@ def check_balance(train: TrainConfig, dataset: Dataset) -> None:
 class TrainingBatches:
     """The training images on the device; batch `step` is a function of (seed, step).
 
+    Where there are unlabelled images too, pixels are brought to the scale of those, which pre-training saw.
+
     Attributes:
         class_weights: of the loss, one per class, on the device; None where all are equal.
         mean: per channel, in units of [0, 1]: what `normalise` takes off to bring pixels to `data.scale`.
         std: likewise, what it divides by.
     """
 
-    def __init__(self, train: Dataset, config: RunConfig, plan: Plan, execution: Execution) -> None:
+    def __init__(
+        self,
+        train: Dataset,
+        config: RunConfig,
+        plan: Plan,
+        execution: Execution,
+        *,
+        unlabelled: Dataset | None = None,
+    ) -> None:
         check_augmentation(config.data, train)
         check_balance(config.train, train)
         self._images = train.images.to(execution.device)
@@ -97,7 +107,7 @@ class TrainingBatches:
         self.class_weights = balanced_weights(train).to(execution.device) if is_weighted else None
         self._balanced = (train.labels, train.num_classes) if is_balanced else None
         self._crop_size = config.data.crop_size
-        self._mean_colour, deviation = channel_stats(train)
+        self._mean_colour, deviation = channel_stats(unlabelled or train)
         self.mean, self.std = scale_of(config.data.scale, self._mean_colour, deviation)
         self._components = colour_components(train) if self._augment.pca else None
         self._epoch, self._order = -1, torch.empty(0)  # the order of the epoch at hand, kept to be drawn once

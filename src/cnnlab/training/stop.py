@@ -40,8 +40,19 @@ class StopRequest:
         return StoppedError(
             f"Stopped after step {step} of {plan.num_steps}; everything is saved. "
             f"Go on with: cnnlab resume {shlex.quote(str(folder.path))}",
-            exit_code=130 if self.signal == signal.SIGINT else 0,
+            exit_code=self._exit_code,
         )
+
+    def error_before_start(self, where: str, folder: RunFolder) -> StoppedError:
+        """Return what ends a run that has no state to save yet; `where` says how far it came."""
+        return StoppedError(
+            f"Stopped {where}, which begins again with: cnnlab resume {shlex.quote(str(folder.path))}",
+            exit_code=self._exit_code,
+        )
+
+    @property
+    def _exit_code(self) -> int:
+        return 130 if self.signal == signal.SIGINT else 0
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         if self.signal == signal.SIGINT and number == signal.SIGINT:
