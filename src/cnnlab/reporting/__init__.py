@@ -1,6 +1,7 @@
 """Reporting: pictures of a run, and tables of a comparison."""
 
 from cnnlab.reporting.grid import Table, escape_markdown, table_markdown, table_text
+from cnnlab.reporting.lr_curve import lr_curve
 from cnnlab.reporting.pictures import write_curves, write_pretraining, write_samples
 from cnnlab.reporting.tables import (
     comparison_notes,
@@ -18,6 +19,7 @@ __all__ = [
     "comparison_notes",
     "comparison_rows",
     "escape_markdown",
+    "lr_curve",
     "read_comparison",
     "short_commit",
     "table_markdown",

@@ -29,12 +29,14 @@ def table_text(table: Table, *, width: int | None = None) -> str:
 
     Args:
         table: what to show.
-        width: characters in a line; where a row does not fit, rows become columns. No limit if not given.
+        width: characters in a line; where a row does not fit, rows become columns, if that is narrower. No
+            limit if not given.
     """
     cells = [list(table.header), *map(list, table.rows)]
     lines = _aligned(cells, table.sides)
     if width is not None and len(lines[1]) > width:
-        lines = _aligned([list(column) for column in zip(*cells, strict=True)], "<" + ">" * len(table.rows))
+        turned = _aligned([list(column) for column in zip(*cells, strict=True)], "<" + ">" * len(table.rows))
+        lines = min(lines, turned, key=lambda some: len(some[1]))
     above = [table.title, ""] if table.title else []
     below = ["", *table.notes] if table.notes else []
     return "\n".join([*above, *lines, *below]) + "\n"

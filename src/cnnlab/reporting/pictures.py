@@ -9,7 +9,7 @@ from cnnlab.evaluation import load_predictions
 from cnnlab.reporting.answers import sample_predictions
 from cnnlab.reporting.canvas import run_title
 from cnnlab.reporting.curves import learning_curves
-from cnnlab.reporting.pretraining import filters_picture, restored_picture
+from cnnlab.reporting.filters import filters_picture, restored_picture
 from cnnlab.runs import RunFolder, load_pretraining
 from cnnlab.runs.atomic import write_bytes
 
@@ -76,6 +76,8 @@ def write_pretraining(folder: RunFolder) -> None:
     """
     pretraining = load_pretraining(folder)
     if pretraining is not None:
-        title = run_title(folder)
-        write_bytes(folder.path / FILTERS, filters_picture(pretraining, title=title))
-        write_bytes(folder.path / RESTORED, restored_picture(pretraining, title=title))
+        run, layer = run_title(folder), pretraining.record.layers[0].layer
+        filters = filters_picture(pretraining, title=f"{run}: the filters of {layer}")
+        write_bytes(folder.path / FILTERS, filters)
+        restored = restored_picture(pretraining, title=f"{run}: what {layer} restores")
+        write_bytes(folder.path / RESTORED, restored)

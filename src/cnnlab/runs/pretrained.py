@@ -87,11 +87,13 @@ def load_pretraining(folder: RunFolder) -> Pretraining | None:
     tensors, record = load_weights(path)
     if wrong := what_is_wrong(record, PretrainingRecord):
         raise RunError(f"{path}: damaged: {wrong}.")
-    groups: dict[str, dict[str, Tensor]] = {"weights": {}, "pictures": {}}
-    for key, value in tensors.items():
-        group, _, name = key.partition("/")
-        groups[group][name] = value
-    return Pretraining(groups["weights"], groups["pictures"], PretrainingRecord.model_validate(record))
+    weights, pictures = (
+        {key.removeprefix(group): value for key, value in tensors.items() if key.startswith(group)}
+        for group in ("weights/", "pictures/")
+    )
+    if len(weights) + len(pictures) != len(tensors):
+        raise RunError(f"{path}: damaged: these tensors are not those of a pre-training.")
+    return Pretraining(weights, pictures, PretrainingRecord.model_validate(record))
 
 
 def read_record(folder: RunFolder) -> PretrainingRecord | None:

@@ -17,7 +17,6 @@ from cnnlab.runs import PretrainedLayer, Pretraining, PretrainingRecord
 from cnnlab.training.divergence import first_non_finite
 from cnnlab.training.execution import Execution
 from cnnlab.training.pretraining.chain import Stage, stages_of
-from cnnlab.training.pretraining.images import UnlabelledImages, num_steps
 from cnnlab.training.pretraining.layer import (
     NUM_PROBED,
     LayerInput,
@@ -28,6 +27,7 @@ from cnnlab.training.pretraining.layer import (
     put_into,
     restore,
 )
+from cnnlab.training.pretraining.unlabelled import UnlabelledImages, num_steps
 from cnnlab.training.progress import format_seconds
 
 NUM_DRAWN = 10

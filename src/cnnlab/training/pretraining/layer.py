@@ -1,5 +1,6 @@
 """One convolution, pre-trained on what the layers below it make of images."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -13,8 +14,8 @@ from cnnlab.training.execution import Execution
 from cnnlab.training.optimizers import set_lr
 from cnnlab.training.pretraining.autoencoder import Autoencoder
 from cnnlab.training.pretraining.chain import Stage
-from cnnlab.training.pretraining.images import UnlabelledImages, num_steps
 from cnnlab.training.pretraining.rbm import ConvRBM
+from cnnlab.training.pretraining.unlabelled import UnlabelledImages, num_steps
 from cnnlab.training.schedules import lr_factor
 
 NUM_PROBED = 200
@@ -26,18 +27,20 @@ Learner = Autoencoder | ConvRBM
 
 
 class LayerInput:
-    """What a layer takes: images as the layers below leave them, brought to a mean square of 1.
+    """What a layer takes: images as the layers below leave them, brought to a variance of 1 by one factor.
 
     Attributes:
         below: the stages below, without dropout.
         probe: the input of the layer for the first images, before it is brought to scale.
-        scale: the root of its mean square.
+        scale: the root of its variance round its channels' means.
+        mean: of each channel, after it is brought to scale.
     """
 
     def __init__(self, below: Sequence[Stage], images: UnlabelledImages, execution: Execution) -> None:
         self.below, self._execution = tuple(below), execution
         self.probe = self._through(images.first(NUM_PROBED))
-        self.scale = max(float(self.probe.square().mean().sqrt()), torch.finfo(torch.float32).tiny)
+        self.scale = math.sqrt(_variance(self.probe))
+        self.mean = self.probe.mean((0, 2, 3)) / self.scale
 
     def __call__(self, images: Tensor) -> Tensor:
         """Return the layer's input, N x C x H x W, float32."""
@@ -68,19 +71,14 @@ class Restored:
     @property
     def error(self) -> float:
         """Mean squared error, as a share of the input's variance round its channels' means."""
-        variance = (self.originals - self.originals.mean((0, 2, 3), keepdim=True)).square().mean()
-        return float((self.restored - self.originals).square().mean() / variance)
+        return float((self.restored - self.originals).square().mean()) / _variance(self.originals)
 
 
 def make_learner(config: RunConfig, stage: Stage, maps: LayerInput) -> Learner:
     """Return the auto-encoder or the RBM that a stage's convolution becomes, before its first step."""
     if config.pretrain.method == "autoencoder":
-        learner = Autoencoder(stage, corruption=config.pretrain.corruption)
-    else:
-        learner = ConvRBM(stage, sparsity=config.pretrain.sparsity)
-    with torch.no_grad():
-        learner.visible_bias.copy_((maps.probe / maps.scale).mean((0, 2, 3)))
-    return learner
+        return Autoencoder(stage, maps.mean, corruption=config.pretrain.corruption)
+    return ConvRBM(stage, maps.mean, sparsity=config.pretrain.sparsity)
 
 
 def learn(
@@ -135,9 +133,15 @@ def put_into(stage: Stage, learner: Learner, maps: LayerInput) -> None:
     before = stage.activation(stage.conv(maps.probe)).square().mean()
     stage.conv.weight.copy_(learner.weight / maps.scale)
     if stage.conv.bias is not None:
-        stage.conv.bias.copy_(learner.bias)
+        stage.conv.bias.copy_(learner.network_bias())
     if isinstance(stage.activation, nn.ReLU):
         after = stage.activation(stage.conv(maps.probe)).square().mean()
         factor = float((before / after).sqrt()) if after > 0 else 1.0
         for parameter in stage.conv.parameters():
             parameter.mul_(factor)
+
+
+def _variance(maps: Tensor) -> float:
+    """Return the variance round the means of the channels; not quite 0 where all is the same."""
+    deviations = maps - maps.mean((0, 2, 3), keepdim=True)
+    return max(float(deviations.square().mean()), torch.finfo(torch.float32).tiny)

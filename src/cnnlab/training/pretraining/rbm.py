@@ -41,15 +41,16 @@ class ConvRBM(TiedConv):
 
     Args:
         stage: the convolution and what follows it.
+        mean: of the maps that it will see, one per input channel.
         sparsity: the share of hidden units that shall be on, on average over images and places.
     """
 
-    def __init__(self, stage: Stage, *, sparsity: float) -> None:
-        super().__init__(stage.conv)
+    def __init__(self, stage: Stage, mean: Tensor, *, sparsity: float) -> None:
+        super().__init__(stage.conv, mean)
         self._block, self._sparsity = stage.block, min(sparsity, 0.5 / stage.block**2)
         with torch.no_grad():
             self.weight.mul_(START_SCALE)
-            # With this bias a unit is on as often as it shall be where W * v is 0.
+            # With this bias a unit is on as often as it shall be where W * (v - m) is 0.
             self.bias.fill_(math.log(self._sparsity / (1 - stage.block**2 * self._sparsity)))
 
     def set_gradients(self, maps: Tensor, generator: torch.Generator) -> None:
@@ -85,6 +86,13 @@ class ConvRBM(TiedConv):
         """Return the mean of the maps given the probabilities of the hidden units given these maps."""
         probs = block_probs(self.up(maps).float(), self._block)
         return self.down(probs, maps.shape[2:])
+
+    def network_bias(self) -> Tensor:
+        """Return the bias of the network's convolution; that of the hidden units stays behind.
+
+        It keeps a binary unit off most of the time; a rectifier that had it would put out 0 nearly always.
+        """
+        return self.centring_bias()
 
 
 def block_probs(inputs: Tensor, block: int) -> Tensor:

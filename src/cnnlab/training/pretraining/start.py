@@ -16,7 +16,7 @@ from cnnlab.runs import RunFolder, find_pretraining, save_pretraining
 from cnnlab.training.execution import Execution
 from cnnlab.training.pretraining.chain import stages_of
 from cnnlab.training.pretraining.greedy import pretrain_layers
-from cnnlab.training.pretraining.images import UnlabelledImages
+from cnnlab.training.pretraining.unlabelled import UnlabelledImages
 from cnnlab.training.stop import StopRequest
 
 

@@ -17,7 +17,7 @@ METHODS = {"autoencoder": "denoising auto-encoder", "rbm": "restricted Boltzmann
 MAX_FILTERS = 64
 
 # Lengths of the pictures, in inches.
-SIDE, TITLE, HEADING, NOTE, IMAGE, LABEL = 3.6, 0.45, 0.3, 0.2, 0.8, 1.25
+SIDE, TITLE, HEADING, NOTE, IMAGE, LABEL = 3.6, 0.45, 0.2, 0.2, 0.8, 1.0
 
 # Pixels of a mosaic: how often a filter's own pixel is repeated, and what lies between two filters.
 ENLARGED, GAP = 12, 6
