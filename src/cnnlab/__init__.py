@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from cnnlab.data import load_data
     from cnnlab.errors import CnnlabError
     from cnnlab.evaluation import load_run
-    from cnnlab.lab import compare, evaluate, predict, resume, train
+    from cnnlab.lab import compare, evaluate, lr_find, predict, resume, train
     from cnnlab.models import create_model, list_models
 
 _HOMES = {
@@ -35,6 +35,7 @@ _HOMES = {
     "list_models": "cnnlab.models",
     "load_data": "cnnlab.data",
     "load_run": "cnnlab.evaluation",
+    "lr_find": "cnnlab.lab",
     "predict": "cnnlab.lab",
     "resume": "cnnlab.lab",
     "train": "cnnlab.lab",
@@ -50,6 +51,7 @@ __all__ = [
     "list_models",
     "load_data",
     "load_run",
+    "lr_find",
     "predict",
     "resume",
     "train",

@@ -5,7 +5,20 @@ from contextlib import suppress
 
 import typer
 
-from cnnlab.cli import compare, data, doctor, evaluate, models, predict, recipes, resume, runs, train
+from cnnlab.cli import (
+    compare,
+    data,
+    doctor,
+    evaluate,
+    lr_find,
+    models,
+    predict,
+    recipes,
+    resume,
+    runs,
+    study,
+    train,
+)
 from cnnlab.cli.explain import INTERRUPTED, explain
 from cnnlab.cli.output import say
 from cnnlab.cli.streams import ReaderLeftError, prepare_streams
@@ -22,6 +35,8 @@ app.command()(resume.resume)
 app.command()(evaluate.evaluate)
 app.command()(predict.predict)
 app.command()(compare.compare)
+app.command()(lr_find.lr_find)
+app.command()(study.study)
 app.command()(runs.runs)
 app.add_typer(models.app, name="models")
 app.add_typer(recipes.app, name="recipes")

@@ -1,9 +1,12 @@
 """Training: the loop and its parts."""
 
+from cnnlab.training.estimate import probe_seconds_per_step
 from cnnlab.training.execution import Execution, choose_execution
 from cnnlab.training.fit import FitResult, fit
 from cnnlab.training.longer import begin_longer, why_not_longer
+from cnnlab.training.lr_sweep import LrSweep, check_range, sweep_lr
 from cnnlab.training.origin import why_other_bits
+from cnnlab.training.plan import Plan, make_plan
 from cnnlab.training.pretraining import check_pretraining
 from cnnlab.training.progress import BarProgress, LineProgress, Progress, SilentProgress, format_seconds
 from cnnlab.training.steps import check_augmentation, check_balance, network_size
@@ -13,16 +16,22 @@ __all__ = [
     "Execution",
     "FitResult",
     "LineProgress",
+    "LrSweep",
+    "Plan",
     "Progress",
     "SilentProgress",
     "begin_longer",
     "check_augmentation",
     "check_balance",
     "check_pretraining",
+    "check_range",
     "choose_execution",
     "fit",
     "format_seconds",
+    "make_plan",
     "network_size",
+    "probe_seconds_per_step",
+    "sweep_lr",
     "why_not_longer",
     "why_other_bits",
 ]
