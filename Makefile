@@ -4,10 +4,11 @@ PYTHON ?= python3
 BIN := $(VENV)/bin
 TENSORFLOW_VENV ?= .venv-tensorflow
 FIGURES ?= runs/figures
+STUDY ?= runs/study-origins
 # For pip, such as --extra-index-url of CPU builds of torch
 PIP_ARGS ?=
 
-.PHONY: demo test check test-slow figures figures-table tour golden correctness constraints
+.PHONY: demo test check test-slow figures study figures-table tour golden correctness constraints
 .PHONY: constraints-tensorflow clean
 
 demo: $(VENV)/.installed ## train and compare three networks on real handwritten digits
@@ -29,7 +30,11 @@ figures: $(VENV)/.installed ## train what the table in README.md needs (hours), 
 	  --data mnist --seeds 3 --out $(FIGURES) --save docs/figures/mnist
 	$(MAKE) figures-table
 
-figures-table: $(VENV)/.installed ## write the tables in README.md from docs/figures
+study: $(VENV)/.installed ## run what docs/origins.md needs (hours; goes on after Ctrl-C), then write its tables
+	$(BIN)/cnnlab study origins --out $(STUDY) --save docs/studies
+	$(MAKE) figures-table
+
+figures-table: $(VENV)/.installed ## write the tables in README.md and docs/origins.md from what was measured
 	$(BIN)/python scripts/readme.py
 
 tour: $(VENV)/.installed ## run the tour in README.md and paste what it prints

@@ -1,4 +1,4 @@
-"""Write the generated parts of README.md; `--tour` also runs the tour and pastes what it prints."""
+"""Write the generated parts of README.md and docs/origins.md; `--tour` also runs the tour of README.md."""
 
 import argparse
 import os
@@ -14,6 +14,8 @@ from cnnlab.reporting import read_comparison, to_markdown
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
 FIGURES = ROOT / "docs" / "figures" / "mnist" / "comparison.json"
+ORIGINS = ROOT / "docs" / "origins.md"
+STUDY = ROOT / "docs" / "studies" / "origins.md"
 TOUR = re.compile(r"```sh\n(?P<commands>.*?)```\n\n```text\n(?P<printed>.*?)```\n", re.DOTALL)
 
 
@@ -35,14 +37,21 @@ def figures() -> str:
     return to_markdown(read_comparison(FIGURES))
 
 
-GENERATED = {"networks": networks, "figures": figures}
+def study() -> str:
+    if not STUDY.exists():
+        return "The whole study has not been run yet, so that there is no table here: `make study` does it.\n"
+    _title, _, text = STUDY.read_text().partition("\n")
+    return re.sub(r"^##", "###", text.strip(), flags=re.MULTILINE) + "\n"
 
 
-def with_generated_parts(text: str) -> str:
-    for name, make in GENERATED.items():
+GENERATED = {README: {"networks": networks, "figures": figures}, ORIGINS: {"study": study}}
+
+
+def with_generated_parts(text: str, page: Path = README) -> str:
+    for name, make in GENERATED[page].items():
         block = re.compile(rf"(<!-- begin {name}.*?-->\n)(.*?)(<!-- end {name} -->)", re.DOTALL)
         place = block.search(text)
-        assert place, f"README.md has no place for {name}"
+        assert place, f"{page.name} has no place for {name}"
         text = text.replace(place[0], f"{place[1]}\n{make()}\n{place[3]}")
     return text
 
@@ -73,6 +82,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tour", action="store_true", help="run the tour and paste its output")
     args = parser.parse_args()
+    ORIGINS.write_text(with_generated_parts(ORIGINS.read_text(), ORIGINS))
     text = with_generated_parts(README.read_text())
     README.write_text(with_tour(text) if args.tour else text)
 

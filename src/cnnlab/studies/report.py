@@ -31,7 +31,7 @@ class StudyReport:
         seeds: how many runs there are of each kind.
         findings: tables, notes and values.
         runs: names of the run folders, by key.
-        train_seconds: of all runs together; a run that goes on from another counts in full.
+        train_seconds: of all runs together; one that went on from a shorter one counts in full.
         hardware: processor, threads and precision of the runs; more than one where they differ.
         commits: of the source that the runs came from; `+` marks changes beyond it.
         command: what makes this report again; empty if unknown.
@@ -96,7 +96,7 @@ class StudyReport:
         seeds = "seed 0" if self.seeds == 1 else f"seeds 0 to {self.seeds - 1}"
         return [
             *self.findings.notes,
-            f"{num_runs} runs, {seeds}; training took {format_seconds(self.train_seconds)}.",
+            f"{num_runs} runs, {seeds}; {format_seconds(self.train_seconds)} of training, each run in full.",
             f"Hardware: {'; '.join(self.hardware)}.",
             f"Commit: {commits}.",
         ]
@@ -129,10 +129,13 @@ def make_report(
 def write_report(folder: Path, report: StudyReport) -> list[Path]:
     """Write NAME.json and NAME.md, each as one step, and return their paths.
 
+    A quick report is called NAME-quick: it must not take the place of the real one.
+
     Raises:
         MissingResourceError: the disk is full.
     """
-    paths = [folder / f"{report.name}.{ending}" for ending in ("json", "md")]
+    stem = f"{report.name}-quick" if report.is_quick else report.name
+    paths = [folder / f"{stem}.{ending}" for ending in ("json", "md")]
     folder.mkdir(parents=True, exist_ok=True)
     write_json(paths[0], report.as_dict())
     write_bytes(paths[1], report.to_markdown().encode())

@@ -1,21 +1,22 @@
 """Bringing a study to its end: what has been run is used, what was stopped goes on, the rest is trained."""
 
 import sys
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from cnnlab.config import AugmentConfig, DataConfig, RunConfig
 from cnnlab.errors import ConfigError
-from cnnlab.lab import check_network, finished_run, load_splits, resolve
-from cnnlab.lab.launch import Launch, launch_process
+from cnnlab.lab import check_evaluation, check_network, finished_run, load_splits, resolve
+from cnnlab.lab.launch import Launch, launch_here, launch_process
 from cnnlab.runs import RunFolder
+from cnnlab.studies.forecast import TimeLeft, predict_seconds
 from cnnlab.studies.report import StudyReport, make_report
 from cnnlab.studies.study import Study, StudyRun
+from cnnlab.training import format_seconds
 
 MAX_SEEDS = 1000
-
-Fingerprints = dict[DataConfig, dict[str, str]]
 
 
 def run_study(
@@ -25,7 +26,7 @@ def run_study(
     seeds: int | None = None,
     out: Path | str | None = None,
     command: str = "",
-    launch: Launch = launch_process,
+    launch: Launch | None = None,
     say: Callable[[str], None] | None = None,
     **options: Any,
 ) -> StudyReport:
@@ -37,7 +38,7 @@ def run_study(
         seeds: how many runs of each kind; the study's own number if not given.
         out: where run folders are looked for and made; `runs/study-NAME` if not given.
         command: what makes this report again, kept with it.
-        launch: brings one run to its end; a process of its own each if not given.
+        launch: brings one run to its end; if not given, a process of its own each, or this one if quick.
         say: takes one line about what happens; they go to stderr if not given.
         **options: for all runs, as `resolve` takes them: `root`, `threads`, `device`.
 
@@ -48,35 +49,54 @@ def run_study(
         MissingResourceError: the data is not on this machine, or the disk is full.
     """
     say = say or _say
+    launch = launch or (launch_here if quick else launch_process)
     out = Path(out) if out is not None else Path("runs") / f"study-{study.name}"
     seeds = seeds if seeds is not None else study.quick_seeds if quick else study.seeds
     if not 1 <= seeds <= MAX_SEEDS:
         raise ConfigError(f"--seeds: must be 1 to {MAX_SEEDS}. Received: {seeds}.")
     runs = [StudyRun(run.key, resolve(run.config, **options)) for run in study.runs(quick=quick, seeds=seeds)]
-    fingerprints = _check_all(runs, say)
+    fingerprints, time_left = _look_ahead(runs, out, say)
+    say(f"{study.name}: {time_left}")
     folders: dict[str, list[RunFolder]] = {}
-    for number, run in enumerate(runs, start=1):
-        title = f"[{number}/{len(runs)}] {run.key}, seed {run.config.seed}"
+    for index, run in enumerate(runs):
+        left = time_left.seconds(index)
+        about = f", about {format_seconds(left)} left" if left else ""
+        title = f"[{index + 1}/{len(runs)}{about}] {run.key}, seed {run.config.seed}"
         seen = fingerprints[_images_of(run.config)]
+        start = time.perf_counter()
         folder = finished_run(run.config, seen, out, launch=launch, say=say, title=title)
+        time_left.done(index, time.perf_counter() - start)
         folders.setdefault(run.key, []).append(folder)
     return make_report(study, folders, quick=quick, seeds=seeds, command=command)
 
 
-def _check_all(runs: Sequence[StudyRun], say: Callable[[str], None]) -> Fingerprints:
-    """Read all images and build all networks once: what is wrong is found now, not hours later."""
-    fingerprints: Fingerprints = {}
+def _look_ahead(
+    runs: Sequence[StudyRun], out: Path, say: Callable[[str], None]
+) -> tuple[dict[DataConfig, dict[str, str]], TimeLeft]:
+    """Read all images and build all networks once: what is wrong is found now, not hours later.
+
+    Returns:
+        The fingerprints of train and val, by `_images_of`, and how long all will take.
+    """
+    fingerprints: dict[DataConfig, dict[str, str]] = {}
+    predicted = [0.0] * len(runs)
     for images in {_images_of(run.config): None for run in runs}:
+        indices = [index for index, run in enumerate(runs) if _images_of(run.config) == images]
         data = load_splits(images, ("train", "val", "test"), warn=say)
-        for run in {run.key: run for run in runs if _images_of(run.config) == images}.values():
+        for run in {runs[index].key: runs[index] for index in indices}.values():
             check_network(run.config, data["train"])
+            check_evaluation(run.config, data["test"])
         fingerprints[images] = {split: data[split].fingerprint for split in ("train", "val")}
-    return fingerprints
+        seconds = predict_seconds([runs[index] for index in indices], data, out)
+        for index, value in zip(indices, seconds, strict=True):
+            predicted[index] = value
+    return fingerprints, TimeLeft(predicted)
 
 
 def _images_of(config: RunConfig) -> DataConfig:
-    """Return what decides which images a run sees."""
-    return config.data.model_copy(update={"augment": AugmentConfig()})
+    """Return what decides which images are read for a run; what becomes of them later does not."""
+    later = {"augment": AugmentConfig(), "scale": "standard", "crop_size": None}
+    return config.data.model_copy(update=later)
 
 
 def _say(message: str) -> None:

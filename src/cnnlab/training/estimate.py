@@ -4,12 +4,15 @@ import copy
 import time
 from statistics import median
 
+import torch
+
 from cnnlab.config import RunConfig
-from cnnlab.training.execution import Execution
+from cnnlab.data import Dataset
+from cnnlab.training.execution import Execution, choose_execution
 from cnnlab.training.optimizers import build_optimizer
-from cnnlab.training.plan import Plan
-from cnnlab.training.state import TrainingState
-from cnnlab.training.steps import TrainingBatches, train_step
+from cnnlab.training.plan import Plan, make_plan
+from cnnlab.training.state import TrainingState, new_state
+from cnnlab.training.steps import TrainingBatches, network_size, train_step
 
 NUM_WARMUP, NUM_TIMED = 2, 3
 MIN_STEPS = 60  # a shorter run is over before its estimate
@@ -30,6 +33,30 @@ def estimate_seconds(
     steps_left = plan.num_steps - state.step
     if steps_left < MIN_STEPS:
         return None
+    per_step = seconds_per_step(state, batches, config, execution)
+    num_validations = steps_left // plan.val_every + 1
+    return per_step * (steps_left + num_validations * num_val / plan.batch_size / 3)
+
+
+def probe_seconds_per_step(config: RunConfig, train: Dataset) -> float:
+    """Return the seconds of one training step of a run that has not begun; sets torch's threads."""
+    execution = choose_execution(config)
+    plan = make_plan(config, len(train))
+    with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+        state = new_state(
+            config,
+            execution,
+            in_channels=train.in_channels,
+            num_classes=train.num_classes,
+            image_size=network_size(config.data, train),
+        )
+        return seconds_per_step(state, TrainingBatches(train, config, plan, execution), config, execution)
+
+
+def seconds_per_step(
+    state: TrainingState, batches: TrainingBatches, config: RunConfig, execution: Execution
+) -> float:
+    """Return the seconds of one training step, the median of a few on a copy of the network."""
     model = copy.deepcopy(state.model).train()
     optimizer = build_optimizer(config.optim, model)
     seconds = []
@@ -39,6 +66,4 @@ def estimate_seconds(
         loss, _ = train_step(model, optimizer, batch, config, execution, class_weights=weights)
         loss.item()
         seconds.append(time.perf_counter() - start)
-    per_step = median(seconds[NUM_WARMUP:])
-    num_validations = steps_left // plan.val_every + 1
-    return per_step * (steps_left + num_validations * num_val / plan.batch_size / 3)
+    return median(seconds[NUM_WARMUP:])

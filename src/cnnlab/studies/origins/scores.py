@@ -11,6 +11,7 @@ from cnnlab.runs import RunFolder
 from cnnlab.studies.origins.rows import NUM_TEST_IMAGES, Origin
 
 OVER_SEEDS, OVER_IMAGES = "one more seed", "images"
+QUICK = "quick: not to be compared"
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,8 @@ class Scores:
         ours_first: those trained well, on the same.
         faithful: the faithful runs on all test images.
         ours: those trained well on all, tested against the faithful ones.
-        comes_out_again: whether the published figure can be one more faithful run; None without a figure.
+        comes_out_again: whether the published figure can be one more faithful run; None where there is none,
+            or the runs are quick.
         verdict: the same in words.
     """
 
@@ -83,16 +85,18 @@ class Scores:
         }
 
 
-def score_origin(origin: Origin, faithful: Sequence[RunFolder], ours: Sequence[RunFolder]) -> Scores:
-    """Work out one row from evaluated runs of the same seeds.
+def score_origin(
+    origin: Origin, faithful: Sequence[RunFolder], ours: Sequence[RunFolder], *, quick: bool = False
+) -> Scores:
+    """Work out one row from evaluated runs of the same seeds; quick ones are not judged.
 
     Raises:
         RunError: a run is damaged, or was tested on other images than MNIST's 10,000.
     """
-    results = compare_runs({origin.faithful: faithful, origin.ours: ours}).networks
+    as_theirs, trained_well = compare_runs({origin.faithful: faithful, origin.ours: ours}).networks
     first, ours_first = (first_images(group, origin.num_images) for group in (faithful, ours))
-    comes_out_again, verdict = judge(origin.published, first)
-    return Scores(origin, first, ours_first, *results, comes_out_again, verdict)
+    comes_out_again, verdict = (None, QUICK) if quick else judge(origin.published, first)
+    return Scores(origin, first, ours_first, as_theirs, trained_well, comes_out_again, verdict)
 
 
 def first_images(folders: Sequence[RunFolder], num_images: int) -> FirstImages:
@@ -143,4 +147,5 @@ def _first_as_dict(scores: FirstImages) -> dict[str, Any]:
 def _all_as_dict(result: NetworkResult) -> dict[str, Any]:
     low, high = result.interval
     interval = {"low": low, "high": high, "interval_of": result.interval_method}
-    return {"top1": list(result.top1), "mean_top1": result.mean_top1, **interval}
+    cost = {"seconds_per_epoch": result.seconds_per_epoch}
+    return {"top1": list(result.top1), "mean_top1": result.mean_top1, **interval, **cost}

@@ -1,0 +1,56 @@
+"""docs/origins.md tells the truth: tables are the generated ones, the example prints what it shows."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cnnlab.recipes import load_recipe
+from test_readme import readme_script
+
+PAGE = Path(__file__).parents[1] / "docs" / "origins.md"
+TEXT = PAGE.read_text()
+
+
+def test_tables_are_the_generated_ones():
+    script = readme_script()
+    assert script.with_generated_parts(TEXT, script.ORIGINS) == TEXT, "run `make figures-table`"
+
+
+def test_a_study_takes_its_place_under_the_page_s_headings(tmp_path, monkeypatch):
+    script = readme_script()
+    written = tmp_path / "origins.md"
+    monkeypatch.setattr(script, "STUDY", written)
+    assert "has not been run yet" in script.study()
+    written.write_text("# Title\n\nA claim.\n\n## A table\n\n| a |\n")
+    assert script.study() == "A claim.\n\n### A table\n\n| a |\n"
+
+
+def test_the_example_prints_what_it_shows(tmp_path):
+    (code,) = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
+    (shown,) = re.findall(r"```text\n(.*?)```", TEXT, re.DOTALL)
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    number = re.compile(r"\d[\d.e+]*")
+    assert number.sub("N", done.stdout) == number.sub("N", shown)
+    printed, expected = ([float(n) for n in number.findall(text)] for text in (done.stdout, shown))
+    assert printed == pytest.approx(expected, rel=0.02)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "lr", "steps"),
+    [
+        ("alexnet_mnist3-faithful", "0.0045", "1,800"),
+        ("alexnet_mnist3-gyf-faithful", "0.001", "3,125"),
+        ("alexnet_mnist5-faithful", "0.001", "11,000"),
+        ("convnet_mnist-faithful", "0.001", "600"),
+    ],
+)
+def test_steps_and_rates_are_those_of_the_recipes(recipe, lr, steps):
+    config = load_recipe(recipe)
+    num_steps = config.train.steps or round((config.train.epochs or 0) * (55_000 // config.train.batch_size))
+    assert (config.optim.lr, num_steps) == (float(lr), int(steps.replace(",", "")))
+    (product,) = re.findall(rf"\| {lr} \| {steps} \| ([\d.]+) \|", TEXT)
+    assert float(product) == pytest.approx(config.optim.lr * num_steps, rel=0.01)
