@@ -17,6 +17,7 @@ NAMES = [
     "list_models",
     "load_data",
     "load_run",
+    "lr_find",
     "predict",
     "resume",
     "train",

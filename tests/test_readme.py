@@ -25,6 +25,7 @@ def test_tables_are_the_generated_ones():
     assert readme_script().with_generated_parts(TEXT) == TEXT, "run `make figures-table`"
 
 
+@pytest.mark.timeout(1500)  # a minute alone; many times that on a machine with other work
 def test_tour_runs_in_an_empty_folder(tmp_path):
     (tmp_path / "docs").symlink_to(ROOT / "docs")
     commands = re.findall(r"```sh\n(.*?)```", TEXT, re.DOTALL)

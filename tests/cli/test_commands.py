@@ -266,3 +266,44 @@ def test_help_is_quick_and_does_not_import_torch():
         assert imported == ["False", "False"]
         best = min(best, float(seconds))
     assert best < 0.3
+
+
+def test_lr_find_prints_a_table_and_a_rate(run_cli, tmp_path):
+    arguments = ["lr-find", "convnet_mnist", "--data", "digits", "--threads", "1", "--out", tmp_path]
+    result = run_cli(*arguments)
+    assert result.code == 0, result.err
+    lines = result.out.splitlines()
+    assert lines[0].split() == ["rate", "loss,", "smoothed"]
+    assert 10 < len(lines) < 25
+    rate = float(re.search(r"^suggested: --lr (\S+), where it falls fastest$", result.out, re.MULTILINE)[1])
+    assert lines[-1] == f"saved: {tmp_path / 'lr-find.png'}, {tmp_path / 'lr-find.json'}"
+    values = json.loads(run_cli(*arguments, "--json").out)
+    assert values["suggestion"] == rate
+    assert {path.name for path in tmp_path.iterdir()} == {"lr-find.png", "lr-find.json"}
+    train = run_cli(
+        "train",
+        "convnet_mnist",
+        "--data",
+        "digits",
+        "--lr",
+        rate,
+        "--steps",
+        "3",
+        "--threads",
+        "1",
+        "--no-test",
+        "--out",
+        tmp_path / "runs",
+    )
+    assert train.code == 0
+
+
+def test_lr_find_without_a_fall_suggests_none(run_cli, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    options = ["--highest", "1e-5", "--steps", "20", "--threads", "1"]
+    for form in ([], ["--json"]):
+        result = run_cli("lr-find", "convnet_mnist", "--data", "digits", *options, *form)
+        assert result.code == 1
+        assert result.err.splitlines()[-1].startswith("Error: convnet_mnist: the loss never fell by 10 %")
+    assert json.loads(result.out)["suggestion"] is None
+    assert not list(tmp_path.iterdir())

@@ -45,6 +45,10 @@ def expect_one_line(result, code: int, *parts: str) -> None:
         (["trian", "lenet5"], ["trian"]),
         (["compare", "lenet5", "lenet5"], ["lenet5", "twice"]),
         (["compare", "lenet5", "--seeds", "0"], ["seeds", "0"]),
+        (["lr-find", "lenet55"], ["lenet55", "'lenet5'"]),
+        (["lr-find", "lenet5", "--lr", "0.1"], ["--lr"]),
+        (["lr-find", "lenet5", "--steps", "3"], ["steps", "at least 20", "3"]),
+        (["lr-find", "lenet5", "--lowest", "1", "--highest", "0.1"], ["lowest, highest", "1 and 0.1"]),
         (["models", "show", "resnet21"], ["resnet21", "resnet20"]),
         (["recipes", "show", "resnet"], ["resnet"]),
         (["evaluate", "no-such-run"], ["no-such-run", "cnnlab runs"]),
@@ -68,6 +72,13 @@ def test_missing_folder(run_cli, tmp_path, monkeypatch, command):
 
 def test_missing_image(run_cli, finished):
     expect_one_line(run_cli("predict", finished, "nothing.png"), MISSING, "nothing.png")
+
+
+def test_a_run_that_cannot_be_made_longer(run_cli, finished):
+    before = sorted(finished.parent.iterdir())
+    parts = ["only at a constant rate", "Received: one-cycle", "config.toml --epochs 5"]
+    expect_one_line(run_cli("resume", finished, "--epochs", "5"), BAD_INPUT, *parts)
+    assert sorted(finished.parent.iterdir()) == before
 
 
 def test_wrong_split(run_cli, finished):

@@ -6,6 +6,7 @@ import torch
 
 from cnnlab.data.sources import image_cache
 from cnnlab.data.sources.image_cache import read_image_cache, write_image_cache
+from cnnlab.machine import memory_bytes
 
 IMAGES = torch.randint(0, 256, (7, 3, 4, 4), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
 LABELS = torch.arange(7)
@@ -76,3 +77,21 @@ def test_nothing_maps_the_file_when_it_is_renamed_or_removed(tmp_path, monkeypat
         write_image_cache(tmp_path / "a.images", parts(), make_footer)
     assert mapped == [False]
     assert len(list(tmp_path.iterdir())) == (0 if has_failed else 1)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="elsewhere maps are not counted")
+def test_images_may_be_more_than_the_memory(tmp_path):
+    """The file has holes instead of most of its images, so that it takes no room."""
+    num_images = 2 * memory_bytes() // (3 * 256 * 256)
+    path = tmp_path / "large.images"
+    with path.open("wb") as file:
+        file.write(bytes([7]))
+        file.truncate(num_images * 3 * 256 * 256)
+    images = image_cache._map_images(path, (num_images, 3, 256, 256))
+    assert images.numel() > 1.9 * memory_bytes()
+    assert images[0, 0, 0, 0] == 7 and images[num_images // 2, 1, 5, 5] == 0
+    images[-1] = 9  # changes memory only
+    assert images[-1].float().mean() == 9
+    with path.open("rb") as file:
+        file.seek(-1, 2)
+        assert file.read() == b"\0"

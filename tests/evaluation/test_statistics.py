@@ -1,9 +1,11 @@
+import math
 import random
 
+import numpy as np
 import pytest
 from scipy import stats
 
-from cnnlab.evaluation import mcnemar, mean_interval, paired_t, wilson_interval
+from cnnlab.evaluation import mcnemar, mean_interval, next_interval, paired_t, wilson_interval
 
 
 def test_mean_interval_worked_by_hand():
@@ -98,3 +100,25 @@ def test_resolution_does_not_change_a_real_spread():
 
 def test_no_difference_cannot_be_told_apart():
     assert paired_t([0.9, 0.8, 0.7], [0.9, 0.8, 0.7], resolution=1e-4) == 1.0
+
+
+def test_the_next_of_three_values():
+    """t of two degrees of freedom at 97.5 % is 4.302653 in any table; the standard deviation is 0.1."""
+    interval = next_interval([0.1, 0.2, 0.3])
+    half = 4.302653 * 0.1 * math.sqrt(1 + 1 / 3)
+    assert (interval.mean, interval.low, interval.high) == pytest.approx((0.2, 0.2 - half, 0.2 + half))
+    # Two values, no spread: that of rounding to whole images. t of one degree is 12.706205.
+    interval = next_interval([0.5, 0.5], resolution=0.01)
+    half = 12.706205 * 0.01 / math.sqrt(12) * math.sqrt(1.5)
+    assert (interval.low, interval.high) == pytest.approx((0.5 - half, 0.5 + half))
+
+
+def test_the_next_value_lies_in_its_interval_as_often_as_it_says():
+    generator = np.random.default_rng(0)
+    samples = generator.normal(size=(2000, 4))
+    inside = 0
+    for *seen, following in samples.tolist():
+        interval = next_interval(seen)
+        assert interval.low is not None and interval.high is not None
+        inside += interval.low <= following <= interval.high
+    assert 0.935 <= inside / 2000 <= 0.965

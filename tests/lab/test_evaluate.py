@@ -12,8 +12,8 @@ from cnnlab.data import load_data, normalise
 from cnnlab.errors import CnnlabError, ConfigError, DataError, RunError
 from cnnlab.evaluation import load_predictions, load_run, predict_probs
 from cnnlab.lab import evaluate as evaluate_verb
+from cnnlab.lab import train
 from cnnlab.lab.evaluate import evaluate
-from cnnlab.lab.train import train
 from cnnlab.reporting import write_curves, write_samples
 from cnnlab.runs import load_weights, save_weights
 from cnnlab.training import SilentProgress

@@ -9,7 +9,7 @@ import pytest
 from cnnlab.config import RunConfig
 from cnnlab.errors import CheckFailedError, CnnlabError, MissingResourceError, RunError, StoppedError
 from cnnlab.lab import launch as module
-from cnnlab.lab.launch import launch_process
+from cnnlab.lab.launch import launch_here, launch_process
 from cnnlab.runs import RunFolder, find_runs
 
 VALUES = {"threads": 1, "model": {"name": "convnet_mnist"}, "data": {"name": "digits"}, "train": {"steps": 2}}
@@ -40,6 +40,13 @@ def test_a_real_process_trains_and_its_run_is_found_again(tmp_path, monkeypatch,
     assert folder.cost["peak_memory_bytes"] > 1e6
     found = find_runs(out, CONFIG)
     assert [(run.path, run.state) for run in found] == [(folder.path, "evaluated")]
+
+
+def test_here_means_in_this_process(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "_run", None)
+    folder = RunFolder.open(launch_here(CONFIG, tmp_path, None))
+    assert folder.config == CONFIG and folder.evaluation is not None
+    assert launch_here(CONFIG, tmp_path, folder.path) == folder.path
 
 
 def test_training_is_given_the_whole_config(tmp_path, pretend):

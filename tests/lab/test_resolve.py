@@ -41,6 +41,25 @@ def test_other_data_drops_the_way_of_evaluation_and_says_so():
     assert asked.evaluation == EvaluationConfig(first=100)
 
 
+def test_a_recipe_for_a_folder_serves_for_another_folder_whole(tmp_path, monkeypatch):
+    said = []
+    recipe = load_recipe("alexnet-imagenet")
+    config = resolve("alexnet-imagenet", data=tmp_path, say=said.append)
+    assert config == recipe.with_changes({"data.name": str(tmp_path)})
+    assert config.data.augment.pca == 0.1 and config.evaluation.tta == "ten-crop" and not said
+    config = resolve("alexnet-imagenet", data="cifar10", say=said.append)
+    assert config.data.augment == AugmentConfig() and config.evaluation == EvaluationConfig() and said
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "imagenet").mkdir()
+    config = resolve("alexnet", data="imagenet")
+    assert config == recipe.with_changes({"data.name": str(tmp_path / "imagenet")})
+
+
+def test_a_network_alone_is_its_recipe_on_the_data_it_is_tried_on_first():
+    assert resolve("alexnet") == resolve("alexnet", data="cifar10") == load_recipe("alexnet-cifar10")
+    assert resolve("resnet20") == load_recipe("resnet20")
+
+
 @pytest.mark.parametrize(("name", "data"), [("resnet32", "cifar10"), ("preact_resnet20", "cifar10")])
 def test_a_network_without_a_recipe_takes_the_data_it_was_made_for(name, data):
     assert resolve(name).data.name == data

@@ -4,10 +4,12 @@ import json
 
 import pytest
 import torch
+from PIL import Image
 
 import cnnlab
 from cnnlab.errors import ConfigError, GeometryError, RunError, StoppedError
-from cnnlab.runs import TIMING_FIELDS, RunFolder, load_weights
+from cnnlab.evaluation import load_predictions, predict_probs
+from cnnlab.runs import TIMING_FIELDS, RunFolder, load_weights, read_record
 from cnnlab.training import SilentProgress
 
 TINY = {"data": "digits", "steps": 10, "threads": 1, "changes": {"train.log_every": 2, "train.val_every": 5}}
@@ -131,6 +133,18 @@ def test_the_first_images_and_the_views_are_in_the_last_lines(tmp_path):
     assert "mirror, probabilities averaged" in said[-1]
 
 
+def test_a_network_trained_on_windows_is_scored_by_ten_of_them(tmp_path):
+    windows = {"data.image_size": 12, "data.crop_size": 10, "evaluation.tta": "ten-crop"}
+    options = {**TINY, "changes": {**TINY["changes"], **windows}}
+    run = cnnlab.train("convnet_mnist", out=tmp_path, progress=SilentProgress(), **options)
+    own, stored = cnnlab.evaluate(run), load_predictions(RunFolder(run))
+    assert (own["tta"], own["average"]) == ("ten-crop", "probs")
+    loaded = cnnlab.load_run(run)
+    test = cnnlab.load_data("digits", splits=["test"], image_size=12)["test"]
+    assert torch.equal(stored.probs, predict_probs(loaded, test.images, tta="ten-crop"))
+    assert not torch.equal(stored.probs, predict_probs(loaded, test.images))
+
+
 def test_enlarged_digits_fit_lenet(tmp_path):
     changes = {**TINY["changes"], "data.image_size": 28}
     run = cnnlab.train("lenet5", out=tmp_path, progress=SilentProgress(), **{**TINY, "changes": changes})
@@ -145,6 +159,15 @@ def test_a_network_for_windows_of_the_images(tmp_path):
     tensors, description = load_weights(RunFolder(run).weights)
     assert sum(tensor.numel() for tensor in tensors.values()) == 61_706
     assert (description["network"]["image_size"], description["preprocessing"]["image_size"]) == (28, 32)
+    loaded = cnnlab.load_run(run)
+    assert (loaded.image_size, loaded.crop_size) == (32, 28)
+    last = [line for line in RunFolder(run).read_metrics() if line["split"] == "val"][-1]
+    assert cnnlab.evaluate(run, split="val")["top1"] == pytest.approx(last["top1"], abs=2 / 180)
+    digit = cnnlab.load_data("digits", splits=["test"])["test"].images[0, 0]
+    Image.fromarray(digit.numpy()).save(tmp_path / "scan.png")
+    (answer,) = cnnlab.predict(run, tmp_path / "scan.png")
+    enlarged = cnnlab.load_data("digits", splits=["test"], image_size=32)["test"].images[:1]
+    assert answer.labels[0][1] == pytest.approx(predict_probs(loaded, enlarged).max().item(), abs=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -213,3 +236,19 @@ def test_train_takes_a_complete_config(tmp_path):
     )
     run = cnnlab.train(config, out=tmp_path, progress=SilentProgress(), test=False)
     assert RunFolder(run).config == config
+
+
+def test_few_labels_and_all_images_to_pre_train_on(tmp_path):
+    changes = {**TINY["changes"], "data.train_size": 50, "pretrain": {"method": "rbm", "epochs": 0.2}}
+    options = {**TINY, "changes": changes}
+    run = cnnlab.train("convnet_mnist", out=tmp_path, progress=SilentProgress(), test=False, **options)
+    record = read_record(RunFolder(run))
+    assert record is not None and record.num_images == 1257
+    assert RunFolder(run).environment["data"]["train"]["num_images"] == 50
+    assert {path.name for path in run.glob("*.png")} == {"curves.png", "filters.png", "reconstructions.png"}
+
+
+def test_a_network_that_cannot_be_pre_trained_leaves_no_folder(tmp_path):
+    with pytest.raises(ConfigError, match=r"pretrain\.method: .* Received: resnet20"):
+        cnnlab.train("resnet20", data="digits", out=tmp_path, changes={"pretrain.method": "autoencoder"})
+    assert not list(tmp_path.iterdir())

@@ -5,7 +5,15 @@ import pytest
 import torch
 
 from cnnlab.config import RunConfig
-from cnnlab.runs import Checkpoint, RunFolder, find_runs, list_runs, save_checkpoint, save_weights
+from cnnlab.runs import (
+    Checkpoint,
+    RunFolder,
+    find_runs,
+    find_runs_of_any_length,
+    list_runs,
+    save_checkpoint,
+    save_weights,
+)
 from some_scores import some_evaluation
 
 STATES = ("started", "unfinished", "trained", "evaluated")
@@ -160,3 +168,13 @@ def test_whole_numbers_written_as_fractions_are_equal(tmp_path):
     RunFolder.create(tmp_path, RunConfig.from_dict(values, source="test"))
     values = {"model": {"name": "x"}, "train": {"epochs": 3.0}, "optim": {"lr": 1.0}}
     assert len(find_runs(tmp_path, RunConfig.from_dict(values, source="test"))) == 1
+
+
+def test_runs_of_any_length_are_finished_and_differ_in_nothing_else(tmp_path, config):
+    other_lr = config.with_changes({"optim.lr": 0.5})
+    bring_to(RunFolder.create(tmp_path, other_lr), "evaluated", 9)
+    bring_to(RunFolder.create(tmp_path, config.with_changes({"train.steps": 8})), "unfinished", 8)
+    trained = bring_to(RunFolder.create(tmp_path, config.with_changes({"train.epochs": 3.0})), "trained", 3)
+    longest = bring_to(RunFolder.create(tmp_path, config.with_changes({"train.steps": 6})), "evaluated", 6)
+    asked = config.with_changes({"train.steps": 5, "recipe": "another name"})
+    assert [run.path for run in find_runs_of_any_length(tmp_path, asked)] == [longest.path, trained.path]

@@ -80,10 +80,10 @@ def test_every_optimizer(tmp_path, name):
         {"data__augment__cutmix": 1.0},
         {"data__augment__mixup": 0.4, "data__augment__cutmix": 1.0, "train__class_weights": "balanced"},
         {"train__sampling": "balanced"},
+        {"model__name": "tiny_aux_net"},
         {"data__crop_size": 6, "data__augment__pca": 0.1, "data__channels": 3},
         {"data__crop_size": 5, "data__scale": "unit", "data__augment__fill": "mean"},
         {"data__scale": "centred", "optim__lr": 1e-4},
-        {"model__name": "tiny_aux_net"},
     ],
     ids=str,
 )

@@ -128,6 +128,20 @@ def test_a_batch_is_a_function_of_seed_and_step():
         assert torch.equal(labels, expected[step][1])
 
 
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_images_that_a_gpu_cannot_hold_reach_it_batch_by_batch(monkeypatch):
+    config, train = tiny_config(), tiny_images("train")
+    gpu = Execution("cuda", "float32", 1, "", "")
+    there = TrainingBatches(train, config, make_plan(config, len(train)), gpu)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (1000, 1000))
+    here = TrainingBatches(train, config, make_plan(config, len(train)), gpu)
+    for step in (0, 7):
+        assert here[step].images.is_cuda and here[step].labels.is_cuda
+        assert torch.equal(here[step].images, there[step].images)
+        assert torch.equal(here[step].labels, there[step].labels)
+
+
 def test_another_seed_gives_other_batches():
     one, other = batches_of(tiny_config()), batches_of(tiny_config(seed=1))
     assert not torch.equal(one[0][0], other[0][0])

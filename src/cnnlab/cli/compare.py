@@ -1,15 +1,12 @@
 """`cnnlab compare`."""
 
-import shlex
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from cnnlab.cli import options
-from cnnlab.cli.output import print_json, print_line, say
-from cnnlab.errors import ConfigError
+from cnnlab.cli.output import command_line, print_json, print_line, say
 
 
 def compare(
@@ -40,13 +37,13 @@ def compare(
     from cnnlab.reporting import to_text, write_comparison
 
     if save is not None:
-        _make_folder(save)
+        options.make_folder(save, "--save")
     comparison = lab.compare(
         names,
         data=data,
         seeds=seeds,
         out=out,
-        command=_command(),
+        command=command_line(),
         say=say,
         root=data_root,
         epochs=epochs,
@@ -65,16 +62,3 @@ def compare(
     else:
         print(to_text(comparison), end="")
         print_line(f"Saved: {', '.join(map(str, paths))}; learning curves and sample answers: {out}/*/*.png")
-
-
-def _make_folder(path: Path) -> None:
-    """Make the folder for the comparison now, not after hours of training."""
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except (FileExistsError, NotADirectoryError):
-        raise ConfigError(f"--save: must be a folder. Received a file, or a place in one: {path}.") from None
-
-
-def _command() -> str:
-    """Return this command for the record; files of UTF-8 cannot hold every byte of a path."""
-    return shlex.join(["cnnlab", *sys.argv[1:]]).encode(errors="backslashreplace").decode()

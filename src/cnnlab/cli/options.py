@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from cnnlab.errors import ConfigError
+
 Out = Annotated[Path, typer.Option("--out", help="Folder of run folders.")]
 Data = Annotated[
     str | None,
@@ -49,3 +51,13 @@ def parse_settings(settings: list[str] | None) -> dict[str, object]:
     from cnnlab.config import parse_setting
 
     return dict(parse_setting(text) for text in settings or [])
+
+
+def make_folder(path: Path, option: str) -> None:
+    """Make the folder that an option names now, not after hours of training."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise ConfigError(
+            f"{option}: must be a folder. Received a file, or a place in one: {path}."
+        ) from None

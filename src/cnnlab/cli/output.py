@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,6 +21,11 @@ def escaped(text: str) -> str:
 def say(message: str) -> None:
     """Print a message of one line for a person on stderr."""
     print(escaped(message), file=sys.stderr, flush=True)
+
+
+def command_line() -> str:
+    """Return this command for the record; files of UTF-8 cannot hold every byte of a path."""
+    return shlex.join(["cnnlab", *sys.argv[1:]]).encode(errors="backslashreplace").decode()
 
 
 def print_line(text: str) -> None:

@@ -208,9 +208,9 @@ def erase(images: Tensor, draws: Tensor, probability: float, colour: tuple[float
     rows, cols = torch.arange(height), torch.arange(width)
     in_rows = (rows >= top[:, None]) & (rows < (top + heights)[:, None])  # N x H
     in_cols = (cols >= left[:, None]) & (cols < (left + widths)[:, None])  # N x W
-    erased = (in_rows[:, :, None] & in_cols[:, None, :]).to(images.device)  # N x H x W
-    for channel, level in enumerate(colour):
-        images[:, channel].masked_fill_(erased, level)
+    erased = (in_rows[:, None, :, None] & in_cols[:, None, None, :]).to(images.device)  # N x 1 x H x W
+    level = torch.tensor(colour).to(images.device).view(1, -1, 1, 1)
+    images.copy_(torch.where(erased, level, images))
 
 
 def erased_sizes(area: Tensor, aspect: Tensor, height: int, width: int) -> tuple[Tensor, Tensor]:

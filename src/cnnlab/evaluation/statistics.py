@@ -58,8 +58,8 @@ def next_interval(
 ) -> Interval:
     """Return where one more value lies, from at least two; as wide as the spread, however many there are.
 
-    The mean's interval says where the mean over all seeds lies. Whether a single run of somebody else's can be
-    one of these is another question: its own chance counts in full.
+    The mean's interval says where the mean over all seeds lies. Whether a single run of somebody else's can
+    be one of these is another question: its own chance counts in full.
 
     Args:
         values: one per seed, at least two.

@@ -78,9 +78,9 @@ def _go_on_from_shorter(
     for run in find_runs_of_any_length(out, config):
         shorter = RunFolder(run.path)
         with suppress(RunError):
-            if why_not_longer(shorter, config):
+            if why_not_longer(shorter, config) or _why_other_images(shorter, run.state, fingerprints):
                 continue
-            if _why_useless(shorter, "unfinished", shorter.config, fingerprints, say):
+            if why_other_bits(shorter, shorter.config, warn=say):
                 continue
             path = begin_longer(shorter, config, out).path
             say(f"{title}: goes on from the end of {shorter.path}, in {path}")
@@ -97,11 +97,8 @@ def _why_useless(
 ) -> str:
     """Say why a run of these settings is not the one that would be trained today; empty if it is."""
     try:
-        seen = folder.environment.get("data", {})
-        for split, fingerprint in fingerprints.items():
-            has_begun = seen or state != "started"
-            if has_begun and seen.get(split, {}).get("fingerprint") != fingerprint:
-                return f"the {split} images of {config.data.name} are not those that it was trained on."
+        if different := _why_other_images(folder, state, fingerprints):
+            return different
         if kept := folder.evaluation:
             different = why_other_scores(config.evaluation, kept)
             return different and f"its eval.json {different}."
@@ -109,3 +106,13 @@ def _why_useless(
     except RunError as error:
         return str(error)
     return different and f"it cannot go on to the same bits: {different}."
+
+
+def _why_other_images(folder: RunFolder, state: str, fingerprints: dict[str, str]) -> str:
+    """Say which images are not those that a run has seen; empty if all are, or it has not begun."""
+    seen = folder.environment.get("data", {})
+    for split, fingerprint in fingerprints.items():
+        has_begun = seen or state != "started"
+        if has_begun and seen.get(split, {}).get("fingerprint") != fingerprint:
+            return f"the {split} images of {folder.config.data.name} are not those that it was trained on."
+    return ""

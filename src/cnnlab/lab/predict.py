@@ -82,8 +82,7 @@ def predict(
         >>> [label for label, prob in answer.labels][0] == digits.class_names[int(digits.labels[0])]
         True
     """
-    views = {"tta": tta, "average": average}
-    return list(iter_predictions(run_path, sources, top_k=top_k, warn=warn, **views))
+    return list(iter_predictions(run_path, sources, top_k=top_k, tta=tta, average=average, warn=warn))
 
 
 def iter_predictions(

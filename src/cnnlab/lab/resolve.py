@@ -37,9 +37,10 @@ def resolve(
 
     Args:
         name: a recipe, a network, a TOML file (a `Path` is always one), or a complete config. A network with
-            `data` stands for the recipe `NAME-DATA` if there is one.
+            `data` stands for the recipe `NAME-DATA` if there is one, and one alone for that with the data
+            it is tried on first, `mnist` or `cifar10`.
         data: use this data set or folder of images. Augmentation and `evaluation` were chosen for the
-            recipe's own data, so they are left out for another.
+            recipe's own data, so they are left out for another; a folder's serve for another folder.
         changes: dotted fields and values, as `--set` gives them.
         say: takes one line about what was left out.
         **options: some of `SHORT_OPTIONS`; None means not given.
@@ -49,7 +50,9 @@ def resolve(
     """
     data = os.fspath(data) if isinstance(data, Path) else data
     config = name if isinstance(name, RunConfig) else _named(name, data)
-    if data is not None and data != config.data.name:
+    if data is not None and data != config.data.name and _is_folder(data) and _is_folder(config.data.name):
+        config = config.with_changes({"data.name": data}, source="--data")
+    elif data is not None and data != config.data.name:
         before = config
         config = before.with_changes(
             {"data.name": data, "data.augment": {}, "evaluation": {}}, source="--data"
@@ -81,9 +84,8 @@ def _with_folder_settled(config: RunConfig) -> RunConfig:
         ConfigError: windows are to be cut of pictures whose size is not said.
     """
     data = config.data
-    is_named = data.name in DATASETS or data.name.startswith("synthetic:")
     folder = os.path.expanduser(data.name)  # neither this nor isdir fails on any name
-    if is_named or not os.path.isdir(folder):
+    if not _is_folder(data.name) or not os.path.isdir(folder):
         return config
     if data.crop_size is not None and data.image_size is None:
         raise ConfigError(
@@ -94,6 +96,11 @@ def _with_folder_settled(config: RunConfig) -> RunConfig:
     size = data.image_size or model_info(config.model.name).image_size
     path = Path(folder).resolve()
     return config.with_changes({"data.name": str(path), "data.image_size": size}, source="data.name")
+
+
+def _is_folder(data: str) -> bool:
+    """Tell whether a name of data means a folder, whether it is there or not."""
+    return data not in DATASETS and not data.startswith("synthetic:")
 
 
 def _named(name: str | Path, data: str | None) -> RunConfig:
@@ -112,5 +119,7 @@ def _named(name: str | Path, data: str | None) -> RunConfig:
         known = [*recipes, *list_models()]
         raise ConfigError(f"There is no recipe or network called {name!r}. {did_you_mean(name, known)}")
     own_data = "mnist" if model_info(name).in_channels == 1 else "cifar10"
+    if data is None and f"{name}-{own_data}" in recipes:
+        return load_recipe(f"{name}-{own_data}")
     values = {"model": {"name": name}, "data": {"name": data or own_data}}
     return RunConfig.from_dict(values, source=name)

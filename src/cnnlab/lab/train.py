@@ -135,7 +135,7 @@ def check_network(config: RunConfig, train: Dataset) -> None:
 
     Raises:
         ConfigError: the network, an argument of it, the windows, the augmentation or the balancing is wrong,
-            or the network cannot be pre-trained, and shall be.
+            or it is to be pre-trained and cannot be.
         GeometryError: the images, or their windows, are too small for the network.
     """
     check_augmentation(config.data, train)

@@ -3,7 +3,7 @@
 from cnnlab.runs.checkpoint import Checkpoint, load_latest, save_checkpoint
 from cnnlab.runs.contents import Content, Count, Seconds, Share, what_is_wrong
 from cnnlab.runs.folder import TIMING_FIELDS, RunFolder
-from cnnlab.runs.listing import RunSummary, find_runs, find_runs_of_any_length, list_runs
+from cnnlab.runs.listing import RunSummary, find_runs, find_runs_of_any_length, list_runs, result_key
 from cnnlab.runs.pretrained import (
     PretrainedLayer,
     Pretraining,
@@ -35,6 +35,7 @@ __all__ = [
     "load_pretraining",
     "load_weights",
     "read_record",
+    "result_key",
     "save_checkpoint",
     "save_pretraining",
     "save_weights",

@@ -8,6 +8,7 @@ model.safetensors   the weights that evaluation uses
 checkpoint/         everything resume needs
 cost.json           what training took: seconds, memory, parameters
 eval.json           test metrics, written once
+pretrain.json       how well each layer was pre-trained, if it was; pretrain.safetensors: its weights
 predictions.safetensors  the test set's labels and probabilities, for paired tests
 ```
 """

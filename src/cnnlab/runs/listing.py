@@ -46,8 +46,8 @@ def find_runs(out: Path, config: RunConfig) -> list[RunSummary]:
     result. A folder of images is the same folder however its path is spelt. How test images are scored does
     count: a run has one eval.json.
     """
-    key = _result_key(config)
-    same = [run for run in list_runs(out) if run.config is not None and _result_key(run.config) == key]
+    key = result_key(config)
+    same = [run for run in list_runs(out) if run.config is not None and result_key(run.config) == key]
     order = ("evaluated", "trained", "unfinished", "started")
     return sorted(same, key=lambda run: (order.index(run.state), -run.step, str(run.path)))
 
@@ -57,12 +57,9 @@ def find_runs_of_any_length(out: Path, config: RunConfig) -> list[RunSummary]:
 
     How many steps an epoch has depends on the images, so that lengths are not compared here.
     """
-    any_length = {"train.steps": 1}
-    key = _result_key(config.with_changes(any_length))
-    finished = [
-        run for run in list_runs(out) if run.config is not None and run.state in ("evaluated", "trained")
-    ]
-    same = [run for run in finished if run.config and _result_key(run.config.with_changes(any_length)) == key]
+    key = result_key(config, any_length=True)
+    finished = [run for run in list_runs(out) if run.state in ("evaluated", "trained")]
+    same = [run for run in finished if run.config and result_key(run.config, any_length=True) == key]
     return sorted(same, key=lambda run: (-run.step, str(run.path)))
 
 
@@ -85,9 +82,15 @@ def summarise(folder: RunFolder) -> RunSummary:
     return RunSummary(folder.path, state, config, step, top1)
 
 
-def _result_key(config: RunConfig) -> RunConfig:
+def result_key(config: RunConfig, *, any_length: bool = False) -> RunConfig:
+    """Return a config that is the same for all runs that come to the same result.
+
+    Args:
+        config: of a run.
+        any_length: leave out how long it is.
+    """
     changes = {"recipe": "", "data.root": None, "train.checkpoint_seconds": 60.0}
     folder = os.path.expanduser(config.data.name)  # neither this nor isdir fails on any name
     if os.path.isdir(folder):
         changes["data.name"] = str(Path(folder).resolve())
-    return config.with_changes(changes)
+    return config.with_changes({**changes, **({"train.steps": 1} if any_length else {})})

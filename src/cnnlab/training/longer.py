@@ -9,7 +9,7 @@ from pathlib import Path
 
 from cnnlab.config import RunConfig
 from cnnlab.errors import RunError
-from cnnlab.runs import Checkpoint, RunFolder, save_checkpoint
+from cnnlab.runs import Checkpoint, RunFolder, load_pretraining, save_checkpoint, save_pretraining
 from cnnlab.runs.atomic import write_bytes
 from cnnlab.runs.checkpoint import list_checkpoints, read_checkpoint, step_of
 from cnnlab.training.origin import settings_of
@@ -77,6 +77,8 @@ def begin_longer(folder: RunFolder, config: RunConfig, out: Path) -> RunFolder:
     # The checkpoint comes last: should this be stopped before, the new run starts from its beginning.
     longer.environment = folder.environment
     write_bytes(longer.path / "metrics.jsonl", metrics)
+    if (pretraining := load_pretraining(folder)) is not None:
+        save_pretraining(longer, pretraining)
     save_checkpoint(
         longer.checkpoints, step, Checkpoint(checkpoint.tensors, {**checkpoint.state, "origin": origin})
     )

@@ -33,6 +33,9 @@ from cnnlab.training.state import Tally
 
 EVAL_BATCH_SIZE = 500
 
+GPU_SHARE = 0.5
+"""Of a GPU's free memory, what training images may take; the rest is the network's."""
+
 
 def network_size(data: DataConfig, dataset: Dataset) -> int:
     """Return the height and width of what the network sees: the windows, else the whole images."""
@@ -74,7 +77,7 @@ def check_balance(train: TrainConfig, dataset: Dataset) -> None:
 
 
 class TrainingBatches:
-    """The training images on the device; batch `step` is a function of (seed, step).
+    """The training images, on the device if it has room; batch `step` is a function of (seed, step).
 
     Where there are unlabelled images too, pixels are brought to the scale of those, which pre-training saw.
 
@@ -95,7 +98,8 @@ class TrainingBatches:
     ) -> None:
         check_augmentation(config.data, train)
         check_balance(config.train, train)
-        self._images = train.images.to(execution.device)
+        self._device = execution.device
+        self._images = train.images if _is_too_large(train, execution) else train.images.to(self._device)
         self._labels = train.labels.to(execution.device)
         self._seed, self._plan = config.seed, plan
         settings = config.data.augment.model_dump()
@@ -122,7 +126,7 @@ class TrainingBatches:
         chosen = self._order[start : start + plan.batch_size]
         generator = counter_generator(self._seed, "augment", step)
         images = augment_batch(
-            self._images[chosen],
+            self._images[chosen].to(self._device),
             self._augment,
             generator,
             mean=self.mean,
@@ -139,6 +143,11 @@ class TrainingBatches:
         if self._balanced is None:
             return epoch_order(len(self._images), seed=self._seed, epoch=epoch)
         return balanced_order(*self._balanced, seed=self._seed, epoch=epoch)
+
+
+def _is_too_large(train: Dataset, execution: Execution) -> bool:
+    """Tell whether images would crowd the GPU; they then stay in main memory and go there batch by batch."""
+    return execution.device == "cuda" and train.images.numel() > torch.cuda.mem_get_info()[0] * GPU_SHARE
 
 
 def seed_dropout(seed: int, step: int) -> None:

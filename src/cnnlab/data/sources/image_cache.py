@@ -7,8 +7,10 @@ It is written under a temporary name and renamed, so that a file with the final 
 import contextlib
 import hashlib
 import json
+import mmap
 import os
 import struct
+import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -20,6 +22,7 @@ from torch import Tensor
 
 _MAGIC = b"cnnlab01"
 _BLOCK = 1 << 20
+_MAP_NORESERVE = 0x4000  # of Linux; the module `mmap` has no name for it
 _TAIL = struct.Struct("<Q32s8s")  # the footer's length and sha256, and the magic number
 
 
@@ -107,4 +110,11 @@ def _map_images(path: Path, shape: tuple[int, ...]) -> Tensor:
     """Map the images at a file's beginning; copy-on-write, because torch wants memory it may write to."""
     if shape[0] == 0:  # nothing can be mapped of an empty file
         return torch.empty(shape, dtype=torch.uint8)
-    return torch.from_numpy(np.memmap(path, dtype=np.uint8, mode="c", shape=shape))
+    if sys.platform != "linux":
+        return torch.from_numpy(np.memmap(path, dtype=np.uint8, mode="c", shape=shape))
+    # Linux refuses such a map of more than its memory, unless told that hardly any of it will be written to.
+    with path.open("rb") as file:
+        flags, access = mmap.MAP_PRIVATE | _MAP_NORESERVE, mmap.PROT_READ | mmap.PROT_WRITE
+        pages = mmap.mmap(file.fileno(), 0, flags=flags, prot=access)
+    num_bytes = int(np.prod(shape, dtype=np.int64))
+    return torch.from_numpy(np.frombuffer(pages, dtype=np.uint8, count=num_bytes).reshape(shape))
