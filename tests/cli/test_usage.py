@@ -165,8 +165,8 @@ def suggest_check(folder: RunFolder) -> None:
         (root / name).mkdir(parents=True)
         for index in range(4):
             (root / name / f"{index}.png").touch()
-    options = {"val_size": None, "split_seed": 0, "image_size": None, "channels": None, "strict": False}
-    load_folder(root, splits=("train",), warn=lambda line: None, **options)
+    none_given = dict.fromkeys(("val_size", "train_size", "image_size", "channels"))
+    load_folder(root, splits=("train",), split_seed=0, strict=False, warn=lambda line: None, **none_given)
 
 
 @pytest.mark.parametrize(
