@@ -62,8 +62,8 @@ def all_images_table(rows: Sequence[Scores]) -> Table:
     if first.faithful_first.method == OVER_SEEDS:
         notes.append("Spread over seeds is not taken below the resolution of one image.")
     notes.append(
-        "s per epoch: seconds of training with its validations, faithful, ours. The lab concluded that ResNet "
-        "is more accurate than AlexNet at the same epochs, and slower per epoch: see A3-lab beside R-lab."
+        "s per epoch: seconds of training with its validations, faithful, ours. The lab concluded that "
+        "ResNet is more accurate than AlexNet at the same epochs, and slower per epoch: see A3-lab and R-lab."
     )
     title = f"The same network on all {NUM_TEST_IMAGES:,} test images: as they did, and trained well"
     return Table(header, cells, "<>>>>>>>", title=title, notes=notes)
