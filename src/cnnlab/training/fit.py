@@ -19,7 +19,7 @@ from cnnlab.training.plan import Plan, make_plan, plan_notes
 from cnnlab.training.pretraining import starting_weights
 from cnnlab.training.progress import Progress, SilentProgress
 from cnnlab.training.saved import what_is_wrong_with
-from cnnlab.training.state import TrainingState, new_network, new_state
+from cnnlab.training.state import TrainingState, new_state
 from cnnlab.training.steps import TrainingBatches, network_size, on_device
 from cnnlab.training.stop import StopRequest
 
@@ -82,32 +82,26 @@ def fit(
     origin = describe_origin(config, execution, datasets)
     gpus = range(torch.cuda.device_count())
     with torch.random.fork_rng(devices=gpus), StopRequest() as stop, folder.locked():
-        batches = TrainingBatches(train, config, plan, execution, unlabelled=unlabelled)
-        network = {
-            "in_channels": train.in_channels,
-            "num_classes": train.num_classes,
-            "image_size": network_size(config.data, train),
-        }
+        state = new_state(
+            config,
+            execution,
+            in_channels=train.in_channels,
+            num_classes=train.num_classes,
+            image_size=network_size(config.data, train),
+        )
         checkpoint = load_latest(folder.checkpoints, warn=progress.message, check=what_is_wrong_with)
-        pretrained = None
-        if unlabelled is not None and checkpoint is None:
-            pretrained = starting_weights(
-                new_network(config, execution, **network),
-                config,
-                execution,
-                unlabelled,
-                val,
-                folder,
-                mean=batches.mean,
-                std=batches.std,
-                say=progress.message,
-                stop=stop,
-            )
-        state = new_state(config, execution, **network, pretrained=pretrained)
         if checkpoint is not None:
             _restore(state, checkpoint, origin, folder, plan, inexact=inexact)
         folder.truncate_metrics(checkpoint.state["metrics_bytes"] if checkpoint else 0)
         folder.environment = describe_environment(config, execution, datasets, state.inexact_at)
+        batches = TrainingBatches(train, config, plan, execution, unlabelled=unlabelled)
+        if unlabelled is not None and checkpoint is None:
+            images = {"unlabelled": unlabelled, "val": val, "mean": batches.mean, "std": batches.std}
+            state.start_from(
+                starting_weights(
+                    state.model, config, execution, folder, **images, say=progress.message, stop=stop
+                )
+            )
         seconds_left = estimate_seconds(state, batches, config, plan, execution, len(val))
         for note in plan_notes(config, plan, len(train)):
             progress.message(note)

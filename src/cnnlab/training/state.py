@@ -15,7 +15,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from cnnlab import machine
 from cnnlab.config import RunConfig
 from cnnlab.data import counter_generator
-from cnnlab.models import ImageClassifier, create_model
+from cnnlab.models import create_model
 from cnnlab.runs import Checkpoint
 from cnnlab.training.execution import Execution
 from cnnlab.training.optimizers import build_optimizer, optimizer_tensors, restore_optimizer
@@ -90,6 +90,11 @@ class TrainingState:
         """The network that validation looks at: the moving average if there is one."""
         return self.ema.module if self.ema is not None else self.model
 
+    def start_from(self, weights: Mapping[str, Tensor]) -> None:
+        """Put pre-trained weights, by name, in the place of the network's own, before the first step."""
+        for network in (self.model, self.evaluated_model):
+            network.load_state_dict({**network.state_dict(), **weights})
+
     def final_weights(self) -> dict[str, Tensor]:
         """Return the weights that the run ends with."""
         return self.best or self.evaluated_model.state_dict()
@@ -143,49 +148,24 @@ class TrainingState:
         self.inexact_at = list(state["inexact_at"])
 
 
-def new_network(
+def new_state(
     config: RunConfig, execution: Execution, *, in_channels: int, num_classes: int, image_size: int
-) -> ImageClassifier:
-    """Return the network on its device; the weights are a function of the seed.
+) -> TrainingState:
+    """Return the state before the first step; the weights are a function of the seed.
 
     Raises:
         ConfigError: the network or one of its arguments is unknown.
         GeometryError: the images are too small for the network.
     """
     torch.manual_seed(counter_generator(config.seed, "weights").initial_seed())
-    network = create_model(
+    model = create_model(
         config.model.name,
         in_channels=in_channels,
         num_classes=num_classes,
         image_size=image_size,
         **config.model.args,
     )
-    return network.to(execution.device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
-
-
-def new_state(
-    config: RunConfig,
-    execution: Execution,
-    *,
-    in_channels: int,
-    num_classes: int,
-    image_size: int,
-    pretrained: Mapping[str, Tensor] | None = None,
-) -> TrainingState:
-    """Return the state before the first step.
-
-    Args:
-        config: the network and how it is trained.
-        execution: the device.
-        in_channels: as `new_network` takes it, which says what is raised.
-        num_classes: likewise.
-        image_size: likewise.
-        pretrained: weights by name that take the place of the network's own.
-    """
-    model = new_network(
-        config, execution, in_channels=in_channels, num_classes=num_classes, image_size=image_size
-    )
-    model.load_state_dict({**model.state_dict(), **(pretrained or {})})
+    model = model.to(execution.device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     optimizer = build_optimizer(config.optim, model)
     decay = config.train.ema_decay
     ema = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True) if decay else None

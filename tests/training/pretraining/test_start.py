@@ -17,7 +17,7 @@ from cnnlab.runs.pretrained import RECORD, TENSORS
 from cnnlab.training import SilentProgress, begin_longer, check_pretraining
 from cnnlab.training.execution import choose_execution
 from cnnlab.training.pretraining import start
-from cnnlab.training.state import new_network, new_state
+from cnnlab.training.state import new_state
 from disk_faults import watched_disk
 from own_process import context
 from own_process import start as start_process
@@ -75,8 +75,8 @@ def test_the_network_starts_from_what_was_learnt(tmp_path, method):
     # The first filters are those of the picture, but for one factor.
     ratio = final["features.conv1.weight"] / pretraining.pictures["filters after"]
     torch.testing.assert_close(ratio, ratio.mean().expand_as(ratio))
-    untrained = new_network(config, choose_execution(config), in_channels=1, num_classes=4, image_size=8)
-    before = untrained.state_dict()
+    untrained = new_state(config, choose_execution(config), in_channels=1, num_classes=4, image_size=8)
+    before = untrained.model.state_dict()
     assert not torch.allclose(final["features.conv1.weight"], before["features.conv1.weight"], atol=1e-3)
     torch.testing.assert_close(final["head.fc1.weight"], before["head.fc1.weight"], atol=1e-25, rtol=0.0)
 
@@ -113,8 +113,8 @@ def test_the_moving_average_starts_from_it_too():
         name: torch.ones_like(value) for name, value in create_model("tiny_chain").state_dict().items()
     }
     pretrained = {name: pretrained[name] for name in CONV_NAMES}
-    shape = {"in_channels": 1, "num_classes": 10, "image_size": 8}
-    state = new_state(config, choose_execution(config), **shape, pretrained=pretrained)
+    state = new_state(config, choose_execution(config), in_channels=1, num_classes=10, image_size=8)
+    state.start_from(pretrained)
     for network in (state.model, state.evaluated_model):
         assert all((network.state_dict()[name] == 1).all() for name in CONV_NAMES)
     assert state.ema is not None
@@ -229,9 +229,9 @@ def test_killed_in_the_middle_of_it(tmp_path, expected):
     assert came_to(tmp_path / "run") == expected
 
 
-@pytest.mark.parametrize("replaced", [0, 1])
+@pytest.mark.parametrize("replaced", [1, 2])
 def test_killed_while_it_is_kept(tmp_path, expected, replaced):
-    """At the renaming of the first file, then of the second."""
+    """At the renaming of the first file, or of the second; before them environment.json is written."""
     names: list[str] = []
 
     def stop(number: int, name: str) -> None:
@@ -241,7 +241,7 @@ def test_killed_while_it_is_kept(tmp_path, expected, replaced):
 
     with pytest.raises(KeyboardInterrupt), watched_disk(stop):
         run_chain(tmp_path / "run", chain_config())
-    assert (tmp_path / "run" / RECORD).exists() == (replaced == 1)
+    assert (tmp_path / "run" / RECORD).exists() == (replaced == 2)
     assert not (tmp_path / "run" / TENSORS).exists()
     run_chain(tmp_path / "run")
     assert came_to(tmp_path / "run") == expected

@@ -7,7 +7,7 @@ the same bits, and runs that differ in what follows, such as the number of label
 from collections.abc import Callable
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from cnnlab.config import RunConfig
 from cnnlab.data import Dataset
@@ -31,13 +31,13 @@ def check_pretraining(config: RunConfig, network: ImageClassifier) -> None:
 
 
 def starting_weights(
-    network: ImageClassifier,
+    network: nn.Module,
     config: RunConfig,
     execution: Execution,
-    unlabelled: Dataset,
-    val: Dataset,
     folder: RunFolder,
     *,
+    unlabelled: Dataset,
+    val: Dataset,
     mean: tuple[float, ...],
     std: tuple[float, ...],
     say: Callable[[str], None],
@@ -46,12 +46,12 @@ def starting_weights(
     """Return the weights of the pre-trained convolutions, under their names in the network.
 
     Args:
-        network: with the weights that it would start from otherwise; what becomes of it is not to be used.
+        network: with the weights that it would start from otherwise; may be changed.
         config: what runs.
         execution: where and how.
+        folder: the run; what is learnt is kept there, and looked for there and in the runs beside it.
         unlabelled: the images to learn from.
         val: to measure errors of reconstruction on.
-        folder: the run; what is learnt is kept there, and looked for there and in the runs beside it.
         mean: of the normalisation.
         std: likewise.
         say: takes one line about each thing that happens.
@@ -63,6 +63,7 @@ def starting_weights(
         StoppedError: a signal asked to stop.
         MissingResourceError: the disk is full.
     """
+    assert isinstance(network, ImageClassifier)
     origin = _describe_origin(config, execution, unlabelled, val)
     found = find_pretraining(folder, origin, warn=say)
     if found is not None:
