@@ -48,6 +48,16 @@ def test_here_means_in_this_process(tmp_path, monkeypatch):
     assert folder.config == CONFIG and folder.evaluation is not None
     assert launch_here(CONFIG, tmp_path, folder.path) == folder.path
 
+    def stop(*args, **options):
+        raise StoppedError("Go on with: cnnlab resume RUN", exit_code=130)
+
+    monkeypatch.setattr(module, "train", stop)
+    with pytest.raises(
+        StoppedError, match=r"^convnet_mnist, seed 0: stopped\. .*same command again"
+    ) as error:
+        launch_here(CONFIG, tmp_path, None)
+    assert error.value.exit_code == 130
+
 
 def test_training_is_given_the_whole_config(tmp_path, pretend):
     pretend(

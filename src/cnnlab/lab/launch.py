@@ -33,7 +33,11 @@ class Launch(Protocol):
 
 def launch_here(config: RunConfig, out: Path, unfinished: Path | None) -> Path:
     """Do it in this process, which saves the seconds of its start; raises as `train` and `resume` do."""
-    return train(config, out=out) if unfinished is None else resume(unfinished)
+    try:
+        return train(config, out=out) if unfinished is None else resume(unfinished)
+    except StoppedError as error:  # it speaks of the one run
+        what = f"{config.model.name}, seed {config.seed}"
+        raise StoppedError(f"{what}: stopped. {GO_ON}", exit_code=error.exit_code) from None
 
 
 def launch_process(config: RunConfig, out: Path, unfinished: Path | None) -> Path:
