@@ -120,6 +120,11 @@ def test_one_seed_tells_a_difference_and_no_more(tmp_path):
     assert cell.verdict == ""
 
 
+def test_no_accuracy_is_below_0_or_above_1(tmp_path):
+    cell = make_cell("n", 100, "rbm", **groups(tmp_path, [0.1, 0.9], [0.5, 0.5]))
+    assert cell.interval == (0.0, 1.0)
+
+
 def test_none_is_compared_with_nothing(tmp_path):
     both = groups(tmp_path, [0.9, 0.91], [0.9, 0.91])
     cell = make_cell("n", 100, "none", both["baseline"], both["baseline"])

@@ -15,12 +15,15 @@ if TYPE_CHECKING:
 
 METHODS = {"autoencoder": "denoising auto-encoder", "rbm": "restricted Boltzmann machine"}
 MAX_FILTERS = 64
+DRAWN_IN_FULL = 0.95
+"""Share of the weights that are not cut to black or white: a few large ones would make all others grey."""
 
 # Lengths of the pictures, in inches.
 SIDE, TITLE, HEADING, NOTE, IMAGE, LABEL = 3.6, 0.45, 0.2, 0.2, 0.8, 1.0
 
 # Pixels of a mosaic: how often a filter's own pixel is repeated, and what lies between two filters.
 ENLARGED, GAP = 12, 6
+PALE_BLUE = (0.85, 0.9, 0.97)  # what lies there: no filter's black, grey or white
 
 
 def filters_picture(pretraining: Pretraining, *, title: str) -> bytes:
@@ -41,10 +44,10 @@ def filters_picture(pretraining: Pretraining, *, title: str) -> bytes:
         ):
             tall = SIDE * _num_rows(num) / _num_columns(num)
             axes = _place(figure, left, TITLE + HEADING, SIDE, tall)
-            axes.imshow(_mosaic(tensor[:MAX_FILTERS]), cmap="gray", vmin=0.0, vmax=1.0)
+            axes.imshow(_mosaic(tensor[:MAX_FILTERS]))
             axes.set_title(heading, pad=4)
         layer, size = pretraining.record.layers[0].layer, " x ".join(map(str, after.shape[2:]))
-        note = f"{layer}: {shown} filters of {size}; grey is 0, black and white the largest weights of a half"
+        note = f"{layer}: {shown} filters of {size}; grey is 0, black and white the largest 5 % of each half"
         figure.text(0.1 / width, 0.06 / height, note, fontsize=7.5, color=GREY)
         return to_png(figure)
 
@@ -94,17 +97,18 @@ def _place(figure: "Figure", left: float, top: float, width: float, height: floa
 
 
 def _mosaic(filters: Tensor) -> np.ndarray:
-    """Return the filters as one picture in [0, 1], H x W or H x W x 3, white between them."""
+    """Return the filters as one picture in [0, 1], H x W x 3."""
     num, (height, width) = len(filters), (size * ENLARGED + GAP for size in filters.shape[2:])
-    largest = max(float(filters.abs().max()), np.finfo(np.float32).tiny)
+    largest = max(float(filters.abs().flatten().quantile(DRAWN_IN_FULL)), float(np.finfo(np.float32).tiny))
     rows, columns = _num_rows(num), _num_columns(num)
-    picture = np.ones((rows * height - GAP, columns * width - GAP, filters.shape[1]))
+    picture = np.full((rows * height - GAP, columns * width - GAP, 3), PALE_BLUE)
     for index, tensor in enumerate(filters):
-        tile = 0.5 + tensor.permute(1, 2, 0).numpy() / (2 * largest)  # h x w x C
+        levels = (0.5 + tensor / (2 * largest)).clamp(0.0, 1.0)
+        tile = levels.permute(1, 2, 0).numpy()  # h x w x C
         tile = tile.repeat(ENLARGED, axis=0).repeat(ENLARGED, axis=1)
         top, left = index // columns * height, index % columns * width
         picture[top : top + tile.shape[0], left : left + tile.shape[1]] = tile
-    return picture[:, :, 0] if picture.shape[2] == 1 else picture
+    return picture
 
 
 def _drawable(image: Tensor) -> np.ndarray:

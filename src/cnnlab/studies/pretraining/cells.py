@@ -22,7 +22,7 @@ class Cell:
         method: how it was pre-trained, `none` if it was not.
         num_images: of the test.
         top1: of each seed on all test images, as a fraction.
-        interval: of their mean, 95 %, t over seeds; None for one seed.
+        interval: of their mean, 95 %, t over seeds, ends cut to [0, 1]; None for one seed.
         difference: to `none` with the same images and seed, mean over seeds; None for `none` itself.
         difference_interval: 95 %, t over seeds; None for one seed.
         p_value: paired t test, two-sided; likewise.
@@ -82,7 +82,7 @@ def make_cell(
         method=method,
         num_images=_evaluation(group[0])["num_images"],
         top1=tuple(top1),
-        interval=_ends(mean_interval(top1, resolution=resolution)),
+        interval=_inside(_ends(mean_interval(top1, resolution=resolution))),
         difference=gain.mean if is_paired else None,
         difference_interval=_ends(gain) if is_paired else None,
         p_value=paired_t(without, top1, resolution=resolution) if is_paired and has_spread else None,
@@ -122,3 +122,8 @@ def _ends(interval: Interval) -> tuple[float, float] | None:
     if interval.low is None or interval.high is None:
         return None
     return interval.low, interval.high
+
+
+def _inside(ends: tuple[float, float] | None) -> tuple[float, float] | None:
+    """Cut the ends of an interval of accuracies to [0, 1]."""
+    return ends and (max(0.0, ends[0]), min(1.0, ends[1]))
