@@ -4,11 +4,14 @@ PYTHON ?= python3
 BIN := $(VENV)/bin
 TENSORFLOW_VENV ?= .venv-tensorflow
 FIGURES ?= runs/figures
-STUDY ?= runs/study-origins
+# Where the studies keep their runs; what is small of them is in the repository
+STUDIES ?= docs/studies
+# Runs at once: two of one thread each get more out of two cores than one of two threads
+JOBS ?= 2
 # For pip, such as --extra-index-url of CPU builds of torch
 PIP_ARGS ?=
 
-.PHONY: demo test check test-slow figures study figures-table tour golden correctness constraints
+.PHONY: demo test check test-slow figures studies figures-table tour golden correctness constraints
 .PHONY: constraints-tensorflow clean
 
 demo: $(VENV)/.installed ## train and compare three networks on real handwritten digits
@@ -30,11 +33,12 @@ figures: $(VENV)/.installed ## train what the table in README.md needs (hours), 
 	  --data mnist --seeds 3 --out $(FIGURES) --save docs/figures/mnist
 	$(MAKE) figures-table
 
-study: $(VENV)/.installed ## run what docs/origins.md needs (hours; goes on after Ctrl-C), then write its tables
-	$(BIN)/cnnlab study origins --out $(STUDY) --save docs/studies
+studies: $(VENV)/.installed ## run what is missing of the studies in docs/ (hours; goes on after Ctrl-C), then write their tables
+	$(BIN)/cnnlab study origins --jobs $(JOBS) --threads 1 --out $(STUDIES)/origins --save docs/studies
+	$(BIN)/cnnlab study pretraining --jobs $(JOBS) --threads 1 --out $(STUDIES)/pretraining --save docs/studies
 	$(MAKE) figures-table
 
-figures-table: $(VENV)/.installed ## write the tables in README.md and docs/origins.md from what was measured
+figures-table: $(VENV)/.installed ## write the tables in README.md and in the studies' pages from what was measured
 	$(BIN)/python scripts/readme.py
 
 tour: $(VENV)/.installed ## run the tour in README.md and paste what it prints

@@ -1,4 +1,4 @@
-"""Write the generated parts of README.md and docs/origins.md; `--tour` also runs the tour of README.md."""
+"""Write the generated parts of README.md and of the pages of studies; `--tour` also runs README.md's tour."""
 
 import argparse
 import os
@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 
 from cnnlab.models import layers_of, list_models, model_info
@@ -14,8 +15,8 @@ from cnnlab.reporting import read_comparison, to_markdown
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
 FIGURES = ROOT / "docs" / "figures" / "mnist" / "comparison.json"
-ORIGINS = ROOT / "docs" / "origins.md"
-STUDY = ROOT / "docs" / "studies" / "origins.md"
+STUDIES = ROOT / "docs" / "studies"
+STUDY_PAGES = {ROOT / "docs" / f"{name}.md": name for name in ("origins", "pretraining")}
 TOUR = re.compile(r"```sh\n(?P<commands>.*?)```\n\n```text\n(?P<printed>.*?)```\n", re.DOTALL)
 
 
@@ -37,14 +38,20 @@ def figures() -> str:
     return to_markdown(read_comparison(FIGURES))
 
 
-def study() -> str:
-    if not STUDY.exists():
-        return "The whole study has not been run yet, so that there is no table here: `make study` does it.\n"
-    _title, _, text = STUDY.read_text().partition("\n")
+def study(name: str) -> str:
+    path = STUDIES / f"{name}.md"
+    if not path.exists():
+        return (
+            "The whole study has not been run yet, so that there is no table here: `make studies` does it.\n"
+        )
+    _title, _, text = path.read_text().partition("\n")
     return re.sub(r"^##", "###", text.strip(), flags=re.MULTILINE) + "\n"
 
 
-GENERATED = {README: {"networks": networks, "figures": figures}, ORIGINS: {"study": study}}
+GENERATED = {
+    README: {"networks": networks, "figures": figures},
+    **{page: {"study": partial(study, name)} for page, name in STUDY_PAGES.items()},
+}
 
 
 def with_generated_parts(text: str, page: Path = README) -> str:
@@ -82,7 +89,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tour", action="store_true", help="run the tour and paste its output")
     args = parser.parse_args()
-    ORIGINS.write_text(with_generated_parts(ORIGINS.read_text(), ORIGINS))
+    for page in STUDY_PAGES:
+        page.write_text(with_generated_parts(page.read_text(), page))
     text = with_generated_parts(README.read_text())
     README.write_text(with_tour(text) if args.tour else text)
 

@@ -14,18 +14,19 @@ PAGE = Path(__file__).parents[1] / "docs" / "origins.md"
 TEXT = PAGE.read_text()
 
 
-def test_tables_are_the_generated_ones():
-    script = readme_script()
-    assert script.with_generated_parts(TEXT, script.ORIGINS) == TEXT, "run `make figures-table`"
+@pytest.mark.parametrize("name", ["origins", "pretraining"])
+def test_tables_are_the_generated_ones(name):
+    page = PAGE.with_name(f"{name}.md")
+    text = page.read_text()
+    assert readme_script().with_generated_parts(text, page) == text, "run `make figures-table`"
 
 
 def test_a_study_takes_its_place_under_the_page_s_headings(tmp_path, monkeypatch):
     script = readme_script()
-    written = tmp_path / "origins.md"
-    monkeypatch.setattr(script, "STUDY", written)
-    assert "has not been run yet" in script.study()
-    written.write_text("# Title\n\nA claim.\n\n## A table\n\n| a |\n")
-    assert script.study() == "A claim.\n\n### A table\n\n| a |\n"
+    monkeypatch.setattr(script, "STUDIES", tmp_path)
+    assert "has not been run yet" in script.study("some")
+    (tmp_path / "some.md").write_text("# Title\n\nA claim.\n\n## A table\n\n| a |\n")
+    assert script.study("some") == "A claim.\n\n### A table\n\n| a |\n"
 
 
 def test_the_example_prints_what_it_shows(tmp_path):

@@ -56,8 +56,8 @@ class RecordingLaunch:
     def __init__(self) -> None:
         self.asked: list[tuple[int | None, int, bool]] = []
 
-    def __call__(self, config: RunConfig, out: Path, unfinished: Path | None) -> Path:
-        """Train, and write some test scores."""
+    def __call__(self, config: RunConfig, out: Path, unfinished: Path | None, **options: object) -> Path:
+        """Train, and write some test scores; what else processes are told does not matter here."""
         self.asked.append((config.train.steps, config.seed, unfinished is not None))
         folder = RunFolder(unfinished) if unfinished else RunFolder.create(out, config)
         data = load_splits(config.data, ("train", "val"))

@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from cnnlab import studies
+from cnnlab import machine, studies
+from cnnlab.lab import side_by_side
 from cnnlab.runs import list_runs
 from cnnlab.studies import list_studies, runner
 from tiny_study import RecordingLaunch, TwoLengths
@@ -14,8 +15,9 @@ from tiny_study import RecordingLaunch, TwoLengths
 def launch(monkeypatch):
     """Makes the tiny study known, and runs it without processes."""
     launch = RecordingLaunch()
+    monkeypatch.setattr(machine, "num_cores", lambda: 2)
     monkeypatch.setattr(studies, "_STUDIES", (TwoLengths(),))
-    monkeypatch.setattr(runner, "launch_process", launch)
+    monkeypatch.setattr(side_by_side, "launch_process", launch)
     monkeypatch.setattr(runner, "launch_here", launch)
     return launch
 
@@ -47,6 +49,15 @@ def test_a_study_prints_its_tables_and_leaves_its_files(run_cli, tmp_path, launc
     assert launch.asked == [] and json.loads(again.out) == values
 
 
+def test_runs_side_by_side_have_a_thread_each(run_cli, tmp_path, launch):
+    result = run_cli("study", "lengths", "--jobs", "2", "--quick", "--out", tmp_path)
+    assert result.code == 0 and "2 at once" in result.err
+    runs = list_runs(tmp_path)
+    assert len(runs) == 3 and all(run.state == "evaluated" for run in runs)
+    assert {run.config.threads for run in runs if run.config} == {1}
+    assert sorted(asked[0] for asked in launch.asked) == [2, 3, 4]
+
+
 def test_quick_lies_in_the_folder_of_the_study(run_cli, tmp_path, launch, monkeypatch):
     monkeypatch.chdir(tmp_path)
     result = run_cli("study", "lengths", "--quick", "--threads", "1")
@@ -61,6 +72,7 @@ def test_quick_lies_in_the_folder_of_the_study(run_cli, tmp_path, launch, monkey
     [
         (["orgins"], "There is no study called 'orgins'. Known: lengths."),
         (["lengths", "--seeds", "0"], "--seeds: must be 1 to 1000. Received: 0."),
+        (["lengths", "--jobs", "9"], "--jobs: must be 1 to 2, the cores of this machine. Received: 9."),
         (
             ["lengths", "--save", "{file}"],
             "--save: must be a folder. Received a file, or a place in one: {file}.",

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from cnnlab import machine
 from cnnlab.config import RunConfig
 from cnnlab.errors import ConfigError, GeometryError, MissingResourceError, RunError, StoppedError
 from cnnlab.lab import compare as compare_verb
@@ -293,3 +294,13 @@ def test_a_run_that_was_not_evaluated_is_named(tmp_path):
 
 def test_the_verb_of_the_lab_is_this_one():
     assert compare_verb is compare
+
+
+def test_side_by_side_each_has_its_share_of_the_cores(tmp_path, launch, monkeypatch):
+    monkeypatch.setattr(machine, "num_cores", lambda: 2)
+    configs = [config.with_changes({"threads": None}) for config in PAIR]
+    comparison = compare(configs, seeds=1, out=tmp_path, launch=launch, jobs=2, say=lambda line: None)
+    assert [result.name for result in comparison.networks] == ["lenet5", "convnet_mnist"]
+    assert {RunFolder(path).config.threads for path in tmp_path.iterdir() if path.is_dir()} == {1}
+    with pytest.raises(ConfigError, match=r"^--jobs: must be 1 to 2"):
+        compare(PAIR, seeds=1, out=tmp_path, launch=refuse, jobs=3)

@@ -55,10 +55,18 @@ def test_a_real_step_takes_some_time(digits):
 def test_what_runs_have_taken_corrects_what_is_left():
     time_left = TimeLeft([10.0, 0.0, 20.0, 30.0])
     assert str(time_left) == "4 runs, 1 of them done before; about 1 min 0 s on this machine."
-    assert time_left.seconds(0) == 60
+    assert time_left.seconds == 60
     time_left.done(0, 15.0)  # half as long again as predicted
     time_left.done(1, 1.0)  # was there before: says nothing of those that are trained
-    assert time_left.seconds(2) == pytest.approx(75)
+    assert time_left.seconds == pytest.approx(75)
     time_left.done(2, 15.0)
-    assert time_left.seconds(3) == pytest.approx(30)
+    assert time_left.seconds == pytest.approx(30)
     assert str(TimeLeft([0.0])) == "1 run, 1 of them done before."
+
+
+def test_runs_side_by_side_take_less():
+    time_left = TimeLeft([10.0, 20.0, 30.0], jobs=2)
+    assert time_left.seconds == 30
+    assert str(time_left) == "3 runs; about 30 s on this machine, 2 at once."
+    time_left.done(1, 40.0)  # twice as long as predicted
+    assert time_left.seconds == pytest.approx(2 * 40 / 2)

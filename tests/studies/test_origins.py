@@ -20,15 +20,27 @@ from tiny_study import BASE
 NUM_TRAIN = 55_000  # of MNIST, without the validation images
 
 
-def folder_of(out: Path, is_correct: list[bool], seed: int = 0, lines: list[dict] | None = None) -> RunFolder:
-    """A run that answered the test images so."""
+def folder_of(
+    out: Path,
+    is_correct: list[bool],
+    seed: int = 0,
+    lines: list[dict] | None = None,
+    *,
+    first: int | None = None,
+) -> RunFolder:
+    """A run that answered the test images so, the first of them scored by themselves too."""
     folder = RunFolder.create(out, BASE.with_changes({"seed": seed}))
     num = len(is_correct)
     probs = torch.zeros(num, 2)
     probs[torch.arange(num), [0 if right else 1 for right in is_correct]] = 1.0
     tensors = {"labels": torch.zeros(num, dtype=torch.int64), "probs": probs}
     save_weights(folder.predictions, tensors, {"class_names": ["a", "b"], "fingerprint": "f"})
-    folder.evaluation = {**some_evaluation(sum(is_correct) / num), "num_images": num}
+    alone = first and {
+        "num_images": first,
+        "top1": sum(is_correct[:first]) / first,
+        "top1_interval": [0.0, 1.0],
+    }
+    folder.evaluation = {**some_evaluation(sum(is_correct) / num), "num_images": num, "first": alone}
     folder.cost = {
         "steps": 4,
         "train_seconds": 8.0,
@@ -107,6 +119,23 @@ def test_quick_runs_go_on_from_one_another_too():
         assert train.steps * train.batch_size <= 8_000
 
 
+def test_runs_that_go_on_from_one_another_wait_for_one_another():
+    runs = get_study("origins").runs(quick=False, seeds=2)
+    chains = {}
+    for run in runs:
+        chains.setdefault(run.chain, []).append((run.key, run.config.seed))
+    assert chains["alexnet_mnist3-lab-faithful, seed 1"] == [
+        ("A3-lab, 5 epochs faithful", 1), ("A3-lab, 10 epochs faithful", 1)
+    ]  # fmt: skip
+    assert len(chains) == 2 * 2 * 6
+
+
+def test_all_runs_are_scored_on_the_images_of_the_original():
+    keys = {f"{origin.name} {kind}": origin for origin in ORIGINS for kind in ("faithful", "ours")}
+    for run in get_study("origins").runs(quick=True, seeds=1):
+        assert (run.config.evaluation.first or NUM_TEST_IMAGES) == keys[run.key].num_images
+
+
 # --- scores ---------------------------------------------------------------------------------------------
 
 ORIGIN = Origin("X", "two layers", "lenet5", 1, published=(0.25, 0.25), num_images=4)
@@ -115,11 +144,17 @@ WRONG, RIGHT = False, True
 
 def test_scores_by_hand(tmp_path):
     faithful = [
-        folder_of(tmp_path, [RIGHT, WRONG, WRONG, WRONG, RIGHT, RIGHT, WRONG, WRONG], 0),  # 1 of 4, 3 of 8
-        folder_of(tmp_path, [RIGHT, RIGHT, WRONG, WRONG, WRONG, WRONG, WRONG, WRONG], 1),  # 2 of 4, 2 of 8
-        folder_of(tmp_path, [RIGHT, RIGHT, RIGHT, WRONG, RIGHT, WRONG, WRONG, WRONG], 2),  # 3 of 4, 4 of 8
+        folder_of(
+            tmp_path, [RIGHT, WRONG, WRONG, WRONG, RIGHT, RIGHT, WRONG, WRONG], 0, first=4
+        ),  # 1 of 4, 3 of 8
+        folder_of(
+            tmp_path, [RIGHT, RIGHT, WRONG, WRONG, WRONG, WRONG, WRONG, WRONG], 1, first=4
+        ),  # 2 of 4, 2 of 8
+        folder_of(
+            tmp_path, [RIGHT, RIGHT, RIGHT, WRONG, RIGHT, WRONG, WRONG, WRONG], 2, first=4
+        ),  # 3 of 4, 4 of 8
     ]
-    ours = [folder_of(tmp_path, [RIGHT] * 7 + [WRONG], seed) for seed in range(3)]
+    ours = [folder_of(tmp_path, [RIGHT] * 7 + [WRONG], seed, first=4) for seed in range(3)]
     scores = score_origin(ORIGIN, faithful, ours)
     first = scores.faithful_first
     assert first.top1 == (0.25, 0.5, 0.75) and first.mean_top1 == 0.5
@@ -140,7 +175,7 @@ def test_scores_by_hand(tmp_path):
 
 
 def test_quick_runs_are_not_judged(tmp_path):
-    runs = [folder_of(tmp_path, [RIGHT] * 8)]
+    runs = [folder_of(tmp_path, [RIGHT] * 8, first=4)]
     scores = score_origin(ORIGIN, runs, runs, quick=True)
     assert (scores.comes_out_again, scores.verdict) == (None, "quick: not to be compared")
 
@@ -154,9 +189,18 @@ def test_one_run_has_the_chance_of_its_images(tmp_path):
     assert (first.low, first.high) == pytest.approx((0.5 - half, 0.5 + half), abs=1e-6)
 
 
-def test_too_few_test_images(tmp_path):
-    with pytest.raises(RunError, match="tested on 3 images; 4 are needed"):
-        first_images([folder_of(tmp_path, [RIGHT] * 3)], 4)
+def test_without_the_weights_and_the_answers(tmp_path):
+    folder = folder_of(tmp_path, [RIGHT, WRONG, RIGHT, RIGHT], first=2)
+    folder.predictions.unlink()
+    assert first_images([folder], 2).top1 == (0.5,)
+    assert first_images([folder], 4).top1 == (0.75,)
+
+
+@pytest.mark.parametrize("first", [None, 2])
+def test_scored_on_other_images(tmp_path, first):
+    folder = folder_of(tmp_path, [RIGHT] * 8, first=first)
+    with pytest.raises(RunError, match=r"first 4 test images.*--set evaluation\.first=4\.$"):
+        first_images([folder], 4)
 
 
 @pytest.mark.parametrize(
@@ -211,7 +255,8 @@ def report(tmp_path_factory):
         logged = range(plan.log_every, plan.num_steps + 1, plan.log_every)
         lines = [{"step": step, "loss": 1000.0 + run.config.seed, "top1": 0.25} for step in logged]
         is_needed = run.key in {printed.key for printed in PRINTED}
-        folder = folder_of(out, is_correct, run.config.seed, lines if is_needed else [])
+        first = run.config.evaluation.first
+        folder = folder_of(out, is_correct, run.config.seed, lines if is_needed else [], first=first)
         folders.setdefault(run.key, []).append(folder)
     return study.report(folders, quick=False)
 
@@ -246,6 +291,9 @@ def test_report_for_machines(report):
 def test_a_run_without_the_steps_needed_is_named(tmp_path):
     study = get_study("origins")
     is_correct = [RIGHT] * 10_000
-    folders = {run.key: [folder_of(tmp_path, is_correct)] for run in study.runs(quick=False, seeds=1)}
+    folders = {
+        run.key: [folder_of(tmp_path, is_correct, first=run.config.evaluation.first)]
+        for run in study.runs(quick=False, seeds=1)
+    }
     with pytest.raises(RunError, match=r"metrics\.jsonl lacks the steps of: loss over the last 200"):
         study.report(folders, quick=False)

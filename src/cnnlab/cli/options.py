@@ -25,6 +25,10 @@ Lr = Annotated[float | None, typer.Option("--lr", help="Peak learning rate.")]
 Device = Annotated[str | None, typer.Option("--device", help="auto, cpu or cuda.")]
 Precision = Annotated[str | None, typer.Option("--precision", help="auto, float32 or bf16.")]
 Threads = Annotated[int | None, typer.Option("--threads", help="Threads of the CPU.")]
+Jobs = Annotated[
+    int,
+    typer.Option("--jobs", help="Runs at once, each with its share of the cores, by number in what is said."),
+]
 Settings = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="FIELD=VALUE", help="Any other setting, such as optim.weight_decay=5e-4."),

@@ -23,6 +23,7 @@ def study(
     data_root: options.DataRoot = None,
     device: options.Device = None,
     threads: options.Threads = None,
+    jobs: options.Jobs = 1,
     out: Annotated[
         Path | None, typer.Option(help="Folder of run folders; runs/study-NAME if not given.")
     ] = None,
@@ -54,6 +55,7 @@ def study(
         seeds=seeds,
         out=out,
         command=command_line(),
+        jobs=jobs,
         say=say,
         root=data_root,
         device=device,

@@ -2,23 +2,26 @@
 
 from cnnlab.lab.compare import compare
 from cnnlab.lab.evaluate import evaluate
-from cnnlab.lab.finish import finished_run
 from cnnlab.lab.lr_find import lr_find
 from cnnlab.lab.predict import predict
 from cnnlab.lab.resolve import resolve
+from cnnlab.lab.side_by_side import Task, check_jobs, finish_all, share_of_threads
 from cnnlab.lab.splits import load_splits
 from cnnlab.lab.train import check_evaluation, check_network, resume, train
 
 __all__ = [
+    "Task",
     "check_evaluation",
+    "check_jobs",
     "check_network",
     "compare",
     "evaluate",
-    "finished_run",
+    "finish_all",
     "load_splits",
     "lr_find",
     "predict",
     "resolve",
     "resume",
+    "share_of_threads",
     "train",
 ]

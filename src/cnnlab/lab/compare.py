@@ -8,12 +8,11 @@ from typing import Any
 from cnnlab.config import RunConfig
 from cnnlab.errors import ConfigError
 from cnnlab.evaluation import Comparison, compare_runs, views_in_words
-from cnnlab.lab.finish import finished_run
-from cnnlab.lab.launch import Launch, launch_process
+from cnnlab.lab.launch import Launch
 from cnnlab.lab.resolve import resolve
+from cnnlab.lab.side_by_side import Task, check_jobs, finish_all, share_of_threads
 from cnnlab.lab.splits import load_splits
 from cnnlab.lab.train import check_evaluation, check_network
-from cnnlab.runs import RunFolder
 
 # Settings that decide which images a run sees: the same for all that are compared.
 SAME_DATA = ("name", "val_size", "split_seed", "train_size", "image_size", "channels")
@@ -27,7 +26,8 @@ def compare(
     seeds: int = 3,
     out: Path | str = "runs",
     command: str = "",
-    launch: Launch = launch_process,
+    jobs: int = 1,
+    launch: Launch | None = None,
     say: Callable[[str], None] | None = None,
     **options: Any,
 ) -> Comparison:
@@ -42,6 +42,8 @@ def compare(
         seeds: how many: 0 to seeds - 1. Three or more are needed to say that a network is better.
         out: where run folders are looked for and made.
         command: what makes this comparison again, kept with it.
+        jobs: runs at once, each with its share of the cores; how long their epochs take is then no measure
+            of what they take alone.
         launch: brings one run to its end; a process of its own each if not given.
         say: takes one line about what happens; they go to stderr if not given.
         **options: as `resolve` takes them, such as `epochs`, `lr`, `root` and `changes`.
@@ -61,6 +63,8 @@ def compare(
     """
     say = say or _say
     out = Path(out)
+    check_jobs(jobs)
+    options["threads"] = share_of_threads(jobs, options.get("threads"))
     configs = _configs(networks, data=data, seeds=seeds, say=say, options=options)
     # Missing data and a network that cannot be built end this now, not after hours of training.
     data_now = load_splits(next(iter(configs.values()))[0].data, ("train", "val", "test"), warn=say)
@@ -69,14 +73,13 @@ def compare(
         check_evaluation(group[0], data_now["test"])
     fingerprints = {split: data_now[split].fingerprint for split in ("train", "val")}
     del data_now
-    groups: dict[str, list[RunFolder]] = {}
-    number, total = 0, sum(len(group) for group in configs.values())
-    for name, group in configs.items():
-        for config in group:
-            number += 1
-            title = f"[{number}/{total}] {name}, seed {config.seed}"
-            folder = finished_run(config, fingerprints, out, launch=launch, say=say, title=title)
-            groups.setdefault(name, []).append(folder)
+    tasks = [
+        Task(config, fingerprints, f"{name}, seed {config.seed}")
+        for name, group in configs.items()
+        for config in group
+    ]
+    folders = iter(finish_all(tasks, out, jobs=jobs, launch=launch, say=say))
+    groups = {name: [next(folders) for _ in group] for name, group in configs.items()}
     return compare_runs(groups, command=command)
 
 

@@ -1,11 +1,13 @@
 """One run in a process of its own, so that its peak memory is its own; or here, where seconds count."""
 
+import contextlib
 import json
 import signal
 import subprocess
 import sys
 import tempfile
 import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
 from typing import Protocol
@@ -40,8 +42,22 @@ def launch_here(config: RunConfig, out: Path, unfinished: Path | None) -> Path:
         raise StoppedError(f"{what}: stopped. {GO_ON}", exit_code=error.exit_code) from None
 
 
-def launch_process(config: RunConfig, out: Path, unfinished: Path | None) -> Path:
-    """Do it by `cnnlab train` or `cnnlab resume` in a fresh process; its messages go to our stderr.
+def launch_process(
+    config: RunConfig,
+    out: Path,
+    unfinished: Path | None,
+    *,
+    processes: "Processes | None" = None,
+    say: Callable[[str], None] | None = None,
+) -> Path:
+    """Do it by `cnnlab train` or `cnnlab resume` in a fresh process.
+
+    Args:
+        config: as for every `Launch`.
+        out: likewise.
+        unfinished: likewise.
+        processes: those that end when a signal comes; only this one if not given.
+        say: takes each line of its messages; they go to our stderr as they are if not given.
 
     Raises:
         StoppedError: a signal stopped it; its state is saved.
@@ -49,41 +65,21 @@ def launch_process(config: RunConfig, out: Path, unfinished: Path | None) -> Pat
         MissingResourceError: it lacks data or disk space.
         RunError: it failed in another way, by a fault of cnnlab's own for example.
     """
-    if unfinished is not None:
-        return _run(["resume", str(unfinished)], what=str(unfinished))
-    with tempfile.TemporaryDirectory(prefix="cnnlab-") as folder:
+    with contextlib.ExitStack() as stack:
+        processes = processes or stack.enter_context(Processes())
+        if unfinished is not None:
+            return _run(["resume", str(unfinished)], processes, say, what=str(unfinished))
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="cnnlab-"))
         file = Path(folder) / "config.toml"
         file.write_text(config.to_toml(), encoding="utf-8")
         # A file without a recipe's name would be given its own. JSON's quotes are TOML's.
         keep_name = f"recipe={json.dumps(config.recipe, ensure_ascii=False)}"
         arguments = ["train", str(file), "--set", keep_name, "--out", str(out)]
-        return _run(arguments, what=f"{config.model.name}, seed {config.seed}")
+        return _run(arguments, processes, say, what=f"{config.model.name}, seed {config.seed}")
 
 
-def _run(arguments: list[str], *, what: str) -> Path:
-    """Run `cnnlab`, and return the run folder that it prints."""
-    # Without -P a file of the user's called secrets.py or random.py would take the place of Python's own.
-    command = [sys.executable, "-P", "-m", "cnnlab", *arguments]
-    with (
-        _Signals() as signals,
-        subprocess.Popen(command, stdout=subprocess.PIPE, text=True, errors="surrogateescape") as process,
-    ):
-        signals.pass_on_to(process)
-        printed = process.communicate()[0].splitlines()
-    code = process.returncode
-    if signals.received or code == 130 or (code == 0 and not printed):
-        exit_code = 130 if code == 130 or signal.SIGINT in signals.received else 0
-        raise StoppedError(f"{what}: stopped. {GO_ON}", exit_code=exit_code)
-    if code == 0:
-        return Path(printed[-1])
-    if code < 0:
-        raise RunError(f"{what}: its process was killed by signal {-code}; out of memory? {GO_ON}")
-    kind = {1: CheckFailedError, 3: MissingResourceError}.get(code, RunError)
-    raise kind(f"{what}: failed with exit code {code}; the reason is given above. Finished runs are kept.")
-
-
-class _Signals:
-    """Hands signals on to a process and lets it save, instead of dying before it or killing it.
+class Processes:
+    """Hands signals on to running processes and lets them save, instead of dying before them or killing them.
 
     Attributes:
         received: the signals that came.
@@ -91,10 +87,11 @@ class _Signals:
 
     def __init__(self) -> None:
         self.received: set[int] = set()
-        self._process: subprocess.Popen[str] | None = None
+        self._running: list[subprocess.Popen[str]] = []
+        self._is_ending = False
         self._before: dict[int, object] = {}
 
-    def __enter__(self) -> "_Signals":
+    def __enter__(self) -> "Processes":
         if threading.current_thread() is threading.main_thread():  # Python allows handlers only there
             for number in (signal.SIGINT, signal.SIGTERM):
                 self._before[number] = signal.signal(number, self._note)
@@ -104,14 +101,52 @@ class _Signals:
         for number, handler in self._before.items():
             signal.signal(number, handler)  # pyright: ignore[reportArgumentType] # what signal() gave
 
-    def pass_on_to(self, process: subprocess.Popen[str]) -> None:
-        """Name the process; what came before is passed on now."""
-        self._process = process
-        if self.received:
+    @contextlib.contextmanager
+    def watching(self, process: subprocess.Popen[str]) -> Iterator[None]:
+        """Pass on to this process what comes; what came before is passed on now."""
+        self._running.append(process)
+        if self._is_ending:
+            process.terminate()
+        try:
+            yield
+        finally:
+            self._running.remove(process)
+
+    def end(self) -> None:
+        """Ask all processes, and those that are still to come, to save and to end."""
+        self._is_ending = True
+        # A terminal's Ctrl-C has reached them too, and a second SIGINT would abort their saving.
+        for process in list(self._running):
             process.terminate()
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         self.received.add(number)
-        # A terminal's Ctrl-C has reached the process too, and a second SIGINT would abort its saving.
-        if self._process is not None:
-            self._process.terminate()
+        self.end()
+
+
+def _run(arguments: list[str], processes: Processes, say: Callable[[str], None] | None, *, what: str) -> Path:
+    """Run `cnnlab`, and return the run folder that it prints."""
+    # Without -P a file of the user's called secrets.py or random.py would take the place of Python's own.
+    command = [sys.executable, "-P", "-m", "cnnlab", *arguments]
+    messages = None if say is None else subprocess.PIPE
+    with (
+        subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=messages, text=True, errors="surrogateescape"
+        ) as process,
+        processes.watching(process),
+    ):
+        if say is not None:
+            assert process.stderr is not None
+            for line in process.stderr:  # stdout is one line, which cannot fill its pipe meanwhile
+                say(line.rstrip("\n"))
+        printed = process.communicate()[0].splitlines()
+    code = process.returncode
+    if processes.received or code == 130 or (code == 0 and not printed):
+        exit_code = 130 if code == 130 or signal.SIGINT in processes.received else 0
+        raise StoppedError(f"{what}: stopped. {GO_ON}", exit_code=exit_code)
+    if code == 0:
+        return Path(printed[-1])
+    if code < 0:
+        raise RunError(f"{what}: its process was killed by signal {-code}; out of memory? {GO_ON}")
+    kind = {1: CheckFailedError, 3: MissingResourceError}.get(code, RunError)
+    raise kind(f"{what}: failed with exit code {code}; the reason is given above. Finished runs are kept.")

@@ -50,27 +50,33 @@ def predict_seconds(runs: Sequence[StudyRun], data: Mapping[str, Dataset], out: 
 class TimeLeft:
     """The seconds left of a study, corrected by what its runs have taken so far."""
 
-    def __init__(self, predicted: Sequence[float]) -> None:
+    def __init__(self, predicted: Sequence[float], jobs: int = 1) -> None:
+        """Take what each run will take, and how many are done at once."""
         self._predicted = list(predicted)
+        self._jobs = jobs
+        self._left = set(range(len(predicted)))
         self._predicted_so_far = self._taken_so_far = 0.0
 
     def done(self, index: int, seconds: float) -> None:
         """Take in that a run is at its end."""
+        self._left.discard(index)
         if self._predicted[index]:
             self._predicted_so_far += self._predicted[index]
             self._taken_so_far += seconds
 
-    def seconds(self, index: int) -> float:
-        """Return what run `index` and those behind it will take."""
+    @property
+    def seconds(self) -> float:
+        """What the runs that are not at their end will take; one that has begun counts in full."""
         factor = self._taken_so_far / self._predicted_so_far if self._predicted_so_far else 1.0
-        return factor * sum(self._predicted[index:])
+        return factor * sum(self._predicted[index] for index in self._left) / self._jobs
 
     def __str__(self) -> str:
         """Say what is to be done in all."""
         num_left = sum(seconds > 0 for seconds in self._predicted)
         num_done = len(self._predicted) - num_left
         before = f", {num_done} of them done before" if num_done else ""
-        left = f"; about {format_seconds(self.seconds(0))} on this machine" if num_left else ""
+        at_once = f", {self._jobs} at once" if self._jobs > 1 else ""
+        left = f"; about {format_seconds(self.seconds)} on this machine{at_once}" if num_left else ""
         return f"{len(self._predicted)} run{'s' * (len(self._predicted) != 1)}{before}{left}."
 
 

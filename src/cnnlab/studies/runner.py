@@ -1,15 +1,24 @@
 """Bringing a study to its end: what has been run is used, what was stopped goes on, the rest is trained."""
 
 import sys
-import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from cnnlab.config import AugmentConfig, DataConfig, RunConfig
 from cnnlab.errors import ConfigError
-from cnnlab.lab import check_evaluation, check_network, finished_run, load_splits, resolve
-from cnnlab.lab.launch import Launch, launch_here, launch_process
+from cnnlab.lab import (
+    Task,
+    check_evaluation,
+    check_jobs,
+    check_network,
+    finish_all,
+    load_splits,
+    resolve,
+    share_of_threads,
+)
+from cnnlab.lab.launch import Launch, launch_here
 from cnnlab.runs import RunFolder
 from cnnlab.studies.forecast import TimeLeft, predict_seconds
 from cnnlab.studies.report import StudyReport, make_report
@@ -26,6 +35,7 @@ def run_study(
     seeds: int | None = None,
     out: Path | str | None = None,
     command: str = "",
+    jobs: int = 1,
     launch: Launch | None = None,
     say: Callable[[str], None] | None = None,
     **options: Any,
@@ -38,6 +48,7 @@ def run_study(
         seeds: how many runs of each kind; the study's own number if not given.
         out: where run folders are looked for and made; `runs/study-NAME` if not given.
         command: what makes this report again, kept with it.
+        jobs: runs at once, each with its share of the cores.
         launch: brings one run to its end; if not given, a process of its own each, or this one if quick.
         say: takes one line about what happens; they go to stderr if not given.
         **options: for all runs, as `resolve` takes them: `root`, `threads`, `device`.
@@ -49,34 +60,47 @@ def run_study(
         MissingResourceError: the data is not on this machine, or the disk is full.
     """
     say = say or _say
-    launch = launch or (launch_here if quick else launch_process)
+    if quick and jobs == 1:
+        launch = launch or launch_here
     out = Path(out) if out is not None else Path("runs") / f"study-{study.name}"
     seeds = seeds if seeds is not None else study.quick_seeds if quick else study.seeds
     if not 1 <= seeds <= MAX_SEEDS:
         raise ConfigError(f"--seeds: must be 1 to {MAX_SEEDS}. Received: {seeds}.")
-    runs = [StudyRun(run.key, resolve(run.config, **options)) for run in study.runs(quick=quick, seeds=seeds)]
-    fingerprints, time_left = _look_ahead(runs, out, say)
+    check_jobs(jobs)
+    options["threads"] = share_of_threads(jobs, options.get("threads"))
+    runs = [
+        replace(run, config=resolve(run.config, **options)) for run in study.runs(quick=quick, seeds=seeds)
+    ]
+    fingerprints, predicted = _look_ahead(runs, out, say)
+    time_left = TimeLeft(predicted, jobs)
     say(f"{study.name}: {time_left}")
+
+    def about() -> str:
+        return f", about {format_seconds(time_left.seconds)} left" if time_left.seconds else ""
+
+    tasks = [
+        Task(
+            run.config,
+            fingerprints[_images_of(run.config)],
+            f"{run.key}, seed {run.config.seed}",
+            run.chain,
+        )
+        for run in runs
+    ]
+    done = finish_all(tasks, out, jobs=jobs, launch=launch, say=say, seconds_left=about, done=time_left.done)
     folders: dict[str, list[RunFolder]] = {}
-    for index, run in enumerate(runs):
-        left = time_left.seconds(index)
-        about = f", about {format_seconds(left)} left" if left else ""
-        title = f"[{index + 1}/{len(runs)}{about}] {run.key}, seed {run.config.seed}"
-        seen = fingerprints[_images_of(run.config)]
-        start = time.perf_counter()
-        folder = finished_run(run.config, seen, out, launch=launch, say=say, title=title)
-        time_left.done(index, time.perf_counter() - start)
+    for run, folder in zip(runs, done, strict=True):
         folders.setdefault(run.key, []).append(folder)
     return make_report(study, folders, quick=quick, seeds=seeds, command=command)
 
 
 def _look_ahead(
     runs: Sequence[StudyRun], out: Path, say: Callable[[str], None]
-) -> tuple[dict[DataConfig, dict[str, str]], TimeLeft]:
+) -> tuple[dict[DataConfig, dict[str, str]], list[float]]:
     """Read all images and build all networks once: what is wrong is found now, not hours later.
 
     Returns:
-        The fingerprints of train and val, by `_images_of`, and how long all will take.
+        The fingerprints of train and val, by `_images_of`, and the seconds that each run will take.
     """
     fingerprints: dict[DataConfig, dict[str, str]] = {}
     predicted = [0.0] * len(runs)
@@ -90,7 +114,7 @@ def _look_ahead(
         seconds = predict_seconds([runs[index] for index in indices], data, out)
         for index, value in zip(indices, seconds, strict=True):
             predicted[index] = value
-    return fingerprints, TimeLeft(predicted)
+    return fingerprints, predicted
 
 
 def _images_of(config: RunConfig) -> DataConfig:

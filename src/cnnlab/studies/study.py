@@ -16,10 +16,13 @@ class StudyRun:
     Attributes:
         key: the group it belongs to, such as `A3-wzs faithful`; the runs of a group differ in their seed.
         config: what to run, complete but for device, threads and where data lies, which the user says.
+        chain: runs of one chain are done one after another, in their order, because a later one goes on from
+            an earlier one or uses its pre-training; None for a run that stands alone.
     """
 
     key: str
     config: RunConfig
+    chain: str | None = None
 
 
 StudyFolders = Mapping[str, Sequence[RunFolder]]

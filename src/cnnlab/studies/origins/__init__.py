@@ -34,7 +34,11 @@ class OriginsStudy:
     def runs(self, *, quick: bool, seeds: int) -> Sequence[StudyRun]:
         """Return faithful and well trained runs of each row, seed by seed."""
         return [
-            StudyRun(key, load_recipe(recipe).with_changes({**_settings(origin, quick), "seed": seed}))
+            StudyRun(
+                key,
+                load_recipe(recipe).with_changes({**_settings(origin, quick), "seed": seed}),
+                chain=f"{recipe}, seed {seed}",
+            )
             for origin in ORIGINS
             for key, recipe in (
                 (origin.faithful, f"{origin.recipe}-faithful"),

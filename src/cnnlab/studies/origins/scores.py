@@ -6,7 +6,7 @@ from statistics import fmean
 from typing import Any
 
 from cnnlab.errors import RunError
-from cnnlab.evaluation import NetworkResult, compare_runs, load_predictions, next_interval, wilson_interval
+from cnnlab.evaluation import NetworkResult, compare_runs, next_interval, wilson_interval
 from cnnlab.runs import RunFolder
 from cnnlab.studies.origins.rows import NUM_TEST_IMAGES, Origin
 
@@ -100,17 +100,12 @@ def score_origin(
 
 
 def first_images(folders: Sequence[RunFolder], num_images: int) -> FirstImages:
-    """Score runs on the first test images, from the answers that they keep.
+    """Score runs on the first test images, from eval.json alone.
 
     Raises:
-        RunError: answers are missing or damaged, or there are fewer.
+        RunError: a run was scored on other images.
     """
-    top1 = []
-    for folder in folders:
-        is_correct = load_predictions(folder).is_correct
-        if len(is_correct) < num_images:
-            raise RunError(f"{folder.path}: tested on {len(is_correct)} images; {num_images} are needed.")
-        top1.append(int(is_correct[:num_images].sum()) / num_images)
+    top1 = [_top1_on_first(folder, num_images) for folder in folders]
     if len(top1) > 1:
         method, interval = OVER_SEEDS, next_interval(top1, resolution=1 / num_images)
     else:
@@ -118,6 +113,17 @@ def first_images(folders: Sequence[RunFolder], num_images: int) -> FirstImages:
     assert interval.low is not None and interval.high is not None
     low, high = max(0.0, interval.low), min(1.0, interval.high)
     return FirstImages(num_images, tuple(top1), fmean(top1), low, high, method)
+
+
+def _top1_on_first(folder: RunFolder, num_images: int) -> float:
+    scores = folder.evaluation or {}
+    for one in (scores, scores.get("first") or {}):
+        if one.get("num_images") == num_images:
+            return one["top1"]
+    raise RunError(
+        f"{folder.path}: eval.json does not hold the score on the first {num_images:,} test images. "
+        f"Train it again with --set evaluation.first={num_images}."
+    )
 
 
 def judge(published: tuple[float, float] | None, faithful: FirstImages) -> tuple[bool | None, str]:

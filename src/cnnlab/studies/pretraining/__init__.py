@@ -57,7 +57,9 @@ class PretrainingStudy:
         """Return the runs; of those that share a pre-training, the first does it."""
         return [
             StudyRun(
-                _key(network, num_labels, method), _config(network, num_labels, method, seed, quick=quick)
+                _key(network, num_labels, method),
+                _config(network, num_labels, method, seed, quick=quick),
+                chain=None if method == "none" else f"{network}, {method}, seed {seed}",
             )
             for network in NETWORKS
             for seed in range(seeds)
