@@ -3,9 +3,8 @@ VENV ?= .venv
 PYTHON ?= python3
 BIN := $(VENV)/bin
 TENSORFLOW_VENV ?= .venv-tensorflow
-FIGURES ?= runs/figures
-# Where the studies keep their runs; what is small of them is in the repository
-STUDIES ?= docs/studies
+# Where the runs behind docs/ lie; what is small of them is in the repository. Elsewhere, all are run again.
+RUNS ?= docs/studies/runs
 # Runs at once: two of one thread each get more out of two cores than one of two threads
 JOBS ?= 2
 # For pip, such as --extra-index-url of CPU builds of torch
@@ -28,14 +27,14 @@ check: $(VENV)/.installed
 test-slow: $(VENV)/.installed ## the longer tests too
 	$(BIN)/python -m pytest -q -m 'not network and not tensorflow' --timeout 3600
 
-figures: $(VENV)/.installed ## train what the table in README.md needs (hours), then write the table
+figures: $(VENV)/.installed ## train what is missing of the table in README.md (hours), then write the table
 	$(BIN)/cnnlab compare lenet5 convnet_mnist alexnet_mnist3 alexnet_mnist5 resnet20 \
-	  --data mnist --seeds 3 --out $(FIGURES) --save docs/figures/mnist
+	  --data mnist --seeds 3 --jobs $(JOBS) --threads 1 --out $(RUNS) --save docs/studies/mnist
 	$(MAKE) figures-table
 
 studies: $(VENV)/.installed ## run what is missing of the studies in docs/ (hours; goes on after Ctrl-C), then write their tables
-	$(BIN)/cnnlab study origins --jobs $(JOBS) --threads 1 --out $(STUDIES)/origins --save docs/studies
-	$(BIN)/cnnlab study pretraining --jobs $(JOBS) --threads 1 --out $(STUDIES)/pretraining --save docs/studies
+	$(BIN)/cnnlab study origins --jobs $(JOBS) --threads 1 --out $(RUNS) --save docs/studies
+	$(BIN)/cnnlab study pretraining --jobs $(JOBS) --threads 1 --out $(RUNS) --save docs/studies
 	$(MAKE) figures-table
 
 figures-table: $(VENV)/.installed ## write the tables in README.md and in the studies' pages from what was measured

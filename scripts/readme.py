@@ -14,8 +14,8 @@ from cnnlab.reporting import read_comparison, to_markdown
 
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
-FIGURES = ROOT / "docs" / "figures" / "mnist" / "comparison.json"
 STUDIES = ROOT / "docs" / "studies"
+FIGURES = STUDIES / "mnist" / "comparison.json"
 STUDY_PAGES = {ROOT / "docs" / f"{name}.md": name for name in ("origins", "pretraining")}
 TOUR = re.compile(r"```sh\n(?P<commands>.*?)```\n\n```text\n(?P<printed>.*?)```\n", re.DOTALL)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from cnnlab.recipes import load_recipe
 from cnnlab.studies.origins.losses import measure_all
-from cnnlab.studies.origins.rows import NUM_TEST_IMAGES, ORIGINS, Origin
+from cnnlab.studies.origins.rows import ORIGINS, Origin
 from cnnlab.studies.origins.scores import score_origin
 from cnnlab.studies.origins.tables import (
     all_images_table,
@@ -36,7 +36,7 @@ class OriginsStudy:
         return [
             StudyRun(
                 key,
-                load_recipe(recipe).with_changes({**_settings(origin, quick), "seed": seed}),
+                load_recipe(recipe).with_changes({**_length(origin, quick), "seed": seed}),
                 chain=f"{recipe}, seed {seed}",
             )
             for origin in ORIGINS
@@ -66,15 +66,12 @@ class OriginsStudy:
         )
 
 
-def _settings(origin: Origin, quick: bool) -> dict[str, Any]:
-    """Return what a row changes in its recipes: the length, and how many images the original tested on."""
-    first = {"evaluation.first": origin.num_images} if origin.num_images < NUM_TEST_IMAGES else {}
+def _length(origin: Origin, quick: bool) -> dict[str, Any]:
     if not quick:
-        return {**first, **origin.length}
+        return dict(origin.length)
     # Metrics and validation fall due where each quick run ends, so that a longer one can go on from there.
     every = min(other.quick_steps for other in ORIGINS if other.recipe == origin.recipe)
     return {
-        **first,
         "train.steps": origin.quick_steps,
         "train.log_every": every,
         "train.val_every": every,
