@@ -1,3 +1,4 @@
+import platform
 import subprocess
 import sys
 from pathlib import Path
@@ -186,3 +187,27 @@ def test_torch_says_it_as_expected():
     with pytest.raises(RuntimeError) as caught:
         torch.empty(2**40, 2**40)
     assert machine.is_out_of_memory(caught.value)
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc has mallopt")
+def test_freed_memory_is_used_again():
+    """Of 64 MB that are taken and freed, the system hands out the pages once, not each time."""
+    code = (
+        "import resource, torch; from cnnlab import machine\n"
+        "def faults():\n"
+        "    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt\n"
+        "    for _ in range(5): torch.ones(1 << 24)\n"
+        "    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before\n"
+        "without = faults(); assert machine.keep_freed_memory(); faults()\n"
+        "print(without, faults())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    without, kept = map(int, done.stdout.split())
+    assert kept < without / 20
+
+
+def test_where_there_is_no_mallopt(monkeypatch):
+    machine.keep_freed_memory.cache_clear()
+    monkeypatch.setattr(machine.ctypes, "CDLL", lambda name: object())
+    assert not machine.keep_freed_memory()
+    machine.keep_freed_memory.cache_clear()

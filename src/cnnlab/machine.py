@@ -1,5 +1,6 @@
 """What this machine can do: cores, fast bf16, memory. Nothing here imports torch."""
 
+import ctypes
 import os
 import platform
 import re
@@ -14,6 +15,10 @@ except ImportError:  # Windows has none; there the memory held is not known.
 
 # A batch of 128 small images does not feed more threads than this.
 MAX_THREADS = 16
+
+# Of glibc's mallopt: freed memory at the heap's end that is kept; the size from which memory is borrowed from
+# the system and given back at once; and more than any batch's maps take.
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, PLENTY = -1, -3, 1 << 30
 
 # As torch says it on Linux; on Windows and macOS; on a GPU; of C++; of a size beyond all counting.
 _OUT_OF_MEMORY = re.compile(
@@ -75,6 +80,20 @@ def peak_memory_bytes() -> int:
         return 0
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
+
+
+@cache
+def keep_freed_memory() -> bool:
+    """Let this process use the memory of one training step for the next; tell whether that is possible here.
+
+    Otherwise glibc gives maps of over 32 MB back to the system whenever they are freed, and has it hand out
+    and clear the same pages again in the next step: up to a third of the time of large images.
+    """
+    try:
+        set_option = ctypes.CDLL(None).mallopt
+    except (OSError, AttributeError, TypeError):  # musl, macOS, Windows
+        return False
+    return bool(set_option(M_MMAP_THRESHOLD, PLENTY)) and bool(set_option(M_TRIM_THRESHOLD, PLENTY))
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -127,6 +127,7 @@ def _in_words(tta: str, average: str, first: int | None) -> str:
 
 def _score(run: Run, dataset: Dataset, tta: str, average: str, *, first: int | None = None) -> Evaluation:
     torch.set_num_threads(run.folder.config.threads or machine.default_threads())
+    machine.keep_freed_memory()
     return score(run, dataset, tta=tta, average=average, first=first)
 
 

@@ -102,6 +102,7 @@ def iter_predictions(
     check_run_views(run, tta, average)
     files = find_images(sources)
     torch.set_num_threads(machine.default_threads())
+    machine.keep_freed_memory()
     return _predictions(run, files, top_k, {"tta": tta, "average": average}, warn)
 
 

@@ -45,7 +45,9 @@ class Execution:
 
 
 def choose_execution(config: RunConfig) -> Execution:
-    """Choose what the config leaves open by asking the machine; set torch's threads and cuDNN's determinism.
+    """Choose what the config leaves open by asking the machine.
+
+    Sets what holds for the whole process: torch's threads, cuDNN's determinism, how freed memory is kept.
 
     Raises:
         MissingResourceError: a GPU is asked for and there is none.
@@ -61,6 +63,7 @@ def choose_execution(config: RunConfig) -> Execution:
         torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = True, False
     else:
         fast_bf16 = machine.has_fast_bf16()
+        machine.keep_freed_memory()
     precision = config.precision if config.precision != "auto" else ("bf16" if fast_bf16 else "float32")
     threads = config.threads or machine.default_threads()
     torch.set_num_threads(threads)
