@@ -14,13 +14,31 @@ def shared_data() -> Callable[..., Path]:
     return find_real_data
 
 
+@pytest.fixture(scope="session")
+def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where kernels lie once a test has compiled them."""
+    return tmp_path_factory.mktemp("kernels")
+
+
 @pytest.fixture(autouse=True)
-def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+def own_cache(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch, compiled: Path
+) -> Path:
     """A fresh cache, and no data root from outside: a test neither reads nor leaves anything at home."""
     cache = tmp_path_factory.mktemp("cache")
+    (cache / "kernels").symlink_to(compiled)
     monkeypatch.setenv("CNNLAB_CACHE", str(cache))
     monkeypatch.delenv("CNNLAB_DATA_ROOT", raising=False)
     return cache
+
+
+@pytest.fixture
+def kernels() -> None:
+    """Skip the test where there are no kernels."""
+    from cnnlab.nn import load_kernels
+
+    if load_kernels().library is None:
+        pytest.skip(f"no kernels on this machine: {load_kernels().why}")
 
 
 @pytest.fixture(autouse=True)

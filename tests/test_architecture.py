@@ -22,7 +22,7 @@ MAY_IMPORT = {
     "training": {"config", "data", "models", "nn", "runs"},
     "evaluation": {"data", "models", "runs"},
     "reporting": {"runs", "evaluation"},
-    "lab": {"config", "recipes", "data", "models", "runs", "training", "evaluation", "reporting"},
+    "lab": {"config", "recipes", "data", "nn", "models", "runs", "training", "evaluation", "reporting"},
     "studies": {
         "config",
         "recipes",

@@ -13,6 +13,8 @@ try:
 except ImportError:  # Windows has none; there the memory held is not known.
     resource = None
 
+CACHE_VARIABLE = "CNNLAB_CACHE"
+
 # A batch of 128 small images does not feed more threads than this.
 MAX_THREADS = 16
 
@@ -80,6 +82,16 @@ def peak_memory_bytes() -> int:
         return 0
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
+
+
+def cache_folder() -> Path:
+    """Return where downloads, decoded images and kernels are kept: CNNLAB_CACHE, else the user's cache."""
+    given = os.environ.get(CACHE_VARIABLE)
+    if given:
+        return Path(os.path.expanduser(given))
+    import pooch  # only where it is needed: it costs a tenth of a second
+
+    return Path(pooch.os_cache("cnnlab"))
 
 
 @cache

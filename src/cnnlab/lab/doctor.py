@@ -10,6 +10,7 @@ import torch
 
 from cnnlab import machine
 from cnnlab.data import list_datasets
+from cnnlab.nn import load_kernels
 
 TESTED_PYTHON = ((3, 11), (3, 13))
 TESTED_TORCH = ((2, 11), (2, 13))
@@ -33,7 +34,7 @@ class Finding:
 
 
 def examine(*, root: Path | None = None) -> list[Finding]:
-    """Look at versions, processor, memory, disk, GPU and data; changes nothing."""
+    """Look at versions, processor, memory, disk, GPU and data; compiles the kernels if that was not done."""
     return [*_versions(), *_hardware(), *_data(root)]
 
 
@@ -60,6 +61,11 @@ def _hardware() -> list[Finding]:
         bf16 = "fast (AMX or AVX512-BF16): training takes bf16"
     else:
         bf16 = "slow (neither AMX nor AVX512-BF16): training takes float32"
+    kernels = load_kernels()
+    if kernels.library is None:
+        passes = f"{kernels.why}: torch computes alone, which takes longer"
+    else:
+        passes = f"compiled: {kernels.why}"
     free = shutil.disk_usage(Path.cwd()).free
     disk = f"{free / 1e9:.1f} GB free here"
     has_gpu = torch.cuda.is_available()
@@ -68,6 +74,7 @@ def _hardware() -> list[Finding]:
         Finding("processor", True, machine.cpu_name()),
         Finding("threads", True, f"{machine.default_threads()} of {machine.num_cores()} cores"),
         Finding("bf16", True, bf16),
+        Finding("kernels", True, passes),
         Finding("memory", True, f"{machine.memory_bytes() / 1e9:.1f} GB"),
         Finding("disk", free > MIN_FREE_BYTES, disk if free > MIN_FREE_BYTES else f"{disk}: make room"),
         Finding("gpu", True, gpu),

@@ -21,6 +21,7 @@ from cnnlab.models.classifier import ImageClassifier
 from cnnlab.models.registry import register_model
 from cnnlab.nn import (
     Activation,
+    Dropout,
     Init,
     LocalResponseNorm,
     LrnPlace,
@@ -88,7 +89,7 @@ def alexnet_mnist3(
         # N x 64 x 14 x 14, then N x 128 x 7 x 7, then N x 256 x 4 x 4
         if lrn and lrn_place == "after-pool":
             layers[f"norm{stage}"] = norm
-        layers[f"dropout{stage}"] = nn.Dropout(dropout)
+        layers[f"dropout{stage}"] = Dropout(dropout)
         channels = width
     features = nn.Sequential(layers)
     channels, height, width = output_shape(

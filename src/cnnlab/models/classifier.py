@@ -1,22 +1,26 @@
 """What every network here is: features, then a head; and what some have besides: auxiliary heads."""
 
+from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Protocol, runtime_checkable
 
 from torch import Tensor, nn
+
+from cnnlab.nn import FusedSequential
 
 
 class ImageClassifier(nn.Module):
     """A network from images to logits.
 
     Attributes:
-        features: from images (float, N x in_channels x H x W) to the last feature maps (N x C x h x w).
+        features: from images (float, N x in_channels x H x W) to the last feature maps (N x C x h x w);
+            layers that can run as one pass do.
         head: from those maps to logits (N x num_classes).
     """
 
     def __init__(self, features: nn.Sequential, head: nn.Sequential) -> None:
         super().__init__()
-        self.features = features
+        self.features = FusedSequential(OrderedDict(features.named_children()))
         self.head = head
 
     def forward(self, images: Tensor) -> Tensor:

@@ -3,15 +3,21 @@
 from cnnlab.nn.activation import Activation, make_activation
 from cnnlab.nn.arguments import LrnPlace, NormMomentum, Probability, Towers, Width
 from cnnlab.nn.branches import Branches
+from cnnlab.nn.dropout import Dropout
+from cnnlab.nn.fused import FusedSequential
 from cnnlab.nn.geometry import conv_output_size, output_shape, pool_output_size
 from cnnlab.nn.initialization import Init, initialize
+from cnnlab.nn.kernels import Kernels, load_kernels
 from cnnlab.nn.lrn import LocalResponseNorm, local_response_norm, local_response_norm_reference
 from cnnlab.nn.pooling import Pool, make_halving_pool
 
 __all__ = [
     "Activation",
     "Branches",
+    "Dropout",
+    "FusedSequential",
     "Init",
+    "Kernels",
     "LocalResponseNorm",
     "LrnPlace",
     "NormMomentum",
@@ -21,6 +27,7 @@ __all__ = [
     "Width",
     "conv_output_size",
     "initialize",
+    "load_kernels",
     "local_response_norm",
     "local_response_norm_reference",
     "make_activation",

@@ -9,6 +9,7 @@ import torch
 from cnnlab import machine
 from cnnlab.config import RunConfig
 from cnnlab.errors import MissingResourceError
+from cnnlab.nn import load_kernels
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,7 @@ class Execution:
         threads: threads of the CPU.
         hardware: the processor's or the GPU's name.
         torch: the version of torch.
+        kernels: what computes neighbouring layers in one pass, see `nn.load_kernels`; `none` for torch alone.
     """
 
     device: Literal["cpu", "cuda"]
@@ -28,6 +30,7 @@ class Execution:
     threads: int
     hardware: str
     torch: str
+    kernels: str = "none"
 
     def autocast(self) -> AbstractContextManager[Any]:
         """Return the context for forward passes."""
@@ -68,4 +71,5 @@ def choose_execution(config: RunConfig) -> Execution:
     threads = config.threads or machine.default_threads()
     torch.set_num_threads(threads)
     hardware = torch.cuda.get_device_name() if device == "cuda" else machine.cpu_name()
-    return Execution(device, precision, threads, hardware, str(torch.__version__))
+    kernels = load_kernels().name if device == "cpu" else "none"
+    return Execution(device, precision, threads, hardware, str(torch.__version__), kernels)

@@ -17,9 +17,9 @@ from cnnlab.data.images.decode_many import decode_many
 from cnnlab.data.images.resize import resize_images, to_channels
 from cnnlab.data.sources.folder import Folder, FolderFile, scan_folder, split_folder
 from cnnlab.data.sources.image_cache import read_image_cache, write_image_cache
-from cnnlab.data.sources.locate import CACHE_VARIABLE, cache_folder
 from cnnlab.data.splits import check_train_size, named_keys, stratified_choice
 from cnnlab.errors import DataError, MissingResourceError
+from cnnlab.machine import CACHE_VARIABLE, cache_folder
 
 DEFAULT_IMAGE_SIZE = 64
 """Pixels, where nobody asks: photographs stay recognisable, and a laptop trains on them in minutes."""

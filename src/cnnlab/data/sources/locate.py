@@ -6,13 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import pooch
-
 from cnnlab.data.sources.published import FileSet, PublishedFile
 from cnnlab.errors import DataError, MissingResourceError
+from cnnlab.machine import cache_folder
 
 DATA_ROOT_VARIABLE = "CNNLAB_DATA_ROOT"
-CACHE_VARIABLE = "CNNLAB_CACHE"
 
 
 OnDamage = Callable[[Path, DataError], None]
@@ -32,12 +30,6 @@ class Places:
     roots: tuple[Path, ...]
     download: bool
     warn: Callable[[str], None]
-
-
-def cache_folder() -> Path:
-    """Return where cnnlab keeps what it downloads and decodes: CNNLAB_CACHE, else the user's cache folder."""
-    given = os.environ.get(CACHE_VARIABLE)
-    return Path(os.path.expanduser(given)) if given else Path(pooch.os_cache("cnnlab"))
 
 
 def data_roots(root: Path | str | None) -> tuple[Path, ...]:

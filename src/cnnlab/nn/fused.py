@@ -1,0 +1,87 @@
+"""Layers one after another, of which neighbours run as one where a kernel does all of them in one pass."""
+
+from collections.abc import Sequence
+from itertools import takewhile
+
+import torch
+from torch import Tensor, nn
+
+from cnnlab.nn.dropout import Dropout, draw_noise
+from cnnlab.nn.kernels import MAX_CHANNELS, MAX_REACH, Stage, load_kernels, run_stage
+from cnnlab.nn.kernels.stage import TYPES
+from cnnlab.nn.lrn import LocalResponseNorm
+
+
+class FusedSequential(nn.Sequential):
+    """`nn.Sequential`, with ReLU, pooling, LRN and dropout behind a convolution done in one pass.
+
+    Which layers those are is looked up at every call, so that layers can be replaced and watched: where
+    somebody has hooked onto one of them, and wherever the kernels cannot run (another device, another type of
+    numbers, no compiler), each layer runs by itself, with the same results to rounding.
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Run all layers."""
+        layers = list(self)
+        index = 0
+        while index < len(layers):
+            num, stage = find_stage(layers[index:]) if can_run(input) else (0, Stage())
+            if num:
+                drops = stage.drop > 0
+                num_out = -(-input.shape[2] // 2) * -(-input.shape[3] // 2) * input.shape[0] * input.shape[1]
+                input = run_stage(input, stage, draw_noise(num_out) if drops else None)
+            else:
+                input = layers[index](input)
+            index += num or 1
+        return input
+
+
+def can_run(maps: Tensor) -> bool:
+    """Tell whether the kernel can take these maps."""
+    return (
+        maps.dim() == 4
+        and maps.device.type == "cpu"
+        and maps.dtype in TYPES
+        and maps.shape[1] <= MAX_CHANNELS
+        and maps.numel() > 0
+        and maps.is_contiguous(memory_format=torch.channels_last)
+        and not torch.jit.is_tracing()
+        and not torch.compiler.is_compiling()
+        and load_kernels().library is not None
+    )
+
+
+def find_stage(layers: Sequence[nn.Module]) -> tuple[int, Stage]:
+    """Return how many of the first layers one pass does, and what it does; 0 if they are others."""
+    free = list(takewhile(lambda layer: not _is_watched(layer), layers[:4]))
+    if len(free) < 2 or type(free[0]) is not nn.ReLU or not _halves(free[1]):
+        return 0, Stage()
+    num, lrn, drop = 2, None, 0.0
+    if len(free) > num and _is_usual_norm(free[num]):
+        norm = free[num]
+        lrn = (norm.size, norm.alpha, norm.k)
+        num += 1
+    if len(free) > num and type(free[num]) is Dropout:
+        drop = free[num].p if free[num].training else 0.0
+        num += 1
+    return num, Stage(lrn, drop)
+
+
+def _halves(layer: nn.Module) -> bool:
+    return (
+        type(layer) is nn.MaxPool2d
+        and (layer.kernel_size, layer.stride, layer.padding, layer.dilation) == (2, 2, 0, 1)
+        and layer.ceil_mode
+        and not layer.return_indices
+    )
+
+
+def _is_usual_norm(layer: nn.Module) -> bool:
+    return type(layer) is LocalResponseNorm and layer.beta == 0.75 and layer.size <= MAX_REACH
+
+
+def _is_watched(layer: nn.Module) -> bool:
+    """Tell whether somebody wants to see what goes in or out of a layer."""
+    return bool(
+        layer._forward_hooks or layer._forward_pre_hooks or layer._backward_hooks or layer._backward_pre_hooks
+    )

@@ -1,0 +1,84 @@
+"""C functions of this folder, compiled once on the user's machine and kept in the user's cache.
+
+Where there is no compiler, or CNNLAB_KERNELS=off, everything is computed by torch alone: the same results to
+rounding.
+"""
+
+import ctypes
+import hashlib
+import os
+import shutil
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from cnnlab import machine
+
+SOURCE = Path(__file__).with_name("stage.c")
+SWITCH = "CNNLAB_KERNELS"
+COMPILERS = ("cc", "gcc", "clang")
+# Square roots need not set errno; a * b + c may be rounded once, which changes last bits.
+FLAGS = ("-O3", "-march=native", "-fno-math-errno", "-ffp-contract=fast", "-shared", "-fPIC", "-std=c11")
+SECONDS_TO_COMPILE = 60
+
+
+@dataclass(frozen=True)
+class Kernels:
+    """What there is.
+
+    Attributes:
+        library: the compiled functions; None where torch computes alone.
+        name: `none`, or what the functions were compiled from and by, in a few letters: part of what decides
+            the bits of a run.
+        why: for people: where the library lies, or why there is none.
+    """
+
+    library: ctypes.CDLL | None
+    name: str
+    why: str
+
+
+@cache
+def load_kernels() -> Kernels:
+    """Return the kernels of this machine; compiles them if that has not been done."""
+    if os.environ.get(SWITCH, "").lower() in ("off", "0", "no"):
+        return Kernels(None, "none", f"switched off by {SWITCH}")
+    compiler = next((path for name in COMPILERS if (path := shutil.which(name))), None)
+    if compiler is None:
+        return Kernels(None, "none", "no C compiler (cc, gcc or clang) on this machine")
+    try:
+        name = _name_of(compiler)
+        path = _folder() / f"stage-{name}.so"
+        if not path.exists():
+            _compile(compiler, path)
+        return Kernels(ctypes.CDLL(str(path)), name, str(path))
+    except subprocess.CalledProcessError as error:
+        line = next(iter((error.stderr or "").splitlines()), f"exit code {error.returncode}")
+        return Kernels(None, "none", f"{compiler} failed: {line}")
+    except (OSError, subprocess.SubprocessError) as error:
+        return Kernels(None, "none", f"not compiled: {error}")
+
+
+def _name_of(compiler: str) -> str:
+    """Return a name that changes with the source, the compiler and the processor."""
+    version = subprocess.run(
+        [compiler, "--version"], capture_output=True, text=True, check=True, timeout=SECONDS_TO_COMPILE
+    ).stdout
+    parts = [SOURCE.read_text(), " ".join(FLAGS), version, machine.cpu_name(), *sorted(machine.cpu_flags())]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
+
+
+def _folder() -> Path:
+    return machine.cache_folder() / "kernels"
+
+
+def _compile(compiler: str, path: Path) -> None:
+    """Compile under another name first, so that processes that begin at once do not disturb each other."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+        made = Path(folder) / path.name
+        command = [compiler, *FLAGS, "-o", str(made), str(SOURCE), "-lm"]
+        subprocess.run(command, capture_output=True, text=True, check=True, timeout=SECONDS_TO_COMPILE)
+        os.replace(made, path)

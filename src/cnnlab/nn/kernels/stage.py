@@ -1,0 +1,144 @@
+"""`stage.c` for torch: ReLU, 2x2 pooling, LRN and dropout of maps in one pass, with the gradient."""
+
+import ctypes
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.autograd.function import Function, once_differentiable
+
+from cnnlab.nn.kernels.library import load_kernels
+
+MAX_CHANNELS, MAX_REACH = 1024, 64  # C_MAX and MARGIN of stage.c
+TYPES = {torch.float32: "float32", torch.float64: "float64", torch.bfloat16: "bf16"}
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What is done with the maps, besides ReLU and pooling.
+
+    Attributes:
+        lrn: size, alpha and k of the normalisation, as in `LocalResponseNorm` with a power of 3/4; None for
+            none.
+        drop: probability to drop a value.
+    """
+
+    lrn: tuple[int, float, float] | None = None
+    drop: float = 0.0
+
+
+class _Record(ctypes.Structure):
+    """`Stage` of stage.c."""
+
+    _fields_ = [
+        *((name, ctypes.c_int64) for name in ("height", "width", "channels", "below", "above")),
+        *((name, ctypes.c_double) for name in ("alpha", "k")),
+        ("threshold", ctypes.c_int64),
+        ("scale", ctypes.c_double),
+    ]  # fmt: skip
+
+
+def run_stage(maps: Tensor, stage: Stage, noise: np.ndarray | None) -> Tensor:
+    """Return dropout(lrn(max_pool(relu(maps)))).
+
+    Args:
+        maps: N x C x H x W on the CPU, of one of `TYPES`, channels-last; at most `MAX_CHANNELS` channels.
+        stage: what is done; the window of its normalisation reaches at most `MAX_REACH` channels.
+        noise: one uint16 for each value of the result as it lies in memory; None to drop nothing.
+
+    Returns:
+        N x C x H/2 x W/2, halves rounded up, channels-last, of the type of `maps`.
+    """
+    return _RunStage.apply(maps, stage, noise)
+
+
+class _RunStage(Function):
+    @staticmethod
+    def forward(ctx: Any, maps: Tensor, stage: Stage, noise: np.ndarray | None) -> Tensor:
+        n, channels, height, width = maps.shape
+        shape = (n, channels, (height + 1) // 2, (width + 1) // 2)
+        layout = {"memory_format": torch.channels_last}
+        out = torch.empty(shape, dtype=maps.dtype, **layout)
+        record = _record(maps.shape, stage, noise)
+        is_learning = ctx.needs_input_grad[0]
+        top = torch.empty_like(out) if is_learning else None
+        place = torch.empty(shape, dtype=torch.uint8, **layout) if is_learning else None
+        _run("forward", record, n, maps, out, top, place, noise)
+        if is_learning:
+            ctx.save_for_backward(top, place)
+            ctx.record, ctx.noise, ctx.shape = record, noise, maps.shape
+        return out
+
+    @staticmethod
+    @once_differentiable  # hides the name of ctx from the type checker
+    def backward(  # pyright: ignore[reportIncompatibleMethodOverride]
+        ctx: Any, *grads: Tensor
+    ) -> tuple[Tensor | None, ...]:
+        top, place = ctx.saved_tensors
+        grad = torch.empty(ctx.shape, dtype=top.dtype, memory_format=torch.channels_last)
+        grad_out = grads[0].contiguous(memory_format=torch.channels_last)
+        _run("backward", ctx.record, len(grad), grad_out, grad, top, place, ctx.noise)
+        return grad, None, None
+
+
+def _record(shape: torch.Size, stage: Stage, noise: np.ndarray | None) -> _Record:
+    _, channels, height, width = shape
+    size, alpha, k = stage.lrn or (0, 0.0, 1.0)
+    below, above = (size // 2, (size - 1) // 2) if stage.lrn else (-1, -1)
+    threshold, scale = drop_threshold(stage.drop) if noise is not None else (0, 1.0)
+    return _Record(height, width, channels, below, above, alpha, k, threshold, scale)
+
+
+def drop_threshold(probability: float) -> tuple[int, float]:
+    """Return below which noise of 16 bits a value is dropped, and the factor of what is kept."""
+    threshold = round(probability * 2**16)
+    return threshold, 2**16 / (2**16 - threshold) if threshold < 2**16 else 0.0
+
+
+def _run(verb: str, record: _Record, num_images: int, *arrays: Tensor | np.ndarray | None) -> None:
+    """Call a function of the library, as many images per thread as there are threads for."""
+    function = _function(f"{verb}_{TYPES[_dtype(arrays)]}")
+    pointers = [None if array is None else _address(array) for array in arrays]
+    threads = min(torch.get_num_threads(), num_images)
+    bounds = [num_images * part // threads for part in range(threads + 1)]
+
+    def part(index: int) -> None:
+        function(ctypes.byref(record), bounds[index], bounds[index + 1], *pointers)
+
+    if threads == 1:
+        part(0)
+    else:
+        others = [_pool().submit(part, index) for index in range(1, threads)]
+        part(0)
+        for other in others:
+            other.result()
+
+
+def _dtype(arrays: tuple[Tensor | np.ndarray | None, ...]) -> torch.dtype:
+    first = arrays[0]
+    assert isinstance(first, Tensor)
+    return first.dtype
+
+
+def _address(array: Tensor | np.ndarray) -> int:
+    return array.data_ptr() if isinstance(array, Tensor) else array.ctypes.data
+
+
+@cache
+def _function(name: str) -> Callable[..., None]:
+    library = load_kernels().library
+    assert library is not None
+    function = library[name]
+    function.argtypes = [ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64, *[ctypes.c_void_p] * 5]
+    function.restype = None
+    return function
+
+
+@cache
+def _pool() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(thread_name_prefix="cnnlab-kernel")
