@@ -6,8 +6,9 @@ import pytest
 import torch
 from torch import nn
 
+from cnnlab.data import passes
 from cnnlab.errors import ConfigError, DataError, RunError
-from cnnlab.evaluation import Run, load_run, predict_probs, prediction
+from cnnlab.evaluation import Run, load_run, predict_probs
 from cnnlab.models import create_model
 from cnnlab.runs import load_weights, save_weights
 
@@ -36,7 +37,7 @@ def test_probabilities_are_those_of_the_network(make_run, images):
 def test_the_batch_split_changes_nothing(make_run, images, network, batch_size, monkeypatch):
     run = load_run(make_run(network).path)
     whole = predict_probs(run, images)
-    monkeypatch.setattr(prediction, "BATCH_SIZE", batch_size)
+    monkeypatch.setattr(passes, "MAX_IMAGES", batch_size)
     assert (predict_probs(run, images) - whole).abs().max() < 1e-6
 
 
@@ -151,11 +152,11 @@ def test_one_view_is_the_middle_window(make_linear, tta):
 def test_no_more_images_than_a_batch_meet_the_network_at_once(make_linear, monkeypatch, tta, num_views):
     run = make_linear([[[1.0]], [[0.0]]], image_size=2)
     images = torch.zeros(8, 1, 2, 2, dtype=torch.uint8)
-    monkeypatch.setattr(prediction, "BATCH_SIZE", 3)
+    monkeypatch.setattr(passes, "MAX_IMAGES", 3)
     predict_probs(run, images, tta=tta)
     assert run.model.seen == [3] * num_views + [3] * num_views + [2] * num_views
     run.model.seen.clear()
-    monkeypatch.setattr(prediction, "BATCH_PIXELS", 2)  # windows of one pixel: two fit
+    monkeypatch.setattr(passes, "MAX_PIXELS", 2)  # windows of one pixel: two fit
     predict_probs(run, images, tta=tta)
     assert run.model.seen == [2] * 4 * num_views
 

@@ -91,3 +91,8 @@ def test_damaged_images_are_named(tmp_path):
         (tmp_path / label).mkdir()
     with pytest.raises(DataError, match="holds no image"):
         lr_find("convnet_mnist", **{**QUICK, "data": tmp_path})
+
+
+def test_pre_training_is_refused():
+    with pytest.raises(ConfigError, match=r"^pretrain\.method: .* set it to none\. Received: rbm\.$"):
+        lr_find("convnet_mnist", data="digits", changes={"pretrain.method": "rbm"})

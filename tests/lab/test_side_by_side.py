@@ -153,3 +153,11 @@ def test_the_threads_of_each_run():
     assert share_of_threads(2, None) == 1
     assert share_of_threads(3, None) == 1
     assert share_of_threads(3, 2) == 2
+
+
+def test_runs_with_other_threads_are_named(tmp_path):
+    finish_all([task(0), task(1)], tmp_path, launch=Meeting(), say=lambda line: None)
+    other = Task(CONFIG.with_changes({"seed": 1, "threads": 2}), {}, "run 1")
+    said = []
+    finish_all([other], tmp_path, launch=Meeting(), say=said.append)
+    assert said[0] == f"{tmp_path}: 1 finished run with threads = 1, so with other last bits: not used."

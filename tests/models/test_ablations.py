@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from cnnlab.models import create_model, model_info
-from cnnlab.nn import LocalResponseNorm
+from cnnlab.nn import Dropout, LocalResponseNorm
 
 TUTORIALS = ["convnet_mnist", "alexnet_mnist3", "alexnet_mnist5"]
 PAPERS = ["alexnet", "alexnet_owt", "alexnet_small"]
@@ -29,7 +29,7 @@ def kinds(name: str, **args: object) -> list[type[nn.Module]]:
 
 
 def test_alexnet_mnist3_is_three_times_conv_relu_pool_lrn_dropout() -> None:
-    one = [nn.Conv2d, nn.ReLU, nn.MaxPool2d, LocalResponseNorm, nn.Dropout]
+    one = [nn.Conv2d, nn.ReLU, nn.MaxPool2d, LocalResponseNorm, Dropout]
     dense = [nn.Flatten, nn.Linear, nn.ReLU, nn.Linear, nn.ReLU, nn.Linear]
     assert kinds("alexnet_mnist3") == one * 3 + dense
 

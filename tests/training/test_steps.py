@@ -429,7 +429,7 @@ def test_bf16_computes_in_bf16_and_keeps_float32_weights():
 
 
 def test_validation_by_hand_over_several_batches(monkeypatch):
-    monkeypatch.setattr("cnnlab.training.steps.EVAL_BATCH_SIZE", 16)  # 40 = 16 + 16 + 8
+    monkeypatch.setattr("cnnlab.data.passes.MAX_IMAGES", 16)  # 40 = 16 + 16 + 8
     torch.manual_seed(0)
     model, val = tiny_net(), tiny_images("val", 40)
     mean, std = channel_stats(val)

@@ -27,7 +27,7 @@ Precision = Annotated[str | None, typer.Option("--precision", help="auto, float3
 Threads = Annotated[int | None, typer.Option("--threads", help="Threads of the CPU.")]
 Jobs = Annotated[
     int,
-    typer.Option("--jobs", help="Runs at once, each with its share of the cores, by number in what is said."),
+    typer.Option("--jobs", help="Runs at once, each with its share of the cores as its threads."),
 ]
 Settings = Annotated[
     list[str] | None,

@@ -10,6 +10,7 @@ from cnnlab.data.load import folder_named, load_data
 from cnnlab.data.mixing import Batch, Mixing, mix_batch
 from cnnlab.data.normalise import Scale, channel_stats, normalise, scale_of
 from cnnlab.data.order import balanced_order, counter_generator, epoch_order
+from cnnlab.data.passes import images_per_pass
 
 __all__ = [
     "DATASETS",
@@ -31,6 +32,7 @@ __all__ = [
     "counter_generator",
     "epoch_order",
     "folder_named",
+    "images_per_pass",
     "list_datasets",
     "load_data",
     "make_dataset",

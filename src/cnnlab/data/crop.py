@@ -57,7 +57,8 @@ def crop_and_mirror(
     cols = left[:, None] + torch.arange(width)  # N x width
     if mirror:
         cols = torch.where((flip < 0.5)[:, None], cols.flip(1), cols)
-    places = (rows[:, :, None] * num_cols + cols[:, None, :]).view(num, 1, -1).to(images.device)
+    rows, cols = rows.to(images.device), cols.to(images.device)  # what is made of them is N x H x W numbers
+    places = (rows[:, :, None] * num_cols + cols[:, None, :]).view(num, 1, -1)
     flat = padded.reshape(num, channels, -1)  # N x C x (H + 2m)(W + 2m)
     return flat.gather(2, places.expand(-1, channels, -1)).view(num, channels, height, width)
 

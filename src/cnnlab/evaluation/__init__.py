@@ -1,6 +1,13 @@
 """Evaluation: loading a run, prediction, metrics as pure functions, statistics of comparisons."""
 
-from cnnlab.evaluation.comparison import Comparison, NetworkResult, PairedTest, compare_runs, hardware_of
+from cnnlab.evaluation.comparison import (
+    Comparison,
+    NetworkResult,
+    PairedTest,
+    compare_runs,
+    evaluated_scores,
+    hardware_of,
+)
 from cnnlab.evaluation.loading import Run, load_run
 from cnnlab.evaluation.prediction import check_run_views, predict_probs
 from cnnlab.evaluation.scoring import Evaluation, check_first, score
@@ -29,6 +36,7 @@ __all__ = [
     "check_slack",
     "check_view_names",
     "compare_runs",
+    "evaluated_scores",
     "hardware_of",
     "load_predictions",
     "load_run",

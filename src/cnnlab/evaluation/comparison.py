@@ -132,9 +132,9 @@ def compare_runs(groups: Mapping[str, Sequence[RunFolder]], *, command: str = ""
             or on different views of them.
     """
     folders = [folder for group in groups.values() for folder in group]
-    first = _evaluation(folders[0])
+    first = evaluated_scores(folders[0])
     for folder in folders[1:]:
-        other = _evaluation(folder)
+        other = evaluated_scores(folder)
         if other["fingerprint"] != first["fingerprint"]:
             raise RunError(
                 f"{folder.path}: tested on {other['num_images']:,} images of {other['data']}, not those of "
@@ -167,7 +167,8 @@ def compare_runs(groups: Mapping[str, Sequence[RunFolder]], *, command: str = ""
     )
 
 
-def _evaluation(folder: RunFolder) -> dict[str, Any]:
+def evaluated_scores(folder: RunFolder) -> dict[str, Any]:
+    """Return a run's test metrics; raises RunError, with the command that gets them, if it has none."""
     evaluation = folder.evaluation
     if evaluation is None:
         command = f"cnnlab evaluate {shlex.quote(str(folder.path))}"
@@ -184,8 +185,8 @@ def _fingerprint(folder: RunFolder, split: str) -> str | None:
 
 
 def _result(name: str, group: Sequence[RunFolder], baseline: Sequence[RunFolder]) -> NetworkResult:
-    top1 = [_evaluation(folder)["top1"] for folder in group]
-    num_images = _evaluation(group[0])["num_images"]
+    top1 = [evaluated_scores(folder)["top1"] for folder in group]
+    num_images = evaluated_scores(group[0])["num_images"]
     if len(group) > 1:
         method, interval = OVER_SEEDS, mean_interval(top1, resolution=1 / num_images)
     else:
@@ -213,8 +214,8 @@ def _result(name: str, group: Sequence[RunFolder], baseline: Sequence[RunFolder]
 
 def _test(group: Sequence[RunFolder], baseline: Sequence[RunFolder], num_images: int) -> PairedTest:
     """Test a network against the first, over seeds if there are enough, else over images."""
-    mine = [_evaluation(folder)["top1"] for folder in group]
-    theirs = [_evaluation(folder)["top1"] for folder in baseline]
+    mine = [evaluated_scores(folder)["top1"] for folder in group]
+    theirs = [evaluated_scores(folder)["top1"] for folder in baseline]
     if len(group) >= MIN_SEEDS_FOR_T:
         difference = fmean(mine) - fmean(theirs)
         p_value = paired_t(theirs, mine, resolution=1 / num_images)
@@ -233,8 +234,10 @@ def _in_words(difference: float, p_value: float, higher: str, lower: str) -> str
 
 
 def hardware_of(folder: RunFolder) -> str:
-    """Return processor, threads and precision of a run in a few words."""
+    """Return processor, threads and precision of a run in a few words, and how many ran at once."""
     execution = folder.environment.get("execution", {})
     threads = execution.get("threads", "?")
     place = f"{threads} thread{'' if threads == 1 else 's'}" if execution.get("device") == "cpu" else "GPU"
-    return f"{execution.get('hardware', 'unknown')}, {place}, {execution.get('precision', '?')}"
+    at_once = folder.environment.get("runs_at_once", 1)
+    beside = f", {at_once} runs at once" if at_once > 1 else ""
+    return f"{execution.get('hardware', 'unknown')}, {place}, {execution.get('precision', '?')}{beside}"

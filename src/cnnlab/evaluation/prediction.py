@@ -3,16 +3,10 @@
 import torch
 from torch import Tensor
 
-from cnnlab.data import normalise
+from cnnlab.data import images_per_pass, normalise
 from cnnlab.errors import DataError, RunError
 from cnnlab.evaluation.loading import Run
 from cnnlab.evaluation.views import average_views, check_slack, check_view_names, cut_views
-
-BATCH_SIZE = 500
-"""Images in one forward pass; the result depends on it by rounding only, less than 1e-6."""
-
-BATCH_PIXELS = 500 * 64**2
-"""Fewer images are in one pass where they are large: memory grows with their pixels."""
 
 
 @torch.inference_mode()
@@ -41,7 +35,7 @@ def predict_probs(run: Run, images: Tensor, *, tta: str = "none", average: str =
         )
     check_run_views(run, tta, average)
     probs = torch.empty(len(images), len(run.class_names))
-    batch_size = max(1, min(BATCH_SIZE, BATCH_PIXELS // run.crop_size**2))
+    batch_size = images_per_pass(run.crop_size)  # the result depends on it by rounding, less than 1e-6
     for start in range(0, len(images), batch_size):
         views = cut_views(images[start : start + batch_size], run.crop_size, tta)
         logits = (_logits(run, view) for view in views)

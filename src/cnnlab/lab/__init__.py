@@ -5,7 +5,7 @@ from cnnlab.lab.evaluate import evaluate
 from cnnlab.lab.lr_find import lr_find
 from cnnlab.lab.predict import predict
 from cnnlab.lab.resolve import resolve
-from cnnlab.lab.side_by_side import Task, check_jobs, finish_all, share_of_threads
+from cnnlab.lab.side_by_side import Task, check_jobs, finish_all, say_to_stderr, share_of_threads
 from cnnlab.lab.splits import load_splits
 from cnnlab.lab.train import check_evaluation, check_network, resume, train
 
@@ -22,6 +22,7 @@ __all__ = [
     "predict",
     "resolve",
     "resume",
+    "say_to_stderr",
     "share_of_threads",
     "train",
 ]

@@ -1,6 +1,5 @@
 """`compare`: several networks on the same images, over several seeds; what is missing is trained."""
 
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ from cnnlab.errors import ConfigError
 from cnnlab.evaluation import Comparison, compare_runs, views_in_words
 from cnnlab.lab.launch import Launch
 from cnnlab.lab.resolve import resolve
-from cnnlab.lab.side_by_side import Task, check_jobs, finish_all, share_of_threads
+from cnnlab.lab.side_by_side import Task, check_jobs, finish_all, say_to_stderr, share_of_threads
 from cnnlab.lab.splits import load_splits
 from cnnlab.lab.train import check_evaluation, check_network
 
@@ -42,8 +41,7 @@ def compare(
         seeds: how many: 0 to seeds - 1. Three or more are needed to say that a network is better.
         out: where run folders are looked for and made.
         command: what makes this comparison again, kept with it.
-        jobs: runs at once, each with its share of the cores; how long their epochs take is then no measure
-            of what they take alone.
+        jobs: runs at once, each with its share of the cores; their times are then not what they take alone.
         launch: brings one run to its end; a process of its own each if not given.
         say: takes one line about what happens; they go to stderr if not given.
         **options: as `resolve` takes them, such as `epochs`, `lr`, `root` and `changes`.
@@ -61,7 +59,7 @@ def compare(
         >>> [(entry.name, len(entry.top1)) for entry in comparison.networks]
         [('resnet20', 3), ('convnet_mnist', 3)]
     """
-    say = say or _say
+    say = say or say_to_stderr
     out = Path(out)
     check_jobs(jobs)
     options["threads"] = share_of_threads(jobs, options.get("threads"))
@@ -139,7 +137,3 @@ def _check_same_views(configs: dict[str, list[RunConfig]]) -> None:
                 f"and .average say {views} for {name}, {first} for {first_name}. Choose for all with "
                 "--set evaluation.tta=..."
             )
-
-
-def _say(message: str) -> None:
-    print(message, file=sys.stderr, flush=True)

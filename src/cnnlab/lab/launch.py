@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from typing import Protocol
 from cnnlab.config import RunConfig
 from cnnlab.errors import CheckFailedError, MissingResourceError, RunError, StoppedError
 from cnnlab.lab.train import resume, train
+from cnnlab.training import AT_ONCE_VARIABLE
 
 GO_ON = "What is done is kept: give the same command again to go on."
 
@@ -49,6 +51,7 @@ def launch_process(
     *,
     processes: "Processes | None" = None,
     say: Callable[[str], None] | None = None,
+    at_once: int = 1,
 ) -> Path:
     """Do it by `cnnlab train` or `cnnlab resume` in a fresh process.
 
@@ -58,6 +61,7 @@ def launch_process(
         unfinished: likewise.
         processes: those that end when a signal comes; only this one if not given.
         say: takes each line of its messages; they go to our stderr as they are if not given.
+        at_once: how many runs share the machine, which its environment.json then says.
 
     Raises:
         StoppedError: a signal stopped it; its state is saved.
@@ -68,14 +72,15 @@ def launch_process(
     with contextlib.ExitStack() as stack:
         processes = processes or stack.enter_context(Processes())
         if unfinished is not None:
-            return _run(["resume", str(unfinished)], processes, say, what=str(unfinished))
+            return _run(["resume", str(unfinished)], processes, say, at_once, what=str(unfinished))
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="cnnlab-"))
         file = Path(folder) / "config.toml"
         file.write_text(config.to_toml(), encoding="utf-8")
         # A file without a recipe's name would be given its own. JSON's quotes are TOML's.
         keep_name = f"recipe={json.dumps(config.recipe, ensure_ascii=False)}"
         arguments = ["train", str(file), "--set", keep_name, "--out", str(out)]
-        return _run(arguments, processes, say, what=f"{config.model.name}, seed {config.seed}")
+        what = f"{config.model.name}, seed {config.seed}"
+        return _run(arguments, processes, say, at_once, what=what)
 
 
 class Processes:
@@ -113,7 +118,9 @@ class Processes:
             self._running.remove(process)
 
     def end(self) -> None:
-        """Ask all processes, and those that are still to come, to save and to end."""
+        """Ask all processes, and those that are still to come, to save and to end; once."""
+        if self._is_ending:
+            return
         self._is_ending = True
         # A terminal's Ctrl-C has reached them too, and a second SIGINT would abort their saving.
         for process in list(self._running):
@@ -124,14 +131,26 @@ class Processes:
         self.end()
 
 
-def _run(arguments: list[str], processes: Processes, say: Callable[[str], None] | None, *, what: str) -> Path:
+def _run(
+    arguments: list[str],
+    processes: Processes,
+    say: Callable[[str], None] | None,
+    at_once: int,
+    *,
+    what: str,
+) -> Path:
     """Run `cnnlab`, and return the run folder that it prints."""
     # Without -P a file of the user's called secrets.py or random.py would take the place of Python's own.
     command = [sys.executable, "-P", "-m", "cnnlab", *arguments]
     messages = None if say is None else subprocess.PIPE
     with (
         subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=messages, text=True, errors="surrogateescape"
+            command,
+            stdout=subprocess.PIPE,
+            stderr=messages,
+            text=True,
+            errors="surrogateescape",
+            env={**os.environ, AT_ONCE_VARIABLE: str(at_once)},
         ) as process,
         processes.watching(process),
     ):

@@ -27,8 +27,8 @@ def lr_find(
 ) -> LrSweep:
     """Train while the learning rate rises from step to step, and see where the loss falls and explodes.
 
-    Only training images are looked at. All but the rate and its schedule is as a run would have it; the
-    weights are thrown away, and no run folder is made.
+    Only training images are looked at. All but the rate and its schedule is as a run would have it, from
+    starting weights that are not pre-trained; the weights are thrown away, and no run folder is made.
 
     Args:
         recipe: a recipe, a network, a TOML file, or a complete config.
@@ -44,7 +44,7 @@ def lr_find(
         lowest. A schedule that warms up bears more, up to `lowest_at`.
 
     Raises:
-        ConfigError: the range, the recipe or an option is wrong.
+        ConfigError: the range, the recipe or an option is wrong, or the recipe pre-trains.
         CheckFailedError: not even the first losses are finite.
         CnnlabError: see `load_data`.
 
@@ -65,6 +65,11 @@ def lr_find(
     config = resolve(recipe, say=progress.message, **options).with_changes(
         {f"train.{field}": value for field, value in length.items()}, source="lr_find"
     )
+    if config.pretrain.method != "none":
+        raise ConfigError(
+            "pretrain.method: a sweep starts from weights that are not pre-trained; set it to none. "
+            f"Received: {config.pretrain.method}."
+        )
     train = load_splits(config.data, ("train",), warn=progress.message)
     say_converted(train, progress.message)
     check_network(config, train["train"])

@@ -4,6 +4,7 @@ Two runs of one thread each get more out of two cores than one run of two thread
 for each other.
 """
 
+import sys
 import time
 from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -15,8 +16,8 @@ from cnnlab import machine
 from cnnlab.config import RunConfig
 from cnnlab.errors import ConfigError
 from cnnlab.lab.finish import finished_run
-from cnnlab.lab.launch import Launch, Processes, launch_process
-from cnnlab.runs import RunFolder
+from cnnlab.lab.launch import Launch, Processes, launch_here, launch_process
+from cnnlab.runs import RunFolder, list_runs, result_key
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,11 @@ class Task:
     fingerprints: dict[str, str]
     name: str
     chain: Hashable = None
+
+
+def say_to_stderr(message: str) -> None:
+    """Print a line for a person who did not say where else it shall go."""
+    print(message, file=sys.stderr, flush=True)
 
 
 def check_jobs(jobs: int) -> None:
@@ -75,6 +81,7 @@ def finish_all(
         CnnlabError: of the first run that failed or was stopped.
     """
     total = len(tasks)
+    _say_other_threads(tasks, out, say)
 
     def finish(index: int, launch: Launch) -> RunFolder:
         task = tasks[index]
@@ -88,6 +95,7 @@ def finish_all(
     if jobs == 1:
         return [finish(index, launch or launch_process) for index in range(total)]
 
+    assert launch is not launch_here, "torch's random numbers and threads are one for a whole process"
     with Processes() as processes, ThreadPoolExecutor(jobs) as pool:
 
         def start(index: int) -> Future[RunFolder]:
@@ -98,6 +106,26 @@ def finish_all(
             return pool.submit(finish, index, launch or process)
 
         return _in_chains([task.chain for task in tasks], jobs, start, fail=processes.end)
+
+
+def _say_other_threads(tasks: Sequence[Task], out: Path, say: Callable[[str], None]) -> None:
+    """Say that there are runs which differ in nothing but their threads, and so would be trained again."""
+
+    def key(config: RunConfig, **changes: object) -> str:
+        return result_key(config.with_changes(changes)).to_toml()
+
+    wanted = {key(task.config) for task in tasks}
+    with_any_threads = {key(task.config, threads=None) for task in tasks}
+    others: dict[str, int] = {}
+    for run in list_runs(out):
+        if run.config is None or run.state != "evaluated" or key(run.config) in wanted:
+            continue
+        if key(run.config, threads=None) in with_any_threads:
+            threads = str(run.config.threads or "as many as cores")
+            others[threads] = others.get(threads, 0) + 1
+    for threads, num in others.items():
+        runs = f"{num} finished run{'s' * (num != 1)}"
+        say(f"{out}: {runs} with threads = {threads}, so with other last bits: not used.")
 
 
 def _in_chains(

@@ -45,7 +45,7 @@ def can_run(maps: Tensor) -> bool:
         and maps.shape[1] <= MAX_CHANNELS
         and maps.numel() > 0
         and maps.is_contiguous(memory_format=torch.channels_last)
-        and not torch.jit.is_tracing()
+        and not torch.jit.is_tracing()  # pyright: ignore[reportPrivateImportUsage]
         and not torch.compiler.is_compiling()
         and load_kernels().library is not None
     )
@@ -57,12 +57,11 @@ def find_stage(layers: Sequence[nn.Module]) -> tuple[int, Stage]:
     if len(free) < 2 or type(free[0]) is not nn.ReLU or not _halves(free[1]):
         return 0, Stage()
     num, lrn, drop = 2, None, 0.0
-    if len(free) > num and _is_usual_norm(free[num]):
-        norm = free[num]
+    if num < len(free) and isinstance(norm := free[num], LocalResponseNorm) and _is_usual(norm):
         lrn = (norm.size, norm.alpha, norm.k)
         num += 1
-    if len(free) > num and type(free[num]) is Dropout:
-        drop = free[num].p if free[num].training else 0.0
+    if num < len(free) and isinstance(dropout := free[num], Dropout):
+        drop = dropout.p if dropout.training else 0.0
         num += 1
     return num, Stage(lrn, drop)
 
@@ -76,8 +75,8 @@ def _halves(layer: nn.Module) -> bool:
     )
 
 
-def _is_usual_norm(layer: nn.Module) -> bool:
-    return type(layer) is LocalResponseNorm and layer.beta == 0.75 and layer.size <= MAX_REACH
+def _is_usual(norm: LocalResponseNorm) -> bool:
+    return norm.beta == 0.75 and norm.size <= MAX_REACH
 
 
 def _is_watched(layer: nn.Module) -> bool:

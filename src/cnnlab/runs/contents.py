@@ -42,6 +42,7 @@ class Environment(Content):
     execution: dict[str, Any] = {}
     packages: dict[str, str] = {}
     commit: str = ""
+    runs_at_once: Annotated[int, Field(ge=1)] = 1
     data: dict[str, SeenData] = {}
 
 

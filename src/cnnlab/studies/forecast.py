@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from threading import Lock
 
 from cnnlab.config import RunConfig
 from cnnlab.data import Dataset
@@ -14,7 +15,7 @@ def predict_seconds(runs: Sequence[StudyRun], data: Mapping[str, Dataset], out: 
     """Return the seconds that each run will take; 0 for those that are done.
 
     A forward pass counts as a third of a training step, for the validation and the test images. Starting a
-    process and drawing pictures, some seconds a run, do not count.
+    process and drawing pictures, some seconds a run, do not count, nor does pre-training.
 
     Args:
         runs: all on the same images, in the order in which they are done.
@@ -54,21 +55,24 @@ class TimeLeft:
         """Take what each run will take, and how many are done at once."""
         self._predicted = list(predicted)
         self._jobs = jobs
+        self._lock = Lock()
         self._left = set(range(len(predicted)))
         self._predicted_so_far = self._taken_so_far = 0.0
 
     def done(self, index: int, seconds: float) -> None:
-        """Take in that a run is at its end."""
-        self._left.discard(index)
-        if self._predicted[index]:
-            self._predicted_so_far += self._predicted[index]
-            self._taken_so_far += seconds
+        """Take in that a run is at its end; may be called from several threads."""
+        with self._lock:
+            self._left.discard(index)
+            if self._predicted[index]:
+                self._predicted_so_far += self._predicted[index]
+                self._taken_so_far += seconds
 
     @property
     def seconds(self) -> float:
         """What the runs that are not at their end will take; one that has begun counts in full."""
-        factor = self._taken_so_far / self._predicted_so_far if self._predicted_so_far else 1.0
-        return factor * sum(self._predicted[index] for index in self._left) / self._jobs
+        with self._lock:
+            factor = self._taken_so_far / self._predicted_so_far if self._predicted_so_far else 1.0
+            return factor * sum(self._predicted[index] for index in self._left) / self._jobs
 
     def __str__(self) -> str:
         """Say what is to be done in all."""
@@ -92,5 +96,5 @@ def _key(config: RunConfig, *, any_length: bool = False) -> str:
 
 def _kind(config: RunConfig) -> str:
     """Return what decides how long a step takes."""
-    same = {"seed": 0, "train.steps": 1, "schedule": {}}
+    same = {"seed": 0, "train.steps": 1, "schedule": {}, "pretrain": {}}
     return result_key(config.with_changes(same)).to_toml()

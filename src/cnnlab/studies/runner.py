@@ -1,6 +1,5 @@
 """Bringing a study to its end: what has been run is used, what was stopped goes on, the rest is trained."""
 
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +15,7 @@ from cnnlab.lab import (
     finish_all,
     load_splits,
     resolve,
+    say_to_stderr,
     share_of_threads,
 )
 from cnnlab.lab.launch import Launch, launch_here
@@ -59,7 +59,7 @@ def run_study(
         StoppedError: a signal asked to stop.
         MissingResourceError: the data is not on this machine, or the disk is full.
     """
-    say = say or _say
+    say = say or say_to_stderr
     if quick and jobs == 1:
         launch = launch or launch_here
     out = Path(out) if out is not None else Path("runs") / f"study-{study.name}"
@@ -73,7 +73,9 @@ def run_study(
     ]
     fingerprints, predicted = _look_ahead(runs, out, say)
     time_left = TimeLeft(predicted, jobs)
-    say(f"{study.name}: {time_left}")
+    is_pretrained = any(run.config.pretrain.method != "none" for run in runs)
+    more = " Pre-training comes on top." if is_pretrained and time_left.seconds else ""
+    say(f"{study.name}: {time_left}{more}")
 
     def about() -> str:
         return f", about {format_seconds(time_left.seconds)} left" if time_left.seconds else ""
@@ -121,7 +123,3 @@ def _images_of(config: RunConfig) -> DataConfig:
     """Return what decides which images are read for a run; what becomes of them later does not."""
     later = {"augment": AugmentConfig(), "scale": "standard", "crop_size": None}
     return config.data.model_copy(update=later)
-
-
-def _say(message: str) -> None:
-    print(message, file=sys.stderr, flush=True)

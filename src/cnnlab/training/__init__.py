@@ -1,5 +1,6 @@
 """Training: the loop and its parts."""
 
+from cnnlab.training.description import AT_ONCE_VARIABLE
 from cnnlab.training.estimate import probe_seconds_per_step
 from cnnlab.training.execution import Execution, choose_execution
 from cnnlab.training.fit import FitResult, fit
@@ -12,6 +13,7 @@ from cnnlab.training.progress import BarProgress, LineProgress, Progress, Silent
 from cnnlab.training.steps import check_augmentation, check_balance, network_size
 
 __all__ = [
+    "AT_ONCE_VARIABLE",
     "BarProgress",
     "Execution",
     "FitResult",

@@ -1,5 +1,6 @@
 """What a run says of itself in its folder: where it ran, and how its weights are to be used."""
 
+import os
 import platform
 import subprocess
 from collections.abc import Sequence
@@ -17,6 +18,9 @@ from cnnlab.training.plan import Plan
 from cnnlab.training.state import TrainingState
 from cnnlab.training.steps import network_size
 
+AT_ONCE_VARIABLE = "CNNLAB_RUNS_AT_ONCE"
+"""Set by who starts several runs at once, so that each can say that its times are not its own."""
+
 PACKAGES = ("cnnlab", "torch", "numpy", "safetensors", "pillow", "scikit-learn")
 
 
@@ -32,6 +36,7 @@ def describe_environment(
         "execution": execution.as_dict(),
         "cpu": machine.cpu_name(),
         "cores": machine.num_cores(),
+        "runs_at_once": int(os.environ.get(AT_ONCE_VARIABLE, "1")),
         "memory_bytes": machine.memory_bytes(),
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),

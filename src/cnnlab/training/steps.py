@@ -20,6 +20,7 @@ from cnnlab.data import (
     colour_components,
     counter_generator,
     epoch_order,
+    images_per_pass,
     mix_batch,
     normalise,
     scale_of,
@@ -30,8 +31,6 @@ from cnnlab.training.execution import Execution
 from cnnlab.training.loss import balanced_weights, batch_loss, check_classes, count_correct
 from cnnlab.training.plan import Plan
 from cnnlab.training.state import Tally
-
-EVAL_BATCH_SIZE = 500
 
 GPU_SHARE = 0.5
 """Of a GPU's free memory, what training images may take; the rest is the network's."""
@@ -99,7 +98,7 @@ class TrainingBatches:
         check_augmentation(config.data, train)
         check_balance(config.train, train)
         self._device = execution.device
-        self._images = train.images if _is_too_large(train, execution) else train.images.to(self._device)
+        self._images = train.images if is_too_large(train, execution) else train.images.to(self._device)
         self._labels = train.labels.to(execution.device)
         self._seed, self._plan = config.seed, plan
         settings = config.data.augment.model_dump()
@@ -145,7 +144,7 @@ class TrainingBatches:
         return balanced_order(*self._balanced, seed=self._seed, epoch=epoch)
 
 
-def _is_too_large(train: Dataset, execution: Execution) -> bool:
+def is_too_large(train: Dataset, execution: Execution) -> bool:
     """Tell whether images would crowd the GPU; they then stay in main memory and go there batch by batch."""
     return execution.device == "cuda" and train.images.numel() > torch.cuda.mem_get_info()[0] * GPU_SHARE
 
@@ -231,8 +230,9 @@ def validate(
     was_training = model.training
     model.eval()
     tally = Tally()
+    batch_size = images_per_pass(crop_size or dataset.image_size)
     for images, labels in zip(
-        dataset.images.split(EVAL_BATCH_SIZE), dataset.labels.split(EVAL_BATCH_SIZE), strict=True
+        dataset.images.split(batch_size), dataset.labels.split(batch_size), strict=True
     ):
         images = images if crop_size is None else centre_crop(images, crop_size)
         inputs = normalise(images, mean, std).contiguous(memory_format=torch.channels_last)

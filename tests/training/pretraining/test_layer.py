@@ -18,7 +18,7 @@ METHODS = ["autoencoder", "rbm"]
 def images():
     train = tiny_images("train")
     mean, std = channel_stats(train)
-    return UnlabelledImages(train, CONFIG.data, choose_execution(CONFIG), mean=mean, std=std)
+    return UnlabelledImages(train, CONFIG.data, choose_execution(CONFIG), seed=0, mean=mean, std=std)
 
 
 @pytest.fixture
@@ -29,9 +29,9 @@ def stages():
 
 def test_a_layer_takes_what_the_layers_below_put_out_at_a_variance_of_1(images, stages):
     maps = LayerInput(stages[:1], images, choose_execution(CONFIG))
-    shown = images.first(10)
+    shown = images.sample(10)
     torch.testing.assert_close(maps(shown) * maps.scale, stages[0].forward(shown))
-    every = maps(images.first(200))
+    every = maps(images.sample(200))
     torch.testing.assert_close(every.mean((0, 2, 3)), maps.mean)
     deviations = every - maps.mean.view(1, -1, 1, 1)
     assert deviations.square().mean().item() == pytest.approx(1.0, rel=1e-4)
@@ -39,7 +39,7 @@ def test_a_layer_takes_what_the_layers_below_put_out_at_a_variance_of_1(images, 
 
 def test_the_first_layer_takes_the_images(images):
     maps = LayerInput([], images, choose_execution(CONFIG))
-    assert torch.equal(maps.probe, images.first(200))
+    assert torch.equal(maps.probe, images.sample(200))
 
 
 def test_the_error_is_a_share_of_the_variance():
@@ -63,9 +63,9 @@ def test_learning_restores_better_and_depends_on_seed_alone(images, stages, meth
         config = chain_config(pretrain__method=method, pretrain__epochs=15, pretrain__lr=0.01, seed=seed)
         learner = make_learner(config, stages[layer], maps)
         generator = torch.Generator()
-        before = restore(learner, maps(images.first(72)), execution, generator.manual_seed(0)).error
+        before = restore(learner, maps(images.sample(72)), execution, generator.manual_seed(0)).error
         learn(learner, maps, images, config, execution, before_step=lambda: None)
-        after = restore(learner, maps(images.first(72)), execution, generator.manual_seed(0)).error
+        after = restore(learner, maps(images.sample(72)), execution, generator.manual_seed(0)).error
         return learner.weight.detach(), before, after
 
     weight, before, after = learnt(0)

@@ -15,11 +15,18 @@ from cnnlab.training.pretraining.tied import uniform_like
 
 
 def machine(
-    *, block: int, units: int = 2, channels: int = 1, sparsity: float = 0.1, seed: int = 0
+    *,
+    block: int,
+    units: int = 2,
+    channels: int = 1,
+    sparsity: float = 0.1,
+    seed: int = 0,
+    activation: nn.Module | None = None,
 ) -> ConvRBM:
     torch.manual_seed(seed)
+    activation = activation or nn.ReLU()
     conv = nn.Conv2d(channels, units, 3, padding=1)
-    stage = Stage("conv1", conv, nn.ReLU(), nn.Sequential(nn.ReLU()), block)
+    stage = Stage("conv1", conv, activation, nn.Sequential(activation), block)
     rbm = ConvRBM(stage, torch.linspace(0.3, 0.9, channels), sparsity=sparsity)
     with torch.no_grad():
         for parameter in rbm.parameters():
@@ -141,20 +148,19 @@ def test_contrastive_divergence_written_out(block, height, width):
     rbm.set_gradients(maps, generator())
     corners = torch.empty(3, 2, math.ceil(height / block), math.ceil(width / block))
     draws = uniform_like(corners, generator()).double().numpy()
-    grads = {"weight": np.zeros((2, 2, 3, 3)), "bias": np.zeros(2), "visible": np.zeros(2)}
+    grads = {"weight": np.zeros((2, 2, 3, 3)), "visible": np.zeros(2)}
     share_on = np.zeros(2)
     for image, draw in zip(maps.double().numpy(), draws, strict=True):
         probs = probs_of(inputs_of(image, rbm), block)
         imagined = means_of(drawn(probs, draw, block), rbm)
         then = probs_of(inputs_of(imagined, rbm), block)
         grads["weight"] -= statistics_of(image, probs, rbm) - statistics_of(imagined, then, rbm)
-        grads["bias"] -= (probs - then).sum((1, 2))
         grads["visible"] -= (image - imagined).sum((1, 2))
         share_on += probs.mean((1, 2)) / 3
     num = 3 * height * width
     for grad, expected in (
         (rbm.weight.grad, grads["weight"] / num),
-        (rbm.bias.grad, grads["bias"] / num + share_on - sparsity),
+        (rbm.bias.grad, share_on - sparsity),
         (rbm.visible_bias.grad, grads["visible"] / num),
     ):
         assert grad is not None
@@ -177,6 +183,14 @@ def test_the_network_gets_the_filters_but_not_the_bias_of_rare_units():
     with torch.no_grad():
         passed_on = nn.functional.conv2d(maps, rbm.weight, rbm.network_bias(), padding=1)
         torch.testing.assert_close(passed_on, rbm.up(maps) - rbm.bias.view(1, -1, 1, 1))
+
+
+def test_a_sigmoid_is_the_hidden_unit_itself_and_gets_its_bias():
+    rbm = machine(block=1, channels=2, activation=nn.Sigmoid())
+    maps = torch.randn(1, 2, 4, 4)
+    with torch.no_grad():
+        passed_on = nn.functional.conv2d(maps, rbm.weight, rbm.network_bias(), padding=1)
+        torch.testing.assert_close(passed_on.sigmoid(), block_probs(rbm.up(maps), 1))
 
 
 def test_units_are_drawn_as_often_as_probable_and_one_of_a_block_at_most():

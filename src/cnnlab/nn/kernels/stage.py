@@ -62,12 +62,12 @@ class _RunStage(Function):
     def forward(ctx: Any, maps: Tensor, stage: Stage, noise: np.ndarray | None) -> Tensor:
         n, channels, height, width = maps.shape
         shape = (n, channels, (height + 1) // 2, (width + 1) // 2)
-        layout = {"memory_format": torch.channels_last}
-        out = torch.empty(shape, dtype=maps.dtype, **layout)
+        nhwc = torch.channels_last
+        out = torch.empty(shape, dtype=maps.dtype, memory_format=nhwc)
         record = _record(maps.shape, stage, noise)
         is_learning = ctx.needs_input_grad[0]
         top = torch.empty_like(out) if is_learning else None
-        place = torch.empty(shape, dtype=torch.uint8, **layout) if is_learning else None
+        place = torch.empty(shape, dtype=torch.uint8, memory_format=nhwc) if is_learning else None
         _run("forward", record, n, maps, out, top, place, noise)
         if is_learning:
             ctx.save_for_backward(top, place)

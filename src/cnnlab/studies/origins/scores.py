@@ -11,6 +11,7 @@ from cnnlab.runs import RunFolder
 from cnnlab.studies.origins.rows import NUM_TEST_IMAGES, Origin
 
 OVER_SEEDS, OVER_IMAGES = "one more seed", "images"
+MIN_SEEDS = 3
 QUICK = "quick: not to be compared"
 
 
@@ -45,8 +46,8 @@ class Scores:
         ours_first: those trained well, on the same.
         faithful: the faithful runs on all test images.
         ours: those trained well on all, tested against the faithful ones.
-        comes_out_again: whether the published figure can be one more faithful run; None where there is none,
-            or the runs are quick.
+        is_compatible: whether the published figure can be one more faithful run; None where there is none,
+            the runs are quick, or too few to tell.
         verdict: the same in words.
     """
 
@@ -55,7 +56,7 @@ class Scores:
     ours_first: FirstImages
     faithful: NetworkResult
     ours: NetworkResult
-    comes_out_again: bool | None
+    is_compatible: bool | None
     verdict: str
 
     def as_dict(self) -> dict[str, Any]:
@@ -67,7 +68,7 @@ class Scores:
             "what": origin.what,
             "recipes": {"faithful": f"{origin.recipe}-faithful", "ours": origin.recipe},
             "published": list(origin.published) if origin.published else None,
-            "comes_out_again": self.comes_out_again,
+            "is_compatible": self.is_compatible,
             "verdict": self.verdict,
             "first_images": {
                 "num_images": self.faithful_first.num_images,
@@ -95,8 +96,8 @@ def score_origin(
     """
     as_theirs, trained_well = compare_runs({origin.faithful: faithful, origin.ours: ours}).networks
     first, ours_first = (first_images(group, origin.num_images) for group in (faithful, ours))
-    comes_out_again, verdict = (None, QUICK) if quick else judge(origin.published, first)
-    return Scores(origin, first, ours_first, as_theirs, trained_well, comes_out_again, verdict)
+    is_compatible, verdict = (None, QUICK) if quick else judge(origin.published, first)
+    return Scores(origin, first, ours_first, as_theirs, trained_well, is_compatible, verdict)
 
 
 def first_images(folders: Sequence[RunFolder], num_images: int) -> FirstImages:
@@ -127,9 +128,10 @@ def _top1_on_first(folder: RunFolder, num_images: int) -> float:
 
 
 def judge(published: tuple[float, float] | None, faithful: FirstImages) -> tuple[bool | None, str]:
-    """Say whether a published figure comes out again.
+    """Say whether a published figure is compatible with ours.
 
-    The rule: it does if it, or a part of its range, lies where one more faithful run would lie.
+    The rule: it is if it, or a part of its range, lies where one more faithful run would lie. Where runs
+    differ widely nearly every figure is: that it is compatible does not show that it was come by alike.
 
     Args:
         published: lowest and highest figure, as fractions.
@@ -137,12 +139,14 @@ def judge(published: tuple[float, float] | None, faithful: FirstImages) -> tuple
     """
     if published is None:
         return None, "no figure published"
+    if len(faithful.top1) < MIN_SEEDS:
+        return None, f"fewer than {MIN_SEEDS} seeds do not tell"
     lowest, highest = published
     if lowest <= faithful.high and highest >= faithful.low:
-        return True, "comes out again"
+        return True, "compatible"
     if lowest > faithful.high:
-        return False, f"does not: faithful is {100 * (lowest - faithful.mean_top1):.2f} points lower"
-    return False, f"does not: faithful is {100 * (faithful.mean_top1 - highest):.2f} points higher"
+        return False, f"no: faithful is {100 * (lowest - faithful.mean_top1):.2f} points lower"
+    return False, f"no: faithful is {100 * (faithful.mean_top1 - highest):.2f} points higher"
 
 
 def _first_as_dict(scores: FirstImages) -> dict[str, Any]:

@@ -24,7 +24,8 @@ METHODS: Mapping[str, dict[str, Any]] = {
     "autoencoder": {"lr": 2e-3, "corruption": 0.3},
     "rbm": {"lr": 5e-3, "sparsity": 0.05},
 }
-"""Each way to start, with the settings that were chosen for it on validation images (LOG.md)."""
+"""Each way to start. Corruption was tried at two values (LOG.md); rates and sparsity are those at which
+layers restored validation images well, and were not tuned for what they are worth to the classifier."""
 
 SETTINGS: dict[str, Any] = {
     "data": {"name": "mnist", "val_size": 1000, "augment": {"shift": 2.0, "rotation": 10.0}},

@@ -1,13 +1,11 @@
 """One network with so many labels, started in one way: what its runs are worth against those of `none`."""
 
-import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
-from typing import Any
 
 from cnnlab.errors import RunError
-from cnnlab.evaluation import Interval, mean_interval, paired_t
+from cnnlab.evaluation import Interval, evaluated_scores, mean_interval, paired_t
 from cnnlab.evaluation.statistics import SIGNIFICANCE
 from cnnlab.runs import RunFolder, read_record
 
@@ -69,7 +67,7 @@ def make_cell(
     """
     _check_paired(group, baseline)
     top1, without = [_top1(folder) for folder in group], [_top1(folder) for folder in baseline]
-    resolution = 1 / _evaluation(group[0])["num_images"]
+    resolution = 1 / evaluated_scores(group[0])["num_images"]
     differences = [one - other for one, other in zip(top1, without, strict=True)]
     # Both of a pair are rounded to one image: the variance of their difference is twice that of one.
     gain = mean_interval(differences, resolution=2**0.5 * resolution)
@@ -80,7 +78,7 @@ def make_cell(
         network=network,
         num_labels=num_labels,
         method=method,
-        num_images=_evaluation(group[0])["num_images"],
+        num_images=evaluated_scores(group[0])["num_images"],
         top1=tuple(top1),
         interval=_inside(_ends(mean_interval(top1, resolution=resolution))),
         difference=gain.mean if is_paired else None,
@@ -99,23 +97,15 @@ def make_cell(
 def _check_paired(group: Sequence[RunFolder], baseline: Sequence[RunFolder]) -> None:
     for one, other in zip(group, baseline, strict=True):
         images = [
-            (folder.environment["data"]["train"]["fingerprint"], _evaluation(folder)["fingerprint"])
+            (folder.environment["data"]["train"]["fingerprint"], evaluated_scores(folder)["fingerprint"])
             for folder in (one, other)
         ]
         if one.config.seed != other.config.seed or images[0] != images[1]:
             raise RunError(f"{one.path}: its seed or its images are not those of {other.path}.")
 
 
-def _evaluation(folder: RunFolder) -> dict[str, Any]:
-    evaluation = folder.evaluation
-    if evaluation is None:
-        command = f"cnnlab evaluate {shlex.quote(str(folder.path))}"
-        raise RunError(f"{folder.path}: is not evaluated. Run: {command}")
-    return evaluation
-
-
 def _top1(folder: RunFolder) -> float:
-    return _evaluation(folder)["top1"]
+    return evaluated_scores(folder)["top1"]
 
 
 def _ends(interval: Interval) -> tuple[float, float] | None:

@@ -46,6 +46,9 @@ def make_notes(cells: Sequence[Cell]) -> list[str]:
         f"Test top1 on all {cells[0].num_images:,} test images, looked at once per run; mean and t interval "
         "over seeds.",
         "A seed decides weights, labelled images and validation images; all ways to start get the same.",
+        "The supervised training was chosen on 2,000 to 3,000 labelled validation images, which nobody with "
+        "100 labels has; it is the same for all. Pre-trained runs take the mean and deviation of "
+        "their pixels from all images, the others from the labelled ones: a second, small difference.",
         f"Against none: points of top1, paired over seeds; paired t test, two-sided, each of the {num_tests} "
         "pairs by itself: where nothing differs, one in twenty falls below 0.05.",
         "Error of reconstruction: mean square on validation images, as a share of the variance of a layer's "

@@ -114,11 +114,11 @@ def _look(
 ) -> Restored:
     """Let a learner restore images that it does not learn from; each time the same ones, corrupted alike."""
     generator = counter_generator(config.seed, "pretrain look", len(maps.below))
-    return restore(learner, maps(unseen.first(NUM_PROBED)), execution, generator)
+    return restore(learner, maps(unseen.sample(NUM_PROBED)), execution, generator)
 
 
 def _as_pixels(seen: Restored, maps: LayerInput, images: UnlabelledImages) -> dict[str, Tensor]:
-    """Return what was restored of the first few images, in units of [0, 1]."""
+    """Return what was restored of a few images, in units of [0, 1]."""
     return {name: images.to_pixels(tensor[:NUM_DRAWN] * maps.scale) for name, tensor in vars(seen).items()}
 
 

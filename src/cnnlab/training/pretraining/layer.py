@@ -31,14 +31,14 @@ class LayerInput:
 
     Attributes:
         below: the stages below, without dropout.
-        probe: the input of the layer for the first images, before it is brought to scale.
+        probe: the input of the layer for a sample of the images, before it is brought to scale.
         scale: the root of its variance round its channels' means.
         mean: of each channel, after it is brought to scale.
     """
 
     def __init__(self, below: Sequence[Stage], images: UnlabelledImages, execution: Execution) -> None:
         self.below, self._execution = tuple(below), execution
-        self.probe = self._through(images.first(NUM_PROBED))
+        self.probe = self._through(images.sample(NUM_PROBED))
         self.scale = math.sqrt(_variance(self.probe))
         self.mean = self.probe.mean((0, 2, 3)) / self.scale
 

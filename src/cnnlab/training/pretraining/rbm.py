@@ -16,7 +16,8 @@ Deviations from the source
   rectifiers and pooling in place of binary units. So every layer has Gaussian visible units, not the first
   alone, and maps are brought to unit variance by one factor.
 - The imagined maps of CD-1 are the mean of v given h, not a sample (Hinton, 2010, section 3.2).
-- Sparsity, as theirs, moves the hidden biases alone; steps are Adam's.
+- Sparsity, as theirs, moves the hidden biases alone, and here nothing else moves them: with a weight of 1 the
+  share of units that are on would cancel out of CD's own term. Steps are Adam's.
 
 Sources: H. Lee et al., "Convolutional Deep Belief Networks for Scalable Unsupervised Learning of Hierarchical
 Representations", ICML 2009, sections 3.2, 3.3 and 4.1; G. Hinton, "A Practical Guide to Training Restricted
@@ -26,7 +27,7 @@ Boltzmann Machines", 2010.
 import math
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from cnnlab.training.pretraining.chain import Stage
@@ -48,6 +49,7 @@ class ConvRBM(TiedConv):
     def __init__(self, stage: Stage, mean: Tensor, *, sparsity: float) -> None:
         super().__init__(stage.conv, mean)
         self._block, self._sparsity = stage.block, min(sparsity, 0.5 / stage.block**2)
+        self._is_sigmoid = isinstance(stage.activation, nn.Sigmoid)
         with torch.no_grad():
             self.weight.mul_(START_SCALE)
             # With this bias a unit is on as often as it shall be where W * (v - m) is 0.
@@ -57,7 +59,7 @@ class ConvRBM(TiedConv):
         """Fill the gradients of CD-1, per hidden unit of one filter, and of the sparsity.
 
         For a step down the gradient of W is minus (data's W-statistics less the imagination's), likewise of
-        the biases.
+        the visible biases; that of the hidden biases is by how much the share that is on passes `sparsity`.
 
         Args:
             maps: N x C x H x W.
@@ -75,8 +77,7 @@ class ConvRBM(TiedConv):
         free_energies = (imagined_inputs * imagined_probs).sum() - (inputs * probs).sum()
         (free_energies / num_places).backward()
         self.visible_bias.grad = (imagined - maps).mean((0, 2, 3))
-        assert self.bias.grad is not None
-        self.bias.grad += probs.mean((0, 2, 3)) - self._sparsity
+        self.bias.grad = probs.mean((0, 2, 3)) - self._sparsity
 
     def corrupt(self, maps: Tensor, generator: torch.Generator) -> Tensor:
         """Return the maps: nothing is taken from them."""
@@ -88,11 +89,11 @@ class ConvRBM(TiedConv):
         return self.down(probs, maps.shape[2:])
 
     def network_bias(self) -> Tensor:
-        """Return the bias of the network's convolution; that of the hidden units stays behind.
+        """Return the bias of the network's convolution; for sigmoids that of the hidden units is in it.
 
         It keeps a binary unit off most of the time; a rectifier that had it would put out 0 nearly always.
         """
-        return self.centring_bias()
+        return self.centring_bias() + self.bias if self._is_sigmoid else self.centring_bias()
 
 
 def block_probs(inputs: Tensor, block: int) -> Tensor:
