@@ -45,7 +45,8 @@ def study(name: str) -> str:
             "The whole study has not been run yet, so that there is no table here: `make studies` does it.\n"
         )
     _title, _, text = path.read_text().partition("\n")
-    return re.sub(r"^##", "###", text.strip(), flags=re.MULTILINE) + "\n"
+    text = re.sub(r"^##", "###", text.strip(), flags=re.MULTILINE)
+    return re.sub(r"\]\(([\w-]+\.png)\)", r"](studies/\1)", text) + "\n"
 
 
 GENERATED = {

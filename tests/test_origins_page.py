@@ -25,8 +25,8 @@ def test_a_study_takes_its_place_under_the_page_s_headings(tmp_path, monkeypatch
     script = readme_script()
     monkeypatch.setattr(script, "STUDIES", tmp_path)
     assert "has not been run yet" in script.study("some")
-    (tmp_path / "some.md").write_text("# Title\n\nA claim.\n\n## A table\n\n| a |\n")
-    assert script.study("some") == "A claim.\n\n### A table\n\n| a |\n"
+    (tmp_path / "some.md").write_text("# Title\n\nA claim.\n\n## A table\n\n| a |\n\n![b](c-d.png)\n")
+    assert script.study("some") == "A claim.\n\n### A table\n\n| a |\n\n![b](studies/c-d.png)\n"
 
 
 def test_the_example_prints_what_it_shows(tmp_path):

@@ -1,11 +1,12 @@
 """A study's report in text, Markdown and JSON."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from cnnlab.runs import RunFolder
-from cnnlab.studies import make_report, write_report
+from cnnlab.studies import Picture, make_report, write_report
 from tiny_study import BASE, TwoLengths
 
 
@@ -72,3 +73,25 @@ def test_files(report, tmp_path):
     assert values["steps"] == {"a": [4], "b|": [4]} and values["train_seconds"] == 75.0
     assert values["study"] == "lengths" and not values["is_quick"]
     assert paths[1].read_text() == report.to_markdown()
+
+
+def test_pictures_lie_beside_the_page_and_outlive_their_runs(report, tmp_path):
+    source = tmp_path / "run" / "filters.png"
+    source.parent.mkdir()
+    source.write_bytes(b"a picture")
+    pictures = [
+        Picture(source, "lengths-filters", "filters of a*layer"),
+        Picture(tmp_path / "none.png", "none", "nothing"),
+    ]
+    findings = replace(report.findings, pictures=pictures)
+    report = replace(report, findings=findings)
+    for _ in range(2):
+        _, page = write_report(tmp_path / "new", report)
+        assert "![filters of a\\*layer](lengths-filters.png)" in page.read_text()
+        assert "none.png" not in page.read_text()
+        assert (tmp_path / "new" / "lengths-filters.png").read_bytes() == b"a picture"
+        source.unlink(missing_ok=True)
+    write_report(tmp_path / "quick", replace(report, is_quick=True))
+    assert sorted(path.name for path in (tmp_path / "quick").iterdir()) == [
+        "lengths-quick.json", "lengths-quick.md"
+    ]  # fmt: skip

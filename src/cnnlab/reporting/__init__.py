@@ -2,7 +2,7 @@
 
 from cnnlab.reporting.grid import Table, escape_markdown, table_markdown, table_text
 from cnnlab.reporting.lr_curve import lr_curve
-from cnnlab.reporting.pictures import write_curves, write_pretraining, write_samples
+from cnnlab.reporting.pictures import FILTERS, RESTORED, write_curves, write_pretraining, write_samples
 from cnnlab.reporting.tables import (
     comparison_notes,
     comparison_rows,
@@ -15,6 +15,8 @@ from cnnlab.reporting.tables import (
 )
 
 __all__ = [
+    "FILTERS",
+    "RESTORED",
     "Table",
     "comparison_notes",
     "comparison_rows",

@@ -9,12 +9,13 @@ from cnnlab.studies.origins import ORIGINS_STUDY
 from cnnlab.studies.pretraining import PRETRAINING_STUDY
 from cnnlab.studies.report import StudyReport, make_report, write_report
 from cnnlab.studies.runner import run_study
-from cnnlab.studies.study import Findings, Study, StudyFolders, StudyRun
+from cnnlab.studies.study import Findings, Picture, Study, StudyFolders, StudyRun
 
 _STUDIES: tuple[Study, ...] = (ORIGINS_STUDY, PRETRAINING_STUDY)
 
 __all__ = [
     "Findings",
+    "Picture",
     "Study",
     "StudyFolders",
     "StudyReport",

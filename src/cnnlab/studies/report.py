@@ -10,7 +10,7 @@ from cnnlab.evaluation import hardware_of
 from cnnlab.reporting import escape_markdown, short_commit, table_markdown, table_text
 from cnnlab.runs import RunFolder
 from cnnlab.runs.atomic import write_bytes, write_json
-from cnnlab.studies.study import Findings, Study, StudyFolders
+from cnnlab.studies.study import Findings, Picture, Study, StudyFolders
 from cnnlab.training import format_seconds
 
 QUICK = (
@@ -80,11 +80,12 @@ class StudyReport:
         parts.append("\n".join([*self._notes(), *made_by]) + "\n")
         return "\n".join(parts)
 
-    def to_markdown(self) -> str:
-        """Return tables and notes as a page."""
+    def to_markdown(self, pictures: Sequence[Picture] = ()) -> str:
+        """Return tables, these pictures, which lie beside it, and notes as a page."""
         parts = [f"# {escape_markdown(self.title)}\n", f"{escape_markdown(self.claim)}\n"]
         parts += [f"**{QUICK}**\n"] if self.is_quick else []
         parts += [table_markdown(table) for table in self.findings.tables]
+        parts += [f"![{escape_markdown(one.text)}]({one.name}.png)\n" for one in pictures]
         made_by = [f"Made by: `{self.command}`"] if self.command else []
         notes = [*map(escape_markdown, self._notes()), *made_by]
         parts.append("".join(f"- {note}\n" for note in notes))
@@ -127,9 +128,10 @@ def make_report(
 
 
 def write_report(folder: Path, report: StudyReport) -> list[Path]:
-    """Write NAME.json and NAME.md, each as one step, and return their paths.
+    """Write NAME.json and NAME.md, each as one step, and return their paths; copy the pictures beside them.
 
-    A quick report is called NAME-quick: it must not take the place of the real one.
+    A picture that is there from before stays where the run that it was of is no longer. A quick report is
+    called NAME-quick: it must not take the place of the real one.
 
     Raises:
         MissingResourceError: the disk is full.
@@ -137,6 +139,13 @@ def write_report(folder: Path, report: StudyReport) -> list[Path]:
     stem = f"{report.name}-quick" if report.is_quick else report.name
     paths = [folder / f"{stem}.{ending}" for ending in ("json", "md")]
     folder.mkdir(parents=True, exist_ok=True)
+    shown = []
+    for picture in () if report.is_quick else report.findings.pictures:
+        copy = folder / f"{picture.name}.png"
+        if picture.source.exists():
+            write_bytes(copy, picture.source.read_bytes())
+        if copy.exists():
+            shown.append(picture)
     write_json(paths[0], report.as_dict())
-    write_bytes(paths[1], report.to_markdown().encode())
+    write_bytes(paths[1], report.to_markdown(shown).encode())
     return paths

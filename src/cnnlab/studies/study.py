@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol
 
 from cnnlab.config import RunConfig
@@ -30,6 +31,21 @@ StudyFolders = Mapping[str, Sequence[RunFolder]]
 
 
 @dataclass(frozen=True)
+class Picture:
+    """A picture of one run, shown on the study's page.
+
+    Attributes:
+        source: the PNG in the run's folder; a run whose small files alone are kept has none.
+        name: what its copy beside the page is called, without its ending.
+        text: what is to be seen, for those who cannot see it.
+    """
+
+    source: Path
+    name: str
+    text: str
+
+
+@dataclass(frozen=True)
 class Findings:
     """What came out.
 
@@ -38,11 +54,13 @@ class Findings:
         notes: what a reader must know to trust the tables, one sentence or two each; no hardware, commits or
             seeds, which the runner adds.
         values: the same for machines, as JSON values: fractions, seconds, numbers of images.
+        pictures: copied beside the page, below its tables.
     """
 
     tables: Sequence[Table]
     notes: Sequence[str] = ()
     values: dict[str, Any] = field(default_factory=dict)
+    pictures: Sequence[Picture] = ()
 
 
 class Study(Protocol):

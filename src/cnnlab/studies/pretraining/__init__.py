@@ -5,18 +5,23 @@ docs/pretraining.md says how the networks are pre-trained, and where the setting
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from cnnlab.config import RunConfig
+from cnnlab.reporting import FILTERS, RESTORED
 from cnnlab.studies.pretraining.cells import make_cell
 from cnnlab.studies.pretraining.tables import costs_table, make_notes, network_table
-from cnnlab.studies.study import Findings, StudyFolders, StudyRun
+from cnnlab.studies.study import Findings, Picture, StudyFolders, StudyRun
 
 NETWORKS: Mapping[str, dict[str, Any]] = {
     "convnet_mnist": {"optim.lr": 0.08},
     "alexnet_mnist3": {"optim.lr": 0.05},
 }
 """Each network, with the rate of its supervised training."""
+
+WAYS = {"autoencoder": "auto-encoder", "rbm": "RBM"}
+"""The methods that pre-train, in words."""
 
 NUM_LABELS = (100, 300, 1000)
 METHODS: Mapping[str, dict[str, Any]] = {
@@ -70,16 +75,17 @@ class PretrainingStudy:
 
     def report(self, folders: StudyFolders, *, quick: bool) -> Findings:
         """Return one table per network, each way to start against none, paired over seeds."""
+        num_labels = QUICK_LABELS if quick else NUM_LABELS
         cells = [
             make_cell(
                 network,
-                num_labels,
+                labels,
                 method,
-                folders[_key(network, num_labels, method)],
-                folders[_key(network, num_labels, "none")],
+                folders[_key(network, labels, method)],
+                folders[_key(network, labels, "none")],
             )
             for network in NETWORKS
-            for num_labels in (QUICK_LABELS if quick else NUM_LABELS)
+            for labels in num_labels
             for method in METHODS
         ]
         tables = [
@@ -89,6 +95,16 @@ class PretrainingStudy:
         return Findings(
             tables=[*tables, costs_table(cells)],
             notes=make_notes(cells),
+            pictures=[
+                Picture(
+                    folders[_key(network, max(num_labels), method)][0].path / file,
+                    f"pretraining-{network}-{method}-{Path(file).stem}",
+                    f"{network}, {WAYS[method]}, seed 0: {what}",
+                )
+                for network in NETWORKS
+                for method in WAYS
+                for file, what in ((FILTERS, "filters of the first layer"), (RESTORED, "restored images"))
+            ],
             values={"cells": [{**asdict(cell), "verdict": cell.verdict} for cell in cells]},
         )
 
