@@ -1,3 +1,4 @@
+import shutil
 import signal
 
 import numpy as np
@@ -304,3 +305,14 @@ def test_side_by_side_each_has_its_share_of_the_cores(tmp_path, launch, monkeypa
     assert {RunFolder(path).config.threads for path in tmp_path.iterdir() if path.is_dir()} == {1}
     with pytest.raises(ConfigError, match=r"^--jobs: must be 1 to 2"):
         compare(PAIR, seeds=1, out=tmp_path, launch=refuse, jobs=3)
+
+
+def test_small_files_are_enough_of_runs_that_are_done(tmp_path, launch):
+    """As they are kept in a repository: no weights, checkpoints, answers or pictures; three seeds."""
+    before = compare(PAIR, seeds=3, out=tmp_path, launch=launch, say=lambda line: None)
+    for path in tmp_path.glob("*/*"):
+        if path.is_dir():
+            shutil.rmtree(path)
+        elif path.suffix not in (".json", ".jsonl", ".toml"):
+            path.unlink()
+    assert compare(PAIR, seeds=3, out=tmp_path, launch=refuse, say=lambda line: None) == before
