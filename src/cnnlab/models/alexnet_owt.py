@@ -3,14 +3,18 @@
 Source: Krizhevsky, "One weird trick for parallelizing convolutional neural networks", arXiv:1404.5997, and
 the layer file for one GPU that he published with it in cuda-convnet2, whose widths these are.
 
-Deviations from that file, all of them those of the usual implementations
-- No local response normalisation; the file has it after the first two convolutions, as `lrn` does.
+Deviations from that file (`layers/layers-imagenet-1gpu.cfg`), most of them those of the usual implementations
+- No local response normalisation; the file has it in the first two stages. `lrn=True` is another form of it,
+  that of 2012. Its place: after ReLU, where the file normalises what conv1 puts out and has ReLU after pool1
+  (after conv2 it too has ReLU first). Its constant: alpha 1e-4, where cuda-convnet2 divides the file's
+  `scale` of 1e-4 by the window of 5, which is 2e-5 in the terms of `nn.LocalResponseNorm`.
+- ReLU comes before pool5; in the file after it, which gives the same with max-pooling.
 - Dropout comes before the two hidden dense layers; in the file, as in 2012, after them.
-- The second hidden dense layer has 4,096 values, the file's 8,192.
 - Images are padded by 2 in conv1, and maps are brought to 6x6 by adaptive pooling before the dense layers, so
   that these are as large for images of any size; at 224 pixels they already are.
 - Weights start from a normal distribution of standard deviation gain / sqrt(fan_in) and biases from 0, see
-  `nn.initialize`.
+  `nn.initialize`. The file has deviations of 0.01, in conv3 to conv5 of 0.03; biases of 1 in conv2, conv4,
+  conv5 and the hidden dense layers, of -7 in the last.
 
 The lab that compared it took the logarithm of a softmax as output; here, as everywhere, logits come out, and
 the softmax is in the loss.
@@ -58,7 +62,8 @@ def alexnet_owt(
         num_classes: how many logits.
         image_size: height and width of the images, in pixels; at least 63.
         activation: after every layer but the last.
-        lrn: normalise across channels after the first two convolutions, with the constants of 2012.
+        lrn: normalise across channels after the ReLU of the first two convolutions, with the constants of
+            2012.
         lrn_place: before or after the pooling that follows.
         overlapping_pool: windows of 3 instead of 2 every 2 pixels.
         pool: what becomes of a window.
