@@ -83,7 +83,8 @@ class AugmentConfig(Section):
     """Rotate by up to this many degrees to either side."""
     pca: float = Field(default=0.0, ge=0.0, le=100.0)
     """Colour noise along the principal components of the training images' pixels in [0, 1]: each moves by its
-    eigenvalue times a number from N(0, this), one per image; 0.1 in the AlexNet paper; colour images only."""
+    eigenvalue times a number from N(0, this), one per image; 0.1 in the AlexNet paper, which leaves the unit
+    of pixels open, see `data/colour.py`; colour images only."""
     noise: Fraction = 0.0
     """Standard deviation of Gaussian noise added to pixels in [0, 1]."""
     erasing: Fraction = 0.0
