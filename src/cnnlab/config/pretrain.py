@@ -24,7 +24,8 @@ class PretrainConfig(Section):
     lr: float = Field(default=2e-3, gt=0.0, le=MAX_FLOAT32)
     """Learning rate of the first step of each layer, for Adam; it falls to 0 along a cosine."""
     corruption: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.3
-    """Share of a layer's input values that the auto-encoder does not see: they are set to 0."""
+    """Share of a layer's input values that the auto-encoder does not see: they are set to the mean
+    of their channel."""
     sparsity: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.05
     """Share of the RBM's hidden units that shall be on, at most half of what can be: an eighth where pooling
     takes one of 2x2 units."""

@@ -8,6 +8,7 @@ Deviations from the paper
 - Half the maps in every module, and in the auxiliary heads, which bring maps to 4x4 by adaptive pooling.
 - Batch norm after every convolution, which then has no bias. Without it biases are back; there is no local
   response normalisation in either form.
+- No auxiliary heads unless `aux=True`; the paper has two.
 - Dropout of 0.2 before the last layer; the paper has 0.4 at twice the width.
 - Weights start from a normal distribution of standard deviation gain / sqrt(fan_in), see `nn.initialize`.
 """
