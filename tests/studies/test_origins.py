@@ -67,7 +67,7 @@ def test_every_origin_has_both_recipes_and_they_are_equally_long():
 
 
 def test_faithful_recipes_are_as_the_sources_say():
-    """Settings of docs/plan.md and nothing that the tutorials did not have."""
+    """Settings of docs/origins.md and nothing that the tutorials did not have."""
     faithful = [name for name in list_recipes() if name.endswith("-faithful")]
     assert len(faithful) == 6
     for name in faithful:
