@@ -6,6 +6,7 @@ from contextlib import suppress
 import typer
 
 from cnnlab.cli import (
+    bench,
     compare,
     data,
     doctor,
@@ -41,6 +42,7 @@ app.command()(runs.runs)
 app.add_typer(models.app, name="models")
 app.add_typer(recipes.app, name="recipes")
 app.add_typer(data.app, name="data")
+app.add_typer(bench.app, name="bench")
 app.command()(doctor.doctor)
 
 

@@ -1,5 +1,6 @@
 """The verbs: what the command line and Python call, joined from the other rooms."""
 
+from cnnlab.lab.bench import bench_training
 from cnnlab.lab.compare import compare
 from cnnlab.lab.evaluate import evaluate
 from cnnlab.lab.lr_find import lr_find
@@ -11,6 +12,7 @@ from cnnlab.lab.train import check_evaluation, check_network, resume, train
 
 __all__ = [
     "Task",
+    "bench_training",
     "check_evaluation",
     "check_jobs",
     "check_network",

@@ -1,7 +1,7 @@
 """Training: the loop and its parts."""
 
 from cnnlab.training.description import AT_ONCE_VARIABLE
-from cnnlab.training.estimate import probe_seconds_per_step
+from cnnlab.training.estimate import TrainingLap, probe_seconds_per_step
 from cnnlab.training.execution import Execution, choose_execution
 from cnnlab.training.fit import FitResult, fit
 from cnnlab.training.longer import begin_longer, why_not_longer
@@ -22,6 +22,7 @@ __all__ = [
     "Plan",
     "Progress",
     "SilentProgress",
+    "TrainingLap",
     "begin_longer",
     "check_augmentation",
     "check_balance",

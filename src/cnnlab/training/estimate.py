@@ -38,19 +38,51 @@ def estimate_seconds(
     return per_step * (steps_left + num_validations * num_val / plan.batch_size / 3)
 
 
+class TrainingLap:
+    """Training steps of a run that has not begun, to be timed; its weights are kept nowhere.
+
+    Attributes:
+        execution: where and how; sets torch's threads.
+        model: the network that is trained.
+
+    Raises:
+        ConfigError: the network or its arguments are wrong, or augmentation does not fit the images.
+        GeometryError: the images are too small for the network.
+    """
+
+    def __init__(self, config: RunConfig, train: Dataset) -> None:
+        self._config, self.execution = config, choose_execution(config)
+        plan = make_plan(config, len(train))
+        with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+            self._state = new_state(
+                config,
+                self.execution,
+                in_channels=train.in_channels,
+                num_classes=train.num_classes,
+                image_size=network_size(config.data, train),
+            )
+        self.model = self._state.model.train()
+        self._batches = TrainingBatches(train, config, plan, self.execution)
+
+    def __call__(self, num_steps: int) -> list[float]:
+        """Do some steps more, and return the seconds of each."""
+        seconds, state, weights = [], self._state, self._batches.class_weights
+        with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+            for _ in range(num_steps):
+                start = time.perf_counter()
+                batch = self._batches[state.step]
+                loss, _ = train_step(
+                    self.model, state.optimizer, batch, self._config, self.execution, class_weights=weights
+                )
+                loss.item()
+                seconds.append(time.perf_counter() - start)
+                state.step += 1
+        return seconds
+
+
 def probe_seconds_per_step(config: RunConfig, train: Dataset) -> float:
     """Return the seconds of one training step of a run that has not begun; sets torch's threads."""
-    execution = choose_execution(config)
-    plan = make_plan(config, len(train))
-    with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
-        state = new_state(
-            config,
-            execution,
-            in_channels=train.in_channels,
-            num_classes=train.num_classes,
-            image_size=network_size(config.data, train),
-        )
-        return seconds_per_step(state, TrainingBatches(train, config, plan, execution), config, execution)
+    return median(TrainingLap(config, train)(NUM_WARMUP + NUM_TIMED)[NUM_WARMUP:])
 
 
 def seconds_per_step(

@@ -1,0 +1,40 @@
+"""The same network as PyTorch's own layers make it: what a user would write without this project."""
+
+import copy
+from collections import OrderedDict
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from cnnlab.nn import Dropout, FusedSequential, LocalResponseNorm
+
+
+class PlainNorm(nn.Module):
+    """PyTorch's local response normalisation, with the constants of ours."""
+
+    def __init__(self, norm: LocalResponseNorm) -> None:
+        super().__init__()
+        # PyTorch divides alpha by the size.
+        self._constants = {"size": norm.size, "alpha": norm.alpha * norm.size, "beta": norm.beta, "k": norm.k}
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """Normalise; N x C x H x W in and out."""
+        return F.local_response_norm(maps, **self._constants)
+
+
+def plain_twin(network: nn.Module) -> nn.Module:
+    """Return a copy of a network, weights included, in which every layer is PyTorch's and runs by itself."""
+    return _plain(copy.deepcopy(network)).train(network.training)
+
+
+def _plain(layer: nn.Module) -> nn.Module:
+    if isinstance(layer, LocalResponseNorm):
+        return PlainNorm(layer)
+    if isinstance(layer, Dropout):
+        return nn.Dropout(layer.p)
+    children = OrderedDict((name, _plain(child)) for name, child in layer.named_children())
+    if isinstance(layer, FusedSequential):
+        return nn.Sequential(children)
+    for name, child in children.items():
+        setattr(layer, name, child)
+    return layer

@@ -1,0 +1,33 @@
+"""The twin in plain PyTorch is the same function, made of torch's own layers alone."""
+
+import pytest
+import torch
+
+from cnnlab.bench import plain_twin
+from cnnlab.models import create_model
+from cnnlab.nn import Dropout, FusedSequential, LocalResponseNorm
+
+OURS = (LocalResponseNorm, Dropout, FusedSequential)
+
+
+@pytest.mark.parametrize(
+    ("name", "size"),
+    [("alexnet_mnist3", 28), ("alexnet_mnist5", 28), ("resnet20", 32), ("googlenet_small", 32)],
+)
+def test_the_same_function_of_torchs_layers(name, size):
+    torch.manual_seed(0)
+    network = create_model(name).eval().to(memory_format=torch.channels_last)
+    twin = plain_twin(network)
+    channels = next(network.parameters()).shape[1]
+    images = torch.rand(2, channels, size, size).contiguous(memory_format=torch.channels_last)
+    torch.testing.assert_close(twin(images), network(images), rtol=1e-4, atol=1e-5)
+    assert not [layer for layer in twin.modules() if isinstance(layer, OURS)]
+    assert [layer for layer in network.modules() if isinstance(layer, OURS)]
+
+
+def test_the_twin_has_weights_of_its_own():
+    network = create_model("convnet_mnist")
+    twin = plain_twin(network)
+    assert list(twin.state_dict()) == list(network.state_dict())
+    next(twin.parameters()).data.zero_()
+    assert next(network.parameters()).abs().sum() > 0

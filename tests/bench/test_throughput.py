@@ -1,0 +1,89 @@
+"""Throughput: figures by hand, turns in their order, and a real step."""
+
+import pytest
+
+from cnnlab.bench import Bench, Throughput, bench_table, matrix_rate, measure_in_turn, throughput
+from cnnlab.config import RunConfig
+from cnnlab.data import load_data
+from cnnlab.training import Execution
+
+EXECUTION = Execution("cpu", "float32", 1, "A processor", "2.13.0", "abc")
+RESULT = Throughput(
+    name="some",
+    batch_size=100,
+    execution=EXECUTION,
+    macs=1_000_000,
+    seconds=(0.1, 0.2, 0.4),
+    rates=(6e10, 6e9, 3e9),
+    plain_seconds=(0.1, 0.6, 0.8),
+    peak_memory_bytes=5,
+)
+
+
+def test_figures_by_hand():
+    assert RESULT.images_per_s == 500
+    assert RESULT.spread == (375, 750)  # of 250, 500 and 1,000
+    # 6 x 1e6 x 100 = 6e8 FLOPs: 6e9, 3e9 and 1.5e9 a second, of the rates 0.1, 0.5 and 0.5
+    assert RESULT.share == pytest.approx(0.5)
+    assert RESULT.ratio == pytest.approx(2)  # of 1, 3 and 2
+    values = RESULT.as_dict()
+    assert values["plain_images_per_s"] == pytest.approx(100 / 0.6) and values[
+        "times_plain"
+    ] == pytest.approx(2)
+    assert values["matrix_flops_per_s"] == 6e9
+
+
+def test_table():
+    header, (row,), notes = bench_table([RESULT])
+    assert dict(zip(header, row, strict=True)) == {
+        "network": "some",
+        "batch": "100",
+        "precision": "float32",
+        "images/s": "500",
+        "quartiles": "375 to 750",
+        "of the matrix rate": "50%",
+        "plain PyTorch": "167",
+        "times": "2.00",
+    }
+    assert notes[0].startswith("Matrix product of 1536²: 6 GFLOP/s (3 to 60)")
+    assert "A processor, 1 thread; kernels: compiled. Medians over 3 rounds" in notes[1]
+    assert (
+        "plain" not in " ".join(bench_table([Throughput(**{**vars(RESULT), "plain_seconds": ()})])[0]).lower()
+    )
+
+
+def test_turns(monkeypatch):
+    seen = []
+
+    class Fake:
+        def __init__(self, name):
+            self.name, self.seconds, self.rates, self.plain_seconds = name, [], [], []
+
+        def round(self, steps):
+            seen.append((self.name, steps))
+            self.seconds.append(len(seen))
+
+        def result(self):
+            return tuple(self.seconds)
+
+    results = measure_in_turn([Fake("a"), Fake("b")], rounds=2, steps=7)
+    assert seen == [("a", 7), ("b", 7)] * 3
+    assert results == [(3, 5), (4, 6)]  # the first round is not counted
+
+
+@pytest.mark.parametrize("precision", ["float32", "bf16"])
+def test_a_matrix_rate_is_a_machines(monkeypatch, precision):
+    monkeypatch.setattr("cnnlab.bench.floor.SIZE", 128)
+    assert 1e6 < matrix_rate(precision) < 1e15
+
+
+def test_a_real_step_trains_and_is_timed(monkeypatch):
+    monkeypatch.setattr(throughput, "matrix_rate", lambda precision, device: 1e9)
+    values = {"threads": 1, "model": {"name": "convnet_mnist"}, "data": {"name": "digits"}}
+    config = RunConfig.from_dict(values, source="test")
+    bench = Bench("some", config, load_data("digits", image_size=8)["train"], plain=True)
+    before = {name: value.clone() for name, value in bench._lap.model.state_dict().items()}
+    (result,) = measure_in_turn([bench], rounds=2, steps=2)
+    assert any((value != before[name]).any() for name, value in bench._lap.model.state_dict().items())
+    assert len(result.seconds) == len(result.plain_seconds) == 2 and min(result.seconds) > 0
+    assert result.macs > 1e5 and result.peak_memory_bytes > 1e6
