@@ -1,7 +1,7 @@
 """Training steps, timed in turn with the machine's matrix rate and with plain PyTorch.
 
 Machines are shared, and what one does in a second drifts by a factor of two: only what is measured in turn,
-within one run, can be compared. So figures are medians over rounds, and ratios those of the rounds' own ratios.
+within one run, can be compared. So figures are medians over rounds, and ratios those of the rounds' own.
 """
 
 import time
@@ -190,12 +190,13 @@ def bench_table(results: Iterable[Throughput]) -> tuple[list[str], list[list[str
     notes = [
         f"Matrix product of 1536²: {median(rates) / 1e9:,.0f} GFLOP/s ({min(rates) / 1e9:,.0f} to "
         f"{max(rates) / 1e9:,.0f}); a step's FLOPs: 6 per MAC and image.",
-        f"{first.hardware}, {place}; kernels: {kernels}. Medians over {len(results[0].seconds)} rounds in turn.",
+        f"{first.hardware}, {place}; kernels: {kernels}. Medians over {len(results[0].seconds)} "
+        "rounds in turn.",
     ]
     if has_plain:
         notes.append(
-            "Plain PyTorch: the same network of torch's own layers, Adam, the same precision, images ready in "
-            "memory without augmentation."
+            "Plain PyTorch: the same network of torch's own layers, Adam, the same precision, images in memory, "
+            "no augmentation."
         )
     return header, rows, notes
 
