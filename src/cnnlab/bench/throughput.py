@@ -195,8 +195,8 @@ def bench_table(results: Iterable[Throughput]) -> tuple[list[str], list[list[str
     ]
     if has_plain:
         notes.append(
-            "Plain PyTorch: the same network of torch's own layers, Adam, the same precision, images in memory, "
-            "no augmentation."
+            "Plain PyTorch: the same network of torch's own layers, Adam, the same precision, images in "
+            "memory, no augmentation."
         )
     return header, rows, notes
 
