@@ -39,7 +39,8 @@ def figures() -> str:
 
 
 def study(name: str) -> str:
-    path = STUDIES / f"{name}.md"
+    whole, part = STUDIES / f"{name}.md", STUDIES / f"{name}-part.md"
+    path = whole if whole.exists() else part
     if not path.exists():
         return (
             "The whole study has not been run yet, so that there is no table here: `make studies` does it.\n"

@@ -38,7 +38,7 @@ class TwoLengths:
             "falling": {"train.steps": 3 * factor, "schedule.name": "cosine"},
         }
         return [
-            StudyRun(key, BASE.with_changes({**changes, "seed": seed}))
+            StudyRun(key, key, BASE.with_changes({**changes, "seed": seed}))
             for key, changes in kinds.items()
             for seed in range(seeds)
         ]

@@ -40,7 +40,7 @@ def test_what_is_there_need_not_be_done(tmp_path, digits, probed, launch):
 
 def test_another_batch_size_is_tried_by_itself(tmp_path, digits, probed):
     first, *others = TwoLengths().runs(quick=False, seeds=1)
-    other = type(first)("other", first.config.with_changes({"train.batch_size": 16}))
+    other = type(first)("other", "other", first.config.with_changes({"train.batch_size": 16}))
     predict_seconds([first, other, *others], digits, tmp_path)
     assert len(probed) == 2
 

@@ -323,3 +323,17 @@ def test_a_run_without_the_steps_needed_is_named(tmp_path):
     }
     with pytest.raises(RunError, match=r"metrics\.jsonl lacks the steps of: loss over the last 200"):
         study.report(folders, quick=False)
+
+
+def test_parts_have_the_figures_of_the_whole(report, tmp_path):
+    study, folders = get_study("origins"), {}
+    for run in study.runs(quick=False, seeds=3):
+        if run.part == "R-lab, 3 epochs":
+            num_wrong = 3_000 + 100 * run.config.seed if run.key.endswith("faithful") else 50
+            is_correct = [WRONG] * num_wrong + [RIGHT] * (10_000 - num_wrong)
+            folders.setdefault(run.key, []).append(folder_of(tmp_path, is_correct, run.config.seed))
+    part = study.report(folders, quick=False)
+    whole = {row["name"]: row for row in report.values["rows"]}
+    assert part.values == {"rows": [whole["R-lab, 3 epochs"]], "losses": []}
+    assert part.tables[0].rows[0][0] == "R-lab, 3 epochs" and len(part.tables[0].rows) == 1
+    assert not any("The lab concluded" in note for note in part.tables[2].notes)

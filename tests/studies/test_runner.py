@@ -95,7 +95,7 @@ class Changed(TwoLengths):
 
     def runs(self, *, quick, seeds):
         *first, last = super().runs(quick=quick, seeds=seeds)
-        return [*first, StudyRun("last", last.config.with_changes(self._changes))]
+        return [*first, StudyRun("last", "last", last.config.with_changes(self._changes))]
 
 
 @pytest.mark.parametrize(
@@ -116,3 +116,22 @@ def test_runs_may_see_different_images(tmp_path, launch):
     report = run_study(study, quick=True, out=tmp_path, launch=launch, say=lambda line: None)
     seen = [RunFolder(tmp_path / name).environment["data"]["train"] for (name,) in report.runs.values()]
     assert len({data["fingerprint"] for data in seen}) == 2
+
+
+def test_a_part_by_itself_says_that_it_is_one(tmp_path, launch):
+    out = {"out": tmp_path, "launch": launch, "say": lambda line: None}
+    report = run_study(TwoLengths(), quick=True, only=["long", "falling"], **out)
+    assert report.findings.values["steps"] == {"long": [4], "falling": [3]}
+    assert report.only == ("long", "falling") and "A part of the study: long; falling." in report.to_text()
+    everything = run_study(TwoLengths(), quick=True, only=["falling", "long", "short"], **out)
+    assert everything.only == () and list(everything.findings.values["steps"]) == ["short", "long", "falling"]
+
+
+def test_parts_by_their_beginning():
+    parts = ("R-lab, 1 epoch", "R-lab, 3 epochs", "R-labs", "C2")
+    assert runner.chosen_parts(TwoLengths(), parts, ["R-lab"]) == parts[:2]
+    assert runner.chosen_parts(TwoLengths(), parts, ["C2", "R-lab, 3 epochs"]) == parts[1::2]
+    with pytest.raises(
+        ConfigError, match=r"^--only: there is no part 'R-lob' of the study lengths\. Did you"
+    ):
+        runner.chosen_parts(TwoLengths(), parts, ["R-lob"])

@@ -91,6 +91,8 @@ def test_pictures_lie_beside_the_page_and_outlive_their_runs(report, tmp_path):
         assert "none.png" not in page.read_text()
         assert (tmp_path / "new" / "lengths-filters.png").read_bytes() == b"a picture"
         source.unlink(missing_ok=True)
+    for path in write_report(tmp_path / "part", replace(report, only=("a",))):
+        assert path.stem == "lengths-part"
     write_report(tmp_path / "quick", replace(report, is_quick=True))
     assert sorted(path.name for path in (tmp_path / "quick").iterdir()) == [
         "lengths-quick.json", "lengths-quick.md"

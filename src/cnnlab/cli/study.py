@@ -20,6 +20,10 @@ def study(
     seeds: Annotated[
         int | None, typer.Option(help="Runs of each kind: seeds 0 to K - 1; the study's number if not given.")
     ] = None,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(metavar="PART", help="This part of the study, such as C2 of origins; may be repeated."),
+    ] = None,
     data_root: options.DataRoot = None,
     device: options.Device = None,
     threads: options.Threads = None,
@@ -28,7 +32,10 @@ def study(
         Path | None, typer.Option(help="Folder of run folders; runs/study-NAME if not given.")
     ] = None,
     save: Annotated[
-        Path | None, typer.Option(help="Folder for NAME.json and NAME.md (NAME-quick if quick); else OUT.")
+        Path | None,
+        typer.Option(
+            help="Folder for NAME.json and NAME.md (NAME-quick, or NAME-part with --only); else OUT."
+        ),
     ] = None,
     as_json: options.Json = False,
 ) -> None:
@@ -53,6 +60,7 @@ def study(
         chosen,
         quick=quick,
         seeds=seeds,
+        only=only or (),
         out=out,
         command=command_line(),
         jobs=jobs,

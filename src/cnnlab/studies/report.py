@@ -31,6 +31,7 @@ class StudyReport:
         seeds: how many runs there are of each kind.
         findings: tables, notes and values.
         runs: names of the run folders, by key.
+        only: the parts of the study that there are; empty if all.
         train_seconds: of all runs together; one that went on from a shorter one counts in full.
         hardware: processor, threads and precision of the runs; more than one where they differ.
         commits: of the source that the runs came from; `+` marks changes beyond it.
@@ -47,6 +48,7 @@ class StudyReport:
     train_seconds: float
     hardware: tuple[str, ...]
     commits: tuple[str, ...]
+    only: tuple[str, ...] = ()
     command: str = ""
 
     def as_dict(self) -> dict[str, Any]:
@@ -57,6 +59,7 @@ class StudyReport:
             "claim": self.claim,
             "is_quick": self.is_quick,
             "seeds": self.seeds,
+            "only": list(self.only),
             **self.findings.values,
             "notes": list(self.findings.notes),
             "runs": {key: list(names) for key, names in self.runs.items()},
@@ -95,7 +98,9 @@ class StudyReport:
         num_runs = sum(len(names) for names in self.runs.values())
         commits = ", ".join(short_commit(commit) for commit in self.commits)
         seeds = "seed 0" if self.seeds == 1 else f"seeds 0 to {self.seeds - 1}"
+        part = [f"A part of the study: {'; '.join(self.only)}."] if self.only else []
         return [
+            *part,
             *self.findings.notes,
             f"{num_runs} runs, {seeds}; {format_seconds(self.train_seconds)} of training, each run in full.",
             f"Hardware: {'; '.join(self.hardware)}.",
@@ -104,7 +109,13 @@ class StudyReport:
 
 
 def make_report(
-    study: Study, folders: StudyFolders, *, quick: bool, seeds: int, command: str = ""
+    study: Study,
+    folders: StudyFolders,
+    *,
+    quick: bool,
+    seeds: int,
+    only: Sequence[str] = (),
+    command: str = "",
 ) -> StudyReport:
     """Return the report of a study whose runs are all there.
 
@@ -123,6 +134,7 @@ def make_report(
         train_seconds=sum(folder.cost.get("train_seconds", 0.0) for folder in every),
         hardware=tuple(sorted({hardware_of(folder) for folder in every})),
         commits=tuple(sorted({folder.environment.get("commit") or "unknown" for folder in every})),
+        only=tuple(only),
         command=command,
     )
 
@@ -131,12 +143,12 @@ def write_report(folder: Path, report: StudyReport) -> list[Path]:
     """Write NAME.json and NAME.md, each as one step, and return their paths; copy the pictures beside them.
 
     A picture that is there from before stays where the run that it was of is no longer. A quick report is
-    called NAME-quick: it must not take the place of the real one.
+    called NAME-quick, one of some parts NAME-part: they must not take the place of the whole.
 
     Raises:
         MissingResourceError: the disk is full.
     """
-    stem = f"{report.name}-quick" if report.is_quick else report.name
+    stem = report.name + ("-quick" if report.is_quick else "-part" if report.only else "")
     paths = [folder / f"{stem}.{ending}" for ending in ("json", "md")]
     folder.mkdir(parents=True, exist_ok=True)
     shown = []

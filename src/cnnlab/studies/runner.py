@@ -1,12 +1,12 @@
 """Bringing a study to its end: what has been run is used, what was stopped goes on, the rest is trained."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from cnnlab.config import AugmentConfig, DataConfig, RunConfig
-from cnnlab.errors import ConfigError
+from cnnlab.errors import ConfigError, did_you_mean
 from cnnlab.lab import (
     Task,
     check_evaluation,
@@ -33,6 +33,7 @@ def run_study(
     *,
     quick: bool = False,
     seeds: int | None = None,
+    only: Sequence[str] = (),
     out: Path | str | None = None,
     command: str = "",
     jobs: int = 1,
@@ -46,6 +47,7 @@ def run_study(
         study: which one, see `get_study`.
         quick: cut every run short: minutes in all, and no figure that can be compared.
         seeds: how many runs of each kind; the study's own number if not given.
+        only: these parts of the study; all if not given. `R-lab` stands for all that begin with `R-lab,`.
         out: where run folders are looked for and made; `runs/study-NAME` if not given.
         command: what makes this report again, kept with it.
         jobs: runs at once, each with its share of the cores.
@@ -68,9 +70,9 @@ def run_study(
         raise ConfigError(f"--seeds: must be 1 to {MAX_SEEDS}. Received: {seeds}.")
     check_jobs(jobs)
     options["threads"] = share_of_threads(jobs, options.get("threads"))
-    runs = [
-        replace(run, config=resolve(run.config, **options)) for run in study.runs(quick=quick, seeds=seeds)
-    ]
+    every = study.runs(quick=quick, seeds=seeds)
+    parts = chosen_parts(study, dict.fromkeys(run.part for run in every), only)
+    runs = [replace(run, config=resolve(run.config, **options)) for run in every if run.part in parts]
     fingerprints, predicted = _look_ahead(runs, out, say)
     time_left = TimeLeft(predicted, jobs)
     is_pretrained = any(run.config.pretrain.method != "none" for run in runs)
@@ -93,7 +95,24 @@ def run_study(
     folders: dict[str, list[RunFolder]] = {}
     for run, folder in zip(runs, done, strict=True):
         folders.setdefault(run.key, []).append(folder)
-    return make_report(study, folders, quick=quick, seeds=seeds, command=command)
+    only = parts if len(parts) < len({run.part for run in every}) else ()
+    return make_report(study, folders, quick=quick, seeds=seeds, only=only, command=command)
+
+
+def chosen_parts(study: Study, parts: Iterable[str], only: Sequence[str]) -> tuple[str, ...]:
+    """Return the parts of a study that are asked for, in its order; all if none is.
+
+    Raises:
+        ConfigError: there is no such part.
+    """
+    parts = tuple(parts)
+    for name in only:
+        if not any(part == name or part.startswith(f"{name},") for part in parts):
+            raise ConfigError(
+                f"--only: there is no part {name!r} of the study {study.name}. {did_you_mean(name, parts)}"
+            )
+    wanted = {part for part in parts for name in only if part == name or part.startswith(f"{name},")}
+    return tuple(part for part in parts if not only or part in wanted)
 
 
 def _look_ahead(

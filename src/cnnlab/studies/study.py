@@ -16,12 +16,14 @@ class StudyRun:
 
     Attributes:
         key: the group it belongs to, such as `A3-wzs faithful`; the runs of a group differ in their seed.
+        part: of the study, such as `A3-lab, 5 epochs`, which can be run without the others.
         config: what to run, complete but for device, threads and where data lies, which the user says.
         chain: runs of one chain are done one after another, in their order, because a later one goes on from
             an earlier one or uses its pre-training; None for a run that stands alone.
     """
 
     key: str
+    part: str
     config: RunConfig
     chain: str | None = None
 
@@ -92,5 +94,9 @@ class Study(Protocol):
         ...
 
     def report(self, folders: StudyFolders, *, quick: bool) -> Findings:
-        """Work out the findings from evaluated runs alone; raises RunError where one is damaged."""
+        """Work out the findings from evaluated runs alone, of whole parts, not always of all.
+
+        Raises:
+            RunError: a run is damaged.
+        """
         ...

@@ -36,6 +36,7 @@ class OriginsStudy:
         return [
             StudyRun(
                 key,
+                origin.name,
                 load_recipe(recipe).with_changes({**_length(origin, quick), "seed": seed}),
                 chain=f"{recipe}, seed {seed}",
             )
@@ -52,10 +53,11 @@ class OriginsStudy:
         rows = [
             score_origin(origin, folders[origin.faithful], folders[origin.ours], quick=quick)
             for origin in ORIGINS
+            if origin.faithful in folders
         ]
         # A quick run ends long before the steps whose losses were printed.
         losses = [] if quick else measure_all(folders)
-        tables = [systems_table(), published_table(rows), all_images_table(rows)]
+        tables = [systems_table(row.origin for row in rows), published_table(rows), all_images_table(rows)]
         tables += [losses_table(losses)] if losses else []
         return Findings(
             tables=[*tables, photographs_table()],

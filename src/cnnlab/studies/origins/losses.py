@@ -54,7 +54,7 @@ class Measured:
 
 
 def measure_all(folders: StudyFolders) -> list[Measured]:
-    """Work out all figures that the originals printed.
+    """Work out the figures that the originals of these runs printed.
 
     Raises:
         RunError: metrics.jsonl of a run is damaged or too short.
@@ -62,6 +62,7 @@ def measure_all(folders: StudyFolders) -> list[Measured]:
     return [
         Measured(printed, tuple(_measure(printed, folder) for folder in folders[printed.key]))
         for printed in PRINTED
+        if printed.key in folders
     ]
 
 

@@ -64,6 +64,7 @@ class PretrainingStudy:
         return [
             StudyRun(
                 _key(network, num_labels, method),
+                network,
                 _config(network, num_labels, method, seed, quick=quick),
                 chain=None if method == "none" else f"{network}, {method}, seed {seed}",
             )
@@ -76,6 +77,7 @@ class PretrainingStudy:
     def report(self, folders: StudyFolders, *, quick: bool) -> Findings:
         """Return one table per network, each way to start against none, paired over seeds."""
         num_labels = QUICK_LABELS if quick else NUM_LABELS
+        networks = [name for name in NETWORKS if _key(name, num_labels[0], "none") in folders]
         cells = [
             make_cell(
                 network,
@@ -84,13 +86,13 @@ class PretrainingStudy:
                 folders[_key(network, labels, method)],
                 folders[_key(network, labels, "none")],
             )
-            for network in NETWORKS
+            for network in networks
             for labels in num_labels
             for method in METHODS
         ]
         tables = [
             network_table(network, [cell for cell in cells if cell.network == network])
-            for network in NETWORKS
+            for network in networks
         ]
         return Findings(
             tables=[*tables, costs_table(cells)],
@@ -101,7 +103,7 @@ class PretrainingStudy:
                     f"pretraining-{network}-{method}-{Path(file).stem}",
                     f"{network}, {WAYS[method]}, seed 0: {what}",
                 )
-                for network in NETWORKS
+                for network in networks
                 for method in WAYS
                 for file, what in ((FILTERS, "filters of the first layer"), (RESTORED, "restored images"))
             ],
