@@ -77,7 +77,7 @@ class StudyReport:
                 columns.
         """
         width = width or shutil.get_terminal_size(fallback=(200, 24)).columns
-        parts = [f"{self.title}\n{self.claim}\n", *([f"{QUICK}\n"] if self.is_quick else [])]
+        parts = [f"{self.title}\n{self.claim}\n", *(f"{warning}\n" for warning in self._warnings())]
         parts += [table_text(table, width=width) for table in self.findings.tables]
         made_by = [f"Made by: {self.command}"] if self.command else []
         parts.append("\n".join([*self._notes(), *made_by]) + "\n")
@@ -86,7 +86,7 @@ class StudyReport:
     def to_markdown(self, pictures: Sequence[Picture] = ()) -> str:
         """Return tables, these pictures, which lie beside it, and notes as a page."""
         parts = [f"# {escape_markdown(self.title)}\n", f"{escape_markdown(self.claim)}\n"]
-        parts += [f"**{QUICK}**\n"] if self.is_quick else []
+        parts += [f"**{escape_markdown(warning)}**\n" for warning in self._warnings()]
         parts += [table_markdown(table) for table in self.findings.tables]
         parts += [f"![{escape_markdown(one.text)}]({one.name}.png)\n" for one in pictures]
         made_by = [f"Made by: `{self.command}`"] if self.command else []
@@ -94,13 +94,15 @@ class StudyReport:
         parts.append("".join(f"- {note}\n" for note in notes))
         return "\n".join(parts)
 
+    def _warnings(self) -> list[str]:
+        part = [f"A part of the study: {'; '.join(self.only)}."] if self.only else []
+        return [*([QUICK] if self.is_quick else []), *part]
+
     def _notes(self) -> list[str]:
         num_runs = sum(len(names) for names in self.runs.values())
         commits = ", ".join(short_commit(commit) for commit in self.commits)
         seeds = "seed 0" if self.seeds == 1 else f"seeds 0 to {self.seeds - 1}"
-        part = [f"A part of the study: {'; '.join(self.only)}."] if self.only else []
         return [
-            *part,
             *self.findings.notes,
             f"{num_runs} runs, {seeds}; {format_seconds(self.train_seconds)} of training, each run in full.",
             f"Hardware: {'; '.join(self.hardware)}.",

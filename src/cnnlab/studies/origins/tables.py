@@ -121,7 +121,7 @@ def losses_table(measured: Sequence[Measured]) -> Table:
     ]
     notes = [
         "Ours: cross-entropy in nats per image, before each update and with dropout, mean over the steps "
-        "named.",
+        "named. Whether theirs are with dropout is not known.",
         "Theirs: of single batches in A3-wzs and C2. A3-lab calls its figure a sum over the epoch; only as a "
         "mean over the epoch's batches has it the size that the loss of such a network has.",
     ]
