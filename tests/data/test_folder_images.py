@@ -317,3 +317,12 @@ def test_grey_files_are_counted_without_a_cache_too(tmp_path, monkeypatch):
 
     monkeypatch.setattr(folder_images, "write_image_cache", full)
     assert load(root, splits=["train"], channels=3)["train"].num_converted == 6
+
+
+def test_images_that_train_size_chooses_must_be_readable(tmp_path):
+    root = make(tmp_path / "paint")
+    for path in root.glob("red/*.png"):
+        path.write_bytes(b"no picture")
+    for train_size in (7, 3):  # with 3 no red one is left, which is no other case
+        with pytest.raises(DataError, match=r"^data\.train_size: [12] of the [37] images that it chooses"):
+            load(root, train_size=train_size)

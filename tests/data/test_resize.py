@@ -76,3 +76,11 @@ def test_colour_from_grey_repeats():
     grey = image(5, 5, channels=1)
     assert torch.equal(to_channels(grey[None], 3)[0], torch.cat([grey] * 3))
     assert torch.equal(to_channels(grey[None], 1)[0], grey)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_single_pixel_is_the_mean(channels):
+    images = torch.arange(2 * channels * 16, dtype=torch.uint8).view(2, channels, 4, 4)
+    found = resize_images(images, 1)
+    expected = images.double().mean((2, 3)).round().to(torch.uint8)
+    assert found.shape == (2, channels, 1, 1) and torch.equal(found[:, :, 0, 0], expected)

@@ -316,3 +316,20 @@ def test_small_files_are_enough_of_runs_that_are_done(tmp_path, launch):
         elif path.suffix not in (".json", ".jsonl", ".toml"):
             path.unlink()
     assert compare(PAIR, seeds=3, out=tmp_path, launch=refuse, say=lambda line: None) == before
+
+
+@pytest.mark.parametrize("damage", ["junk", "lacking", "gone"])
+def test_a_run_with_a_damaged_cost_is_passed_over_before_anything_is_trained(tmp_path, launch, damage):
+    first = compare(PAIR[:1], seeds=1, out=tmp_path, launch=launch, say=lambda line: None)
+    cost = next(tmp_path.glob("*/cost.json"))
+    if damage == "junk":
+        cost.write_text("junk")
+    elif damage == "lacking":
+        cost.write_text('{"steps": 4}')
+    else:
+        cost.unlink()
+    said = []
+    again = compare(PAIR[:1], seeds=1, out=tmp_path, launch=launch, say=said.append)
+    assert "is passed over:" in said[0] and "cost.json" in said[0]
+    assert again.networks[0].top1 == first.networks[0].top1 and len(launch.asked) == 2
+    assert compare(PAIR[:1], seeds=1, out=tmp_path, launch=refuse, say=lambda line: None) == again

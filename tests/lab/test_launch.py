@@ -86,7 +86,10 @@ def test_an_unfinished_run_is_resumed(tmp_path, pretend):
         ("exit 3", MissingResourceError, 3, "exit code 3"),
         ("exit 70", RunError, 2, "exit code 70"),  # a fault of our own is no check that fell short
         ("exit 99", RunError, 2, "exit code 99"),
-        ("kill -9 $$", RunError, 2, "killed by signal 9"),
+        ("kill -9 $$", RunError, 2, "killed by signal 9; out of memory?"),
+        ("kill -11 $$", RunError, 2, "killed by signal 11. "),
+        ("kill -15 $$", StoppedError, 0, "stopped"),  # before it could save, or before we heard of it
+        ("kill -2 $$", StoppedError, 130, "stopped"),
     ],
 )
 def test_how_it_ends_is_one_clear_line(tmp_path, pretend, script, kind, exit_code, message):

@@ -89,7 +89,7 @@ def test_another_schedule_is_named_with_the_remedy(tmp_path):
     with pytest.raises(RunError) as error:
         cnnlab.resume(run, epochs=1, progress=SilentProgress())
     assert "Received: cosine. Train anew with: cnnlab train" in str(error.value)
-    assert str(error.value).endswith("/config.toml --epochs 1")
+    assert str(error.value).endswith(f"/config.toml --epochs 1 --out {tmp_path}")
 
 
 def test_an_unfinished_run_is_finished_first(tmp_path):
@@ -124,3 +124,54 @@ def test_a_comparison_trains_anew_where_it_cannot_go_on(launch, short, damage, m
             file.unlink()
     compare([LONG], seeds=1, out=short.parent, launch=launch, say=lambda line: None)
     assert launch.asked == [("lenet5", 0, None)]
+
+
+def edit(path, old, new):
+    text = (path / "config.toml").read_text()
+    assert old in text
+    (path / "config.toml").write_text(text.replace(old, new, 1))
+
+
+def test_an_edited_config_is_no_beginning(short):
+    edit(short, "seed = 0", "seed = 77")
+    with pytest.raises(RunError, match=r"config\.toml is not what it was trained with: seed was 0"):
+        cnnlab.resume(short, steps=8, progress=SilentProgress())
+    assert list(short.parent.iterdir()) == [short]
+
+
+@pytest.mark.parametrize("steps", [4, 8])
+def test_a_comparison_passes_over_a_run_whose_config_was_edited(launch, short, steps):
+    edit(short, "label_smoothing = 0.0", "label_smoothing = 0.1")
+    config = RunFolder(short).config.with_changes({"train.steps": steps})
+    said = []
+    compare([config], seeds=1, out=short.parent, launch=launch, say=said.append)
+    assert launch.asked == [("lenet5", 0, None)]
+    assert (
+        steps == 8
+        or "its config.toml was changed after it was trained: train.label_smoothing was" in " ".join(said)
+    )
+
+
+@pytest.mark.parametrize(("option", "value"), [("threads", 0), ("threads", 2)])
+def test_what_cannot_go_on_leaves_no_folder(short, option, value):
+    with pytest.raises((ConfigError, RunError), match=option):
+        cnnlab.resume(short, steps=8, progress=SilentProgress(), **{option: value})
+    assert list(short.parent.iterdir()) == [short]
+
+
+def test_other_images_leave_no_folder(short, monkeypatch):
+    edit(short, "split_seed = 0", "split_seed = 1")
+    with pytest.raises(RunError, match=r"the train images of digits are not those|config\.toml is not"):
+        cnnlab.resume(short, steps=8, progress=SilentProgress())
+    assert list(short.parent.iterdir()) == [short]
+
+
+def test_the_length_that_it_has_is_no_reason_to_train_anew(short):
+    with pytest.raises(RunError, match=r"has done 4 steps; .* Received: 4\. Give more\.$"):
+        cnnlab.resume(short, steps=4, progress=SilentProgress())
+
+
+def test_a_run_without_its_cost_is_not_called_unfinished(short):
+    (short / "cost.json").unlink()
+    with pytest.raises(RunError, match=r"its cost\.json is gone\. .*--steps 8 --out "):
+        cnnlab.resume(short, steps=8, progress=SilentProgress())

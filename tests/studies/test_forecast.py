@@ -70,3 +70,9 @@ def test_runs_side_by_side_take_less():
     assert str(time_left) == "3 runs; about 30 s on this machine, 2 at once."
     time_left.done(1, 40.0)  # twice as long as predicted
     assert time_left.seconds == pytest.approx(2 * 40 / 2)
+
+
+def test_a_run_that_somebody_else_has_done_says_nothing_of_the_others():
+    time_left = TimeLeft([100.0, 50.0])
+    time_left.done(0, 0.1)
+    assert time_left.seconds == 50

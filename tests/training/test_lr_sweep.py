@@ -11,6 +11,7 @@ from cnnlab.data import Dataset, make_dataset
 from cnnlab.errors import CheckFailedError, ConfigError
 from cnnlab.models import ImageClassifier, registry
 from cnnlab.training import LrSweep, SilentProgress, sweep_lr
+from cnnlab.training.lr_sweep import _has_exploded
 from tiny_training import plain_config, tiny_config, tiny_images
 
 
@@ -172,9 +173,9 @@ def test_all_of_it_as_json():
 @pytest.mark.parametrize(
     ("lowest", "highest", "steps", "message"),
     [
-        (0.0, 1.0, 30, "lowest, highest: .* above 0.* Received: 0 and 1."),
+        (0.0, 1.0, 30, "lowest, highest: .* 1e-12 to 1e6.* Received: 0 and 1."),
         (1.0, 0.1, 30, "the second above the first.* Received: 1 and 0.1."),
-        (1.0, 1e9, 30, "at most 1e6.* Received: 1 and 1e\\+09."),
+        (1.0, 1e9, 30, "1e-12 to 1e6.* Received: 1 and 1e\\+09."),
         (float("nan"), 1.0, 30, "Received: nan and 1."),
         (1e-3, 1.0, 19, "steps: a sweep takes at least 20. Received: 19."),
     ],
@@ -196,3 +197,21 @@ def test_a_lowest_rate_that_is_too_high_already(line_is_known):
     )
     with pytest.raises(CheckFailedError, match=message):
         sweep_the_line(1e17, lowest=5e5, highest=1e6)
+
+
+@pytest.mark.parametrize(
+    "losses",
+    [
+        [2.3, *[1e6 * (5 + place) for place in range(30)]],  # exploded with the first update
+        [2.3, *[1.5e6 - 1e4 * place for place in range(30)]],  # and came down from there
+        [2.3, 3.0, 4.0, 5.0, 6.0, *[7.0 - 0.1 * place for place in range(40)]],
+    ],
+)
+def test_a_sweep_that_begins_too_high_suggests_nothing(losses):
+    assert swept(losses).suggestion is None
+
+
+def test_a_loss_that_exploded_at_once_is_seen():
+    assert _has_exploded([2.3, *[1e6] * 12])
+    assert _has_exploded([2.3, *[1e6 - 1e4 * place for place in range(12)]])
+    assert not _has_exploded([2.3] * 15)

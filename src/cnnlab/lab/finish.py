@@ -13,7 +13,16 @@ from cnnlab.errors import RunError
 from cnnlab.lab.evaluate import why_other_scores
 from cnnlab.lab.launch import Launch
 from cnnlab.runs import RunFolder, find_runs, find_runs_of_any_length
-from cnnlab.training import begin_longer, why_not_longer, why_other_bits
+from cnnlab.training import (
+    begin_longer,
+    why_not_longer,
+    why_other_bits,
+    why_other_images,
+    why_other_settings,
+)
+
+NEEDED_COST = {"seconds_per_epoch", "train_seconds", "parameters", "peak_memory_bytes"}
+"""What a comparison takes from cost.json."""
 
 
 def finished_run(
@@ -43,7 +52,7 @@ def finished_run(
     unfinished = None
     for run in find_runs(out, config):
         folder = RunFolder(run.path)
-        if reason := _why_useless(folder, run.state, config, fingerprints, say):
+        if reason := _why_useless(folder, config, fingerprints, say):
             say(f"{title}: {run.path} is passed over: {reason}")
         elif run.state == "evaluated":
             say(f"{title}: done before, {run.path}")
@@ -78,7 +87,7 @@ def _go_on_from_shorter(
     for run in find_runs_of_any_length(out, config):
         shorter = RunFolder(run.path)
         with suppress(RunError):
-            if why_not_longer(shorter, config) or _why_other_images(shorter, run.state, fingerprints):
+            if why_not_longer(shorter, config) or why_other_images(shorter, fingerprints):
                 continue
             if why_other_bits(shorter, shorter.config, warn=say):
                 continue
@@ -90,29 +99,20 @@ def _go_on_from_shorter(
 
 def _why_useless(
     folder: RunFolder,
-    state: str,
     config: RunConfig,
     fingerprints: dict[str, str],
     say: Callable[[str], None],
 ) -> str:
     """Say why a run of these settings is not the one that would be trained today; empty if it is."""
     try:
-        if different := _why_other_images(folder, state, fingerprints):
+        if different := why_other_images(folder, fingerprints) or why_other_settings(folder):
             return different
         if kept := folder.evaluation:
+            if lacking := NEEDED_COST - folder.cost.keys():
+                return f"its cost.json lacks {', '.join(sorted(lacking))}."
             different = why_other_scores(config.evaluation, kept)
             return different and f"its eval.json {different}."
         different = why_other_bits(folder, config, warn=say)
     except RunError as error:
         return str(error)
     return different and f"it cannot go on to the same bits: {different}."
-
-
-def _why_other_images(folder: RunFolder, state: str, fingerprints: dict[str, str]) -> str:
-    """Say which images are not those that a run has seen; empty if all are, or it has not begun."""
-    seen = folder.environment.get("data", {})
-    for split, fingerprint in fingerprints.items():
-        has_begun = seen or state != "started"
-        if has_begun and seen.get(split, {}).get("fingerprint") != fingerprint:
-            return f"the {split} images of {folder.config.data.name} are not those that it was trained on."
-    return ""

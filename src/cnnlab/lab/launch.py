@@ -79,7 +79,7 @@ def launch_process(
         # A file without a recipe's name would be given its own. JSON's quotes are TOML's.
         keep_name = f"recipe={json.dumps(config.recipe, ensure_ascii=False)}"
         arguments = ["train", str(file), "--set", keep_name, "--out", str(out)]
-        what = f"{config.model.name}, seed {config.seed}"
+        what = f"{config.recipe or config.model.name}, seed {config.seed}"
         return _run(arguments, processes, say, at_once, what=what)
 
 
@@ -160,12 +160,15 @@ def _run(
                 say(line.rstrip("\n"))
         printed = process.communicate()[0].splitlines()
     code = process.returncode
-    if processes.received or code == 130 or (code == 0 and not printed):
-        exit_code = 130 if code == 130 or signal.SIGINT in processes.received else 0
+    # A signal to all may have killed it before it could save, and before we have heard of it ourselves.
+    is_killed = code in (-signal.SIGINT, -signal.SIGTERM)
+    if processes.received or is_killed or code == 130 or (code == 0 and not printed):
+        exit_code = 130 if code in (130, -signal.SIGINT) or signal.SIGINT in processes.received else 0
         raise StoppedError(f"{what}: stopped. {GO_ON}", exit_code=exit_code)
     if code == 0:
         return Path(printed[-1])
     if code < 0:
-        raise RunError(f"{what}: its process was killed by signal {-code}; out of memory? {GO_ON}")
+        memory = "; out of memory?" if code == -signal.SIGKILL else "."
+        raise RunError(f"{what}: its process was killed by signal {-code}{memory} {GO_ON}")
     kind = {1: CheckFailedError, 3: MissingResourceError}.get(code, RunError)
     raise kind(f"{what}: failed with exit code {code}; the reason is given above. Finished runs are kept.")

@@ -25,11 +25,15 @@ def longer_run(
     name, value = ("epochs", epochs) if steps is None else ("steps", steps)
     config = folder.config.with_changes({f"train.{name}": value}, source=f"--{name}")
     place = shlex.quote(str(folder.path))
+    anew = f"cnnlab train {place}/config.toml --{name} {value:g} --out {shlex.quote(str(folder.path.parent))}"
     if not folder.cost:
+        if folder.evaluation is not None:
+            raise RunError(f"{folder.path}: its cost.json is gone. Bring it back, or train anew with: {anew}")
         raise RunError(f"{folder.path}: has not finished. First: cnnlab resume {place}")
     if reason := why_not_longer(folder, config):
-        anew = f"cnnlab train {place}/config.toml --{name} {value:g}"
-        raise RunError(f"{folder.path}: cannot be made longer: {reason}. Train anew with: {anew}")
+        is_done = folder.cost.get("steps") == steps
+        remedy = "Give more." if is_done else f"Train anew with: {anew}"
+        raise RunError(f"{folder.path}: cannot be made longer: {reason}. {remedy}")
     out = folder.path.parent
     for run in find_runs(out, config):
         say(f"{folder.path}: was made longer before, in {run.path}.")

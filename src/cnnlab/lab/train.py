@@ -23,6 +23,8 @@ from cnnlab.training import (
     check_pretraining,
     fit,
     network_size,
+    why_other_bits,
+    why_other_images,
 )
 
 
@@ -102,6 +104,8 @@ def resume(
     progress = progress or LineProgress()
     folder = RunFolder.open(Path(run))
     if epochs is not None or steps is not None:
+        if not inexact:
+            _check_goes_on(folder, threads, warn=progress.message)
         folder = longer_run(folder, epochs=epochs, steps=steps, say=progress.message)
     config = folder.config
     if folder.evaluation is not None:
@@ -113,8 +117,27 @@ def resume(
             progress.message(f"{folder.path}: has finished; nothing to do.")
             return folder.path
     splits = _load(config, test=test, warn=progress.message)
-    running = config if threads is None else config.with_changes({"threads": threads}, source="--threads")
+    running = _with_threads(config, threads)
     return _fit_and_test(running, splits, folder, progress, test=test, inexact=inexact)
+
+
+def _with_threads(config: RunConfig, threads: int | None) -> RunConfig:
+    return config if threads is None else config.with_changes({"threads": threads}, source="--threads")
+
+
+def _check_goes_on(folder: RunFolder, threads: int | None, *, warn: Callable[[str], None]) -> None:
+    """Refuse, before a folder is made for a longer run, what could not come to the same bits.
+
+    Raises:
+        RunError: the images or the way of computing are not those of the run.
+    """
+    different = why_other_bits(folder, _with_threads(folder.config, threads), warn=warn)
+    if different:
+        raise RunError(f"{folder.path}: cannot go on to the same bits: {different}. --inexact goes on.")
+    data = load_splits(folder.config.data, ("train", "val"), warn=warn)
+    fingerprints = {split: part.fingerprint for split, part in data.items()}
+    if different := why_other_images(folder, fingerprints):
+        raise RunError(f"{folder.path}: {different} Bring them back, or train anew.")
 
 
 def _load(config: RunConfig, *, test: bool, warn: Callable[[str], None]) -> dict[str, Dataset]:

@@ -48,6 +48,10 @@ def predict_seconds(runs: Sequence[StudyRun], data: Mapping[str, Dataset], out: 
     return predicted
 
 
+FOUND = 0.05
+"""Of what was predicted: what took less was not trained."""
+
+
 class TimeLeft:
     """The seconds left of a study, corrected by what its runs have taken so far."""
 
@@ -63,7 +67,8 @@ class TimeLeft:
         """Take in that a run is at its end; may be called from several threads."""
         with self._lock:
             self._left.discard(index)
-            if self._predicted[index]:
+            # What takes next to nothing was found, not trained: it says nothing of the others.
+            if seconds > FOUND * self._predicted[index] > 0:
                 self._predicted_so_far += self._predicted[index]
                 self._taken_so_far += seconds
 

@@ -6,7 +6,7 @@ from cnnlab.training.execution import Execution, choose_execution
 from cnnlab.training.fit import FitResult, fit
 from cnnlab.training.longer import begin_longer, why_not_longer
 from cnnlab.training.lr_sweep import LrSweep, check_range, sweep_lr
-from cnnlab.training.origin import why_other_bits
+from cnnlab.training.origin import why_other_bits, why_other_images, why_other_settings
 from cnnlab.training.plan import Plan, make_plan
 from cnnlab.training.pretraining import check_pretraining
 from cnnlab.training.progress import BarProgress, LineProgress, Progress, SilentProgress, format_seconds
@@ -37,4 +37,6 @@ __all__ = [
     "sweep_lr",
     "why_not_longer",
     "why_other_bits",
+    "why_other_images",
+    "why_other_settings",
 ]

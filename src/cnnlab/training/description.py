@@ -14,6 +14,7 @@ from cnnlab import machine
 from cnnlab.config import RunConfig
 from cnnlab.data import Dataset
 from cnnlab.training.execution import Execution
+from cnnlab.training.origin import settings_of
 from cnnlab.training.plan import Plan
 from cnnlab.training.state import TrainingState
 from cnnlab.training.steps import network_size
@@ -42,6 +43,7 @@ def describe_environment(
         "python": platform.python_version(),
         "packages": {name: _version(name) for name in PACKAGES},
         "commit": source_commit(),
+        "settings": settings_of(config),
         "seed": config.seed,
         "inexact_at": inexact_at,
         "data": {

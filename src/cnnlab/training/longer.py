@@ -12,7 +12,7 @@ from cnnlab.errors import RunError
 from cnnlab.runs import Checkpoint, RunFolder, load_pretraining, save_checkpoint, save_pretraining
 from cnnlab.runs.atomic import write_bytes
 from cnnlab.runs.checkpoint import list_checkpoints, read_checkpoint, step_of
-from cnnlab.training.origin import settings_of
+from cnnlab.training.origin import differences, settings_of
 from cnnlab.training.plan import Plan, make_plan
 from cnnlab.training.saved import what_is_wrong_with
 
@@ -59,25 +59,34 @@ def begin_longer(folder: RunFolder, config: RunConfig, out: Path) -> RunFolder:
         out: where the new folder is made.
 
     Raises:
-        RunError: the checkpoint or metrics.jsonl is damaged.
+        RunError: the checkpoint, the pre-training or metrics.jsonl is damaged, or config.toml was changed.
         MissingResourceError: the disk is full.
     """
     step = _last_step_in_common(folder, _plan(folder, folder.config), _plan(folder, config))
     assert step is not None
     path = folder.checkpoints / f"step-{step:08d}"
-    checkpoint = read_checkpoint(path)
+    try:
+        checkpoint = read_checkpoint(path)
+    except RunError as error:
+        raise RunError(f"{error} Train anew with `cnnlab train`.") from None
     if wrong := what_is_wrong_with(checkpoint.state, step):
         raise RunError(f"{path}: damaged checkpoint: {wrong}. Train anew with `cnnlab train`.")
+    if different := differences(checkpoint.state["origin"]["settings"], settings_of(folder.config)):
+        raise RunError(
+            f"{folder.path}: config.toml is not what it was trained with: {different}. Change it back, or "
+            "train anew with `cnnlab train`."
+        )
     num_bytes = checkpoint.state["metrics_bytes"]
     metrics = (folder.path / "metrics.jsonl").read_bytes()[:num_bytes] if num_bytes else b""
     if len(metrics) < num_bytes:
         raise RunError(f"{folder.path}: metrics.jsonl is damaged. Train anew with `cnnlab train`.")
     origin = {**checkpoint.state["origin"], "settings": settings_of(config)}
+    pretraining = load_pretraining(folder)
     longer = RunFolder.create(out, config)
     # The checkpoint comes last: should this be stopped before, the new run starts from its beginning.
     longer.environment = folder.environment
     write_bytes(longer.path / "metrics.jsonl", metrics)
-    if (pretraining := load_pretraining(folder)) is not None:
+    if pretraining is not None:
         save_pretraining(longer, pretraining)
     save_checkpoint(
         longer.checkpoints, step, Checkpoint(checkpoint.tensors, {**checkpoint.state, "origin": origin})

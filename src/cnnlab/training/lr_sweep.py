@@ -75,7 +75,8 @@ class LrSweep:
         """
         smoothed = self.smoothed
         lowest = smoothed.index(min(smoothed))
-        if smoothed[lowest] > (1.0 - LEAST_FALL) * fmean(self.losses[:WINDOW]):
+        start = min(self.losses[0], fmean(self.losses[:WINDOW]))  # before any update, or of a few
+        if lowest == 0 or smoothed[lowest] > (1.0 - LEAST_FALL) * start:
             return None
         so_far = list(accumulate(smoothed, min))  # what only comes back from a bump is no fall
         reach = max(1, len(self.losses) // 20)
@@ -102,9 +103,9 @@ def check_range(lowest: float, highest: float, num_steps: int) -> None:
     Raises:
         ConfigError: the rates are not positive, finite and rising, or there are too few steps.
     """
-    if not (0.0 < lowest < highest <= 1e6):
+    if not (1e-12 <= lowest < highest <= 1e6):
         raise ConfigError(
-            "lowest, highest: learning rates must be above 0, the second above the first and at most 1e6. "
+            "lowest, highest: learning rates must be 1e-12 to 1e6, the second above the first. "
             f"Received: {lowest:g} and {highest:g}."
         )
     if num_steps < MIN_STEPS:
@@ -200,4 +201,5 @@ def _has_exploded(losses: Sequence[float]) -> bool:
     if len(losses) < 2 * WINDOW:
         return False
     means = [fmean(losses[end - WINDOW : end]) for end in range(WINDOW, len(losses) + 1)]
-    return means[-1] > max(EXPLOSION * min(means), means[0])
+    start = min(losses[0], means[0])  # the first loss is that of weights which no rate has touched
+    return means[-1] > max(EXPLOSION * min(start, *means), start)

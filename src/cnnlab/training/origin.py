@@ -1,6 +1,6 @@
 """What decides the bits of a run: remembered in every checkpoint, and compared before a run goes on."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,11 +41,11 @@ def check_same_origin(before: dict[str, Any], now: dict[str, Any], run: Path, *,
             raise RunError(
                 f"{run}: the {split} images are not those of the checkpoint. Bring them back, or train anew."
             )
-    different = _differences(before["execution"], now["execution"])
+    different = differences(before["execution"], now["execution"])
     if different and not inexact:
         remedy = "--threads chooses the threads; --inexact goes on with other bits."
         raise RunError(f"{run}: cannot go on to the same bits: {different}. {remedy}")
-    different = _differences(before["settings"], now["settings"])
+    different = differences(before["settings"], now["settings"])
     if different and not inexact:
         remedy = "Change config.toml back; --inexact goes on with the new settings."
         raise RunError(f"{run}: config.toml is not what the checkpoint was made with: {different}. {remedy}")
@@ -69,7 +69,32 @@ def why_other_bits(folder: RunFolder, config: RunConfig, *, warn: Callable[[str]
         return ""
     before = checkpoint.state["origin"]
     here = {"execution": choose_execution(config).as_dict(), "settings": settings_of(config)}
-    return "; ".join(different for part in here if (different := _differences(before[part], here[part])))
+    return "; ".join(different for part in here if (different := differences(before[part], here[part])))
+
+
+def why_other_images(folder: RunFolder, fingerprints: Mapping[str, str]) -> str:
+    """Say which images are not those that a run has seen; empty if all are, or it has not begun.
+
+    Args:
+        folder: the run.
+        fingerprints: of the images that it would see today, by split.
+
+    Raises:
+        RunError: environment.json is damaged.
+    """
+    seen = folder.environment.get("data", {})
+    has_begun = bool(seen) or folder.weights.exists() or folder.evaluation is not None
+    for split, fingerprint in fingerprints.items():
+        if has_begun and seen.get(split, {}).get("fingerprint") != fingerprint:
+            return f"the {split} images of {folder.config.data.name} are not those that it was trained on."
+    return ""
+
+
+def why_other_settings(folder: RunFolder) -> str:
+    """Say where config.toml is not what a run was trained with; empty if it is, or that is not known."""
+    trained_with = folder.environment.get("settings")
+    different = differences(trained_with, settings_of(folder.config)) if trained_with else ""
+    return different and f"its config.toml was changed after it was trained: {different}."
 
 
 def settings_of(config: RunConfig) -> dict[str, Any]:
@@ -92,7 +117,7 @@ def settings_of(config: RunConfig) -> dict[str, Any]:
     return {"seed": config.seed, **dotted}
 
 
-def _differences(before: dict[str, Any], now: dict[str, Any]) -> str:
+def differences(before: dict[str, Any], now: dict[str, Any]) -> str:
     """Say what differs; empty if nothing does."""
     return "; ".join(
         f"{name} was {before.get(name)!r}, here {now.get(name)!r}"

@@ -10,13 +10,15 @@ from typing import Any
 import pytest
 import torch
 
-from cnnlab.errors import ConfigError, DivergedError, RunError, StoppedError
+from cnnlab.errors import ConfigError, DataError, DivergedError, RunError, StoppedError
 from cnnlab.models import create_model
 from cnnlab.runs import RunFolder, find_pretraining, load_pretraining, load_weights, read_record
 from cnnlab.runs.pretrained import RECORD, TENSORS
 from cnnlab.training import SilentProgress, begin_longer, check_pretraining
 from cnnlab.training.execution import choose_execution
 from cnnlab.training.pretraining import start
+from cnnlab.training.pretraining.layer import LayerInput
+from cnnlab.training.pretraining.unlabelled import UnlabelledImages
 from cnnlab.training.state import new_state
 from disk_faults import watched_disk
 from own_process import context
@@ -357,3 +359,19 @@ def test_a_damaged_neighbour_is_passed_over(tmp_path):
     lines: list[str] = []
     assert find_pretraining(RunFolder(tmp_path / "second"), record.origin, warn=lines.append) is None
     assert len(lines) == 1 and "passed over" in lines[0]
+
+
+def test_a_rate_that_ruins_a_layer_is_named(tmp_path):
+    with pytest.raises(DivergedError, match=r"^pretrain\.lr: in pre-training 'conv\d' .*Received: 5000\.$"):
+        run_chain(tmp_path / "run", chain_config(pretrain__lr=5000.0))
+
+
+@pytest.mark.parametrize("method", ["autoencoder", "rbm"])
+def test_images_that_are_all_the_same_teach_nothing(tmp_path, method):
+    config = chain_config(pretrain__method=method)
+    execution = choose_execution(config)
+    grey = tiny_images("train", 20)
+    same = replace(grey, images=torch.full_like(grey.images, 7))
+    images = UnlabelledImages(same, config.data, execution, seed=0, mean=(0.4,), std=(0.25,))
+    with pytest.raises(DataError, match=r"^pretrain\.method: there is nothing to learn from: what layer 1"):
+        LayerInput([], images, execution)

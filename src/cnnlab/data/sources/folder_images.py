@@ -32,7 +32,10 @@ _MAX_NAMED = 10
 
 @dataclass
 class _Task:
-    """One split to decode, and what was found on the way: pairs of path and reason, grey made colour."""
+    """One split to decode, and what was found on the way: pairs of path and reason, grey made colour.
+
+    `is_chosen`: it is what `train_size` chose of the split, of which none may be missing.
+    """
 
     folder: Folder
     split: str
@@ -40,6 +43,7 @@ class _Task:
     image_size: int
     channels: int
     strict: bool
+    is_chosen: bool
     unreadable: list[tuple[str, str]] = field(default_factory=list)
     num_converted: int = 0
 
@@ -88,7 +92,9 @@ def load_folder(
         if dataset is None:
             if channels is None:
                 decided = decided or (1 if _are_grey(root, deciding) else 3)
-            task = _Task(folder, split, files[split], size, channels or decided, strict)
+            task = _Task(
+                folder, split, files[split], size, channels or decided, strict, num_chosen is not None
+            )
             dataset = _decode(task, path, state, warn=warn)
         datasets[split] = dataset
     return datasets
@@ -97,7 +103,7 @@ def load_folder(
 def _choose(
     root: Path, files: Sequence[FolderFile], train_size: int, *, split_seed: int
 ) -> tuple[FolderFile, ...]:
-    """Keep some of the files of train; those of them that cannot be read are missed."""
+    """Keep some of the files of train; one of them that cannot be read is refused when they are decoded."""
     labels = torch.tensor([file.label for file in files])
     check_train_size(train_size, labels, name=str(root))
     keys = named_keys([file.path for file in files], seed=split_seed, purpose="train")
@@ -209,6 +215,12 @@ def _decoded_parts(task: _Task) -> Iterator[tuple[Tensor, Tensor]]:
 def _check_labels(task: _Task, labels: Tensor, *, warn: Callable[[str], None]) -> None:
     """Refuse a split of which nothing can be read, and a class of which nothing is left to train on."""
     root, class_names = task.folder.root, task.folder.class_names
+    if task.is_chosen and task.unreadable:
+        raise DataError(
+            f"data.train_size: {len(task.unreadable)} of the {len(task.files)} images that it chooses cannot "
+            f"be read: {task.unreadable[0][1]} Repair or remove what "
+            f"`cnnlab data check {shlex.quote(str(root))}` lists."
+        )
     counts = torch.bincount(labels, minlength=len(class_names))
     if task.split == "train" and counts.min() == 0:
         lacking = f"class {class_names[int(counts.argmin())]!r}"

@@ -34,6 +34,10 @@ NUM_DRAWN = 10
 """Images in the picture of what is restored."""
 
 
+RUINED = 10.0
+"""Times the variance, and times the error before: a layer that restores so badly has learnt nothing."""
+
+
 def pretrain_layers(
     network: ImageClassifier,
     config: RunConfig,
@@ -61,7 +65,8 @@ def pretrain_layers(
         The weights that were learnt, with figures and pictures.
 
     Raises:
-        DivergedError: a layer's weights are no finite numbers.
+        DivergedError: a layer's weights are no finite numbers, or restore far worse than before.
+        DataError: all images are the same to a layer.
     """
     network.eval()  # no dropout
     below: list[Stage] = []
@@ -83,6 +88,12 @@ def pretrain_layers(
                 f"{config.pretrain.lr:g}. Try a lower one."
             )
         after = _look(learner, maps, unseen, config, execution)
+        if not after.error <= max(RUINED, RUINED * before.error):
+            raise DivergedError(
+                f"pretrain.lr: in pre-training {stage.name!r} the error of reconstruction rose from "
+                f"{before.error:.3g} to {after.error:.3g} of the variance. Try a lower one. "
+                f"Received: {config.pretrain.lr:g}."
+            )
         pictures = pictures or {**filters, **_as_pixels(after, maps, unseen)}
         put_into(stage, learner, maps)
         below.append(stage)

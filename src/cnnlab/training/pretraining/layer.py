@@ -10,6 +10,7 @@ from torch.optim import Adam
 
 from cnnlab.config import RunConfig, ScheduleConfig
 from cnnlab.data import counter_generator
+from cnnlab.errors import DataError
 from cnnlab.training.execution import Execution
 from cnnlab.training.optimizers import set_lr
 from cnnlab.training.pretraining.autoencoder import Autoencoder
@@ -20,6 +21,9 @@ from cnnlab.training.schedules import lr_factor
 
 NUM_PROBED = 200
 """Images by which a layer's scales are worked out, and others on which its errors are measured."""
+
+LEAST_SCALE = 1e-6
+"""Below this deviation, in units of normalised pixels, maps differ by rounding alone."""
 
 FALLING = ScheduleConfig(name="cosine")
 
@@ -40,6 +44,11 @@ class LayerInput:
         self.below, self._execution = tuple(below), execution
         self.probe = self._through(images.sample(NUM_PROBED))
         self.scale = math.sqrt(_variance(self.probe))
+        if self.scale < LEAST_SCALE:
+            raise DataError(
+                f"pretrain.method: there is nothing to learn from: what layer {1 + len(below)} sees is the "
+                "same everywhere. Take other images, or set it to none."
+            )
         self.mean = self.probe.mean((0, 2, 3)) / self.scale
 
     def __call__(self, images: Tensor) -> Tensor:
