@@ -25,6 +25,7 @@ from cnnlab.training import (
     network_size,
     why_other_bits,
     why_other_images,
+    why_other_settings,
 )
 
 
@@ -131,6 +132,8 @@ def _check_goes_on(folder: RunFolder, threads: int | None, *, warn: Callable[[st
     Raises:
         RunError: the images or the way of computing are not those of the run.
     """
+    if different := why_other_settings(folder):
+        raise RunError(f"{folder.path}: {different} Change it back, or train anew.")
     different = why_other_bits(folder, _with_threads(folder.config, threads), warn=warn)
     if different:
         raise RunError(f"{folder.path}: cannot go on to the same bits: {different}. --inexact goes on.")
