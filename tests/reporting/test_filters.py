@@ -66,6 +66,17 @@ def test_errors_of_many_layers_find_their_place(to_pixels):
     assert many.shape[0] == few.shape[0] + 30
 
 
+@pytest.mark.parametrize("title", ["", "a long name of a recipe on the name of its images, " * 2 + "seed 0"])
+def test_title_and_errors_fit_beside_few_images(to_pixels, title):
+    few = pretraining(num_layers=5)
+    for name in ("originals", "corrupted", "restored"):
+        few.pictures[name] = few.pictures[name][:2]
+    pixels = to_pixels(restored_picture(few, title=title))
+    assert (pixels[:, -15:] == 255).all()
+    usual = to_pixels(restored_picture(pretraining(), title=""))
+    assert usual.shape[1] == 150 * 9.1  # ten images are wider than what is said
+
+
 def test_both_land_in_the_folder_of_a_run_that_was_pre_trained(folder):
     write_pretraining(folder)
     assert not list(folder.path.glob("*.png"))

@@ -8,7 +8,7 @@ import io
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cnnlab.evaluation import ONE_VIEW, views_in_words
 from cnnlab.runs import RunFolder
@@ -20,6 +20,7 @@ DPI = 150
 
 # M. Okabe, K. Ito, "Color Universal Design", 2008: told apart with any colour vision, and in grey.
 BLUE, VERMILION, GREY = "#0072B2", "#D55E00", "#555555"
+TITLE_FONT = {"fontsize": 12, "fontweight": "bold"}
 STYLE = {
     "font.family": "DejaVu Sans",  # comes with matplotlib: the same picture everywhere
     "font.size": 9.0,
@@ -57,8 +58,18 @@ def to_png(figure: "Figure") -> bytes:
 
 def write_title(figure: "Figure", text: str, *, y: float = 0.98) -> None:
     """Write a heading at the top left; `y` is a fraction of the height."""
-    text = "".join(drawable if len(drawable) == 1 else "?" for drawable in drawable_names(text))
-    figure.suptitle(text, x=0.01, y=y, ha="left", va="top", fontsize=12, fontweight="bold")
+    figure.suptitle(_drawable_text(text), x=0.01, y=y, ha="left", va="top", **TITLE_FONT)
+
+
+def title_width(text: str) -> float:
+    """Return the length of what `write_title` writes, in inches."""
+    return text_width(_drawable_text(text), **TITLE_FONT)
+
+
+def text_width(text: str, **font: Any) -> float:
+    """Return the length of one line, in inches; `font` is as matplotlib's texts take it."""
+    with new_figure(1.0, 1.0) as figure:
+        return figure.text(0.0, 0.0, text, **font).get_window_extent().width / DPI
 
 
 def run_title(folder: RunFolder, *, test_top1: float | None = None) -> str:
@@ -71,6 +82,11 @@ def run_title(folder: RunFolder, *, test_top1: float | None = None) -> str:
         return title
     views = views_in_words(config.evaluation.tta, config.evaluation.average)
     return f"{title}: test {test_top1:.2%}{'' if views == ONE_VIEW else f' ({views})'}"
+
+
+def _drawable_text(text: str) -> str:
+    """Return a text with a question mark for each letter that the font lacks."""
+    return "".join(drawable if len(drawable) == 1 else "?" for drawable in drawable_names(text))
 
 
 def drawable_names(names: Sequence[str]) -> list[str]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from torch import Tensor
 
-from cnnlab.reporting.canvas import GREY, new_figure, to_png, write_title
+from cnnlab.reporting.canvas import GREY, new_figure, text_width, title_width, to_png, write_title
 from cnnlab.runs import Pretraining
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ DRAWN_IN_FULL = 0.95
 
 # Lengths of the pictures, in inches.
 SIDE, TITLE, HEADING, NOTE, IMAGE, LABEL = 3.6, 0.45, 0.2, 0.2, 0.8, 1.0
+NOTE_SIZE = 7.5  # points
 
 # Pixels of a mosaic: how often a filter's own pixel is repeated, and what lies between two filters.
 ENLARGED, GAP = 12, 6
@@ -48,7 +49,7 @@ def filters_picture(pretraining: Pretraining, *, title: str) -> bytes:
             axes.set_title(heading, pad=4)
         layer, size = pretraining.record.layers[0].layer, " x ".join(map(str, after.shape[2:]))
         note = f"{layer}: {shown} filters of {size}; grey is 0, black and white the largest 5 % of each half"
-        figure.text(0.1 / width, 0.06 / height, note, fontsize=7.5, color=GREY)
+        figure.text(0.1 / width, 0.06 / height, note, fontsize=NOTE_SIZE, color=GREY)
         return to_png(figure)
 
 
@@ -65,7 +66,10 @@ def restored_picture(pretraining: Pretraining, *, title: str) -> bytes:
         f"{layer.layer}: error {layer.error_before:.3f} before, {layer.error:.3f} after"
         for layer in pretraining.record.layers
     ]
-    width = LABEL + num * IMAGE + 0.1
+    note = "Mean squared error of what each layer restores of its input, as a share of the input's variance"
+    rows = [note, *("     ".join(lines[start : start + 3]) for start in range(0, len(lines), 3))]
+    texts = [title_width(title), *(text_width(text, fontsize=NOTE_SIZE) for text in rows)]
+    width = max(LABEL + num * IMAGE, max(texts) + 0.2) + 0.1  # few images are narrower than what is said
     height = TITLE + len(names) * IMAGE + 0.1 + NOTE * (math.ceil(len(lines) / 3) + 1)
     with new_figure(width, height) as figure:
         write_title(figure, title, y=1 - 0.1 / height)
@@ -76,12 +80,8 @@ def restored_picture(pretraining: Pretraining, *, title: str) -> bytes:
             for column, image in enumerate(pretraining.pictures[name]):
                 axes = _place(figure, LABEL + column * IMAGE, top, IMAGE - 0.06, IMAGE - 0.06)
                 axes.imshow(_drawable(image), cmap="gray", vmin=0.0, vmax=1.0, interpolation="nearest")
-        note = (
-            "Mean squared error of what each layer restores of its input, as a share of the input's variance"
-        )
-        rows = [note, *("     ".join(lines[start : start + 3]) for start in range(0, len(lines), 3))]
         for place, text in enumerate(reversed(rows)):
-            figure.text(0.1 / width, (0.07 + NOTE * place) / height, text, fontsize=7.5, color=GREY)
+            figure.text(0.1 / width, (0.07 + NOTE * place) / height, text, fontsize=NOTE_SIZE, color=GREY)
         return to_png(figure)
 
 
