@@ -78,6 +78,13 @@ def test_small_p_values_are_not_zero():
     assert row[3:5] == ["-10.00 points: worse", "< 0.001"]
 
 
+def test_a_difference_of_one_seed_is_not_taken_for_that_of_the_means():
+    test = PairedTest(-1 / 6, 0.001, "McNemar over images, seed 4", "lower in this run")
+    second = replace(SECOND, top1=(0.8, 0.9961), mean_top1=0.89805, test=test)
+    _, (_, row) = comparison_rows(replace(COMPARISON, seeds=(4, 5), networks=(FIRST, second)))
+    assert row[3] == "-16.67 points (seed 4): lower in this run"
+
+
 def test_notes_name_all_that_the_figures_depend_on():
     text = "\n".join(comparison_notes(COMPARISON))
     for part in (

@@ -131,7 +131,8 @@ def _row(result: NetworkResult) -> list[str]:
     test = result.test
     against = "(the first)"
     if test is not None:
-        against = f"{100 * test.difference:+.2f} points: {test.verdict}"
+        _, _, of_one = test.method.partition(", ")  # such as "seed 0", where the means are not compared
+        against = f"{100 * test.difference:+.2f} points{of_one and f' ({of_one})'}: {test.verdict}"
     return [
         result.name,
         f"{result.mean_top1:.2%}",
