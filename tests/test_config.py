@@ -405,6 +405,14 @@ def test_long_wrong_values_are_cut():
         ({"optim": {"lr": 1e300}}, "optim.lr: input should be less than or equal to 1e+38."),
         ({"model": {"name": "x", "args": 5}}, "model.args: is a section, with names and values of its own."),
         ({"optim": 5}, "optim: is a section, with the fields name, lr, "),
+        ({"model": {"name": "x", "args": {5: 1}}}, "model.args.5: names must be text."),
+        *(
+            (
+                {"model": {"name": "x", "args": {"dropout": value}}},
+                "model.args.dropout: must be true, false, a finite number or text. Received: ",
+            )
+            for value in (float("nan"), [0.5], {"a": 1})
+        ),
     ],
 )
 def test_messages_speak_of_no_types_of_python(changes, message):
@@ -643,6 +651,11 @@ def test_a_whole_section_may_be_replaced():
         ({"optim.rl": 1}, "unknown setting 'optim.rl'."),
         ({"optim": 3}, "names a section; name one of its fields: name, lr"),
         ({"data.augment": True}, "names a section; name one of its fields: pad_crop"),
+        (
+            {"model.args": 3},
+            "--set model.args: names a section; name one of the network's arguments, such as "
+            "model.args.dropout; `cnnlab models show lenet5` lists them.",
+        ),
         ({"optim.lr": "fast"}, "optim.lr: input should be a valid number. Received: 'fast'."),
         ({"": 1}, "unknown setting ''."),
         ({".": 1}, "there is no section ''."),

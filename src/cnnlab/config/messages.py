@@ -36,11 +36,14 @@ def one_line(error: ValidationError, source: str, config: type[BaseModel]) -> st
     else:
         if first["type"] == "model_type":
             message = f"is a section, with the fields {', '.join(_section_at(config, parts).model_fields)}"
+        elif first["loc"][-1] == "[key]":
+            message = _IN_OUR_WORDS["invalid_key"]
         elif is_argument:
             message = "must be true, false, a finite number or text"
         elif (largest := first.get("ctx", {}).get("le", 0)) > 1e15:
             message = f"input should be less than or equal to {largest:g}"  # not all its digits
-        message = _IN_OUR_WORDS.get(first["type"], message)
+        else:
+            message = _IN_OUR_WORDS.get(first["type"], message)
         text = f"{place}: {message}. Received: {shown(first['input'])}."
     return " ".join(f"{source}: {text}".splitlines())
 

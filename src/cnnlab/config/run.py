@@ -145,9 +145,11 @@ class RunConfig(Section):
             if not isinstance(place.get(field), dict) or isinstance(value, dict):
                 place[field] = value
             else:
-                raise ConfigError(
-                    f"{source} {name}: names a section; name one of its fields: {', '.join(place[field])}."
-                )
+                parts = f"its fields: {', '.join(place[field])}"
+                if name == "model.args":  # which holds those that were set
+                    parts = "the network's arguments, such as model.args.dropout; "
+                    parts += f"`cnnlab models show {self.model.name}` lists them"
+                raise ConfigError(f"{source} {name}: names a section; name one of {parts}.")
         if "train.steps" in changes and "train.epochs" not in changes:
             values["train"]["epochs"] = None
         if "train.epochs" in changes and "train.steps" not in changes:
