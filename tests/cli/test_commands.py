@@ -11,8 +11,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import cnnlab.lab
 from cnnlab.config import RunConfig
 from cnnlab.data import load_data
+from cnnlab.training import LrSweep
 
 
 def test_train_leaves_a_whole_run_folder(finished):
@@ -305,5 +307,18 @@ def test_lr_find_without_a_fall_suggests_none(run_cli, tmp_path, monkeypatch):
         result = run_cli("lr-find", "convnet_mnist", "--data", "digits", *options, *form)
         assert result.code == 1
         assert result.err.splitlines()[-1].startswith("Error: convnet_mnist: the loss never fell by 10 %")
+        assert "; raise --highest or give more --steps. Received: --highest 1e-05" in result.err
     assert json.loads(result.out)["suggestion"] is None
     assert not list(tmp_path.iterdir())
+
+
+def test_lr_find_that_begins_too_high_is_told_to_begin_lower(run_cli, monkeypatch):
+    lrs, losses = tuple(range(1, 17)), (*[2.3] * 12, 9.0, 30.0, 80.0, 1e3)
+    sweep = LrSweep(lrs, losses, has_exploded=True, batch_size=32)
+    monkeypatch.setattr(cnnlab.lab, "lr_find", lambda *_, **__: sweep)
+    result = run_cli("lr-find", "convnet_mnist", "--lowest", "0.5", "--highest", "1e4")
+    assert (result.code, result.err.splitlines()[-1]) == (
+        1,
+        "Error: convnet_mnist: the loss exploded at 16 without having fallen by 10 %, so no rate is "
+        "suggested; give a lower --lowest, or more --steps. Received: --lowest 0.5, --steps 100.",
+    )

@@ -1,14 +1,16 @@
 """The verb `lr_find`: what it looks at, what it leaves, and that its rate trains."""
 
+import errno
 import json
 
 import pytest
 from PIL import Image
 
-from cnnlab.errors import CheckFailedError, ConfigError, DataError, DivergedError
+from cnnlab.errors import CheckFailedError, ConfigError, DataError, DivergedError, MissingResourceError
 from cnnlab.lab import lr_find, train
 from cnnlab.runs import RunFolder
 from cnnlab.training import SilentProgress
+from disk_faults import count, fail_at, watched_disk
 
 QUICK = {"data": "digits", "threads": 1, "precision": "float32", "progress": SilentProgress()}
 
@@ -79,6 +81,28 @@ def test_a_file_where_the_folder_should_be_is_found_before_the_sweep(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(ConfigError, match=r"out: must be a folder\. Received a file"):
         lr_find("convnet_mnist", out=tmp_path / "file", **QUICK)
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        (errno.EROFS, "cannot be written: Read-only file system."),
+        (errno.ENOSPC, "the disk is full: 0.1 MB needed, .* MB free. Nothing .*; free some space."),
+    ],
+)
+def test_a_folder_that_cannot_be_written_is_found_before_the_sweep(tmp_path, monkeypatch, code, reason):
+    monkeypatch.setitem(lr_find.__globals__, "sweep_lr", None)  # would fail
+    sought = {"changes": {"no.such": 1}}  # ends what can be written before data are read
+    with watched_disk(count) as calls, pytest.raises(ConfigError, match="no section 'no'"):
+        lr_find("convnet_mnist", out=tmp_path / "out", **sought, **QUICK)
+    assert len(calls) >= 4
+    for call in range(len(calls)):
+        with (
+            watched_disk(fail_at(call, code)),
+            pytest.raises(MissingResourceError, match=f"^{tmp_path}/out/{call}/lr-find.png: {reason}$"),
+        ):
+            lr_find("convnet_mnist", out=tmp_path / "out" / str(call), **QUICK)
+    assert not [path for path in (tmp_path / "out").rglob("*") if path.is_file()]
 
 
 def test_a_loss_that_explodes_at_once_is_one_line():

@@ -51,7 +51,7 @@ def test_a_failure_at_any_call_leaves_old_or_new_and_no_temporary_file(tmp_path,
         assert len(message.splitlines()) == 1
         if code in (errno.ENOSPC, errno.EDQUOT):
             assert "the disk is full: 0.0 MB needed, " in message
-            assert "cnnlab resume" in message
+            assert message.endswith("Nothing saved before is lost; free some space.")
         else:
             assert message == f"{path}: cannot be written: {os.strerror(code)}."
 
@@ -81,6 +81,14 @@ def test_the_message_says_how_much_is_needed_and_free(tmp_path, monkeypatch):
     with pytest.raises(MissingResourceError, match=r"5\.0 MB needed, 1\.2 MB free"):  # noqa: SIM117
         with write_errors_explained(tmp_path / "none" / "deeper" / "file", needed=5_000_000):
             raise OSError(errno.ENOSPC, "full")
+
+
+def test_who_has_a_run_is_told_how_it_goes_on(tmp_path):
+    (tmp_path / "config.toml").touch()
+    for path in (tmp_path / "cost.json", tmp_path / "checkpoint"):
+        with pytest.raises(MissingResourceError, match=r"then go on with `cnnlab resume`\.$"):  # noqa: SIM117
+            with write_errors_explained(path, needed=1):
+                raise OSError(errno.ENOSPC, "full")
 
 
 def test_a_missing_folder_is_said(tmp_path):

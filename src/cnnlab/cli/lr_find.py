@@ -66,9 +66,13 @@ def lr_find(
         end = f"it explodes at {sweep.lrs[-1]:.2g}" if sweep.has_exploded else "it never explodes"
         print_line(f"the loss is lowest at {sweep.lowest_at:.2g}; {end}")
     if sweep.suggestion is None:
+        what = "never fell by 10 %"
+        remedy = f"raise --highest or give more --steps. Received: --highest {highest:g}"
+        if sweep.has_exploded:
+            what = f"exploded at {sweep.lrs[-1]:.2g} without having fallen by 10 %"
+            remedy = f"give a lower --lowest, or more --steps. Received: --lowest {lowest:g}"
         raise CheckFailedError(
-            f"{name}: the loss never fell by 10 %, so no rate is suggested; raise --highest or give more "
-            f"--steps. Received: --highest {highest:g}, --steps {steps}."
+            f"{name}: the loss {what}, so no rate is suggested; {remedy}, --steps {steps}."
         )
     if not as_json:
         print_line(f"suggested: --lr {sweep.suggestion:g}, where it falls fastest")

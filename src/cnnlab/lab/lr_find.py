@@ -1,6 +1,8 @@
 """The verb `lr_find`: a learning rate to start from, found by raising it until the loss explodes."""
 
+import os
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 from cnnlab.config import RunConfig
@@ -9,10 +11,12 @@ from cnnlab.lab.resolve import resolve
 from cnnlab.lab.splits import load_splits, say_converted
 from cnnlab.lab.train import check_network
 from cnnlab.reporting import lr_curve
-from cnnlab.runs.atomic import write_bytes, write_json
+from cnnlab.runs.atomic import write_bytes, write_errors_explained, write_json
 from cnnlab.training import LineProgress, LrSweep, Progress, check_range, sweep_lr
 
 CURVE, SWEEP = "lr-find.png", "lr-find.json"
+TRIED_BYTES = 100_000
+"""Written and removed before a sweep: a little more than both files take."""
 
 
 def lr_find(
@@ -46,6 +50,7 @@ def lr_find(
     Raises:
         ConfigError: the range, the recipe or an option is wrong, or the recipe pre-trains.
         CheckFailedError: not even the first losses are finite.
+        MissingResourceError: `out` does not let itself be written.
         CnnlabError: see `load_data`.
 
     Example:
@@ -83,13 +88,20 @@ def lr_find(
 
 
 def _made(folder: Path) -> Path:
-    """Make a folder, before anything is computed for it.
+    """Make a folder and try to write there, before anything is computed for it.
 
     Raises:
         ConfigError: a file has its name.
+        MissingResourceError: the disk is full or does not let itself be written.
     """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except (FileExistsError, NotADirectoryError):
-        raise ConfigError(f"out: must be a folder. Received a file, or a place in one: {folder}.") from None
+    with write_errors_explained(folder / CURVE, needed=TRIED_BYTES):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except (FileExistsError, NotADirectoryError):
+            message = f"out: must be a folder. Received a file, or a place in one: {folder}."
+            raise ConfigError(message) from None
+        with TemporaryFile(dir=folder) as file:
+            file.write(bytes(TRIED_BYTES))
+            file.flush()
+            os.fsync(file.fileno())
     return folder

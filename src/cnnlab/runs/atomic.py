@@ -63,8 +63,11 @@ def write_errors_explained(path: Path, *, needed: int) -> Iterator[None]:
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise MissingResourceError(f"{path}: cannot be written: {error.strerror or error}.") from None
+        # A run has its config beside the file, or above it where it is a checkpoint's.
+        is_of_a_run = any((place / "config.toml").is_file() for place in path.parents[:2])
+        remedy = "free some space, then go on with `cnnlab resume`" if is_of_a_run else "free some space"
         free = shutil.disk_usage(next(place for place in path.parents if place.exists())).free
         raise MissingResourceError(
             f"{path}: the disk is full: {needed / 1e6:.1f} MB needed, {free / 1e6:.1f} MB free. "
-            "Nothing saved before is lost; free some space, then go on with `cnnlab resume`."
+            f"Nothing saved before is lost; {remedy}."
         ) from None
