@@ -72,7 +72,10 @@ def test_quick_lies_in_the_folder_of_the_study(run_cli, tmp_path, launch, monkey
     [
         (["orgins"], "There is no study called 'orgins'. Known: lengths."),
         (["lengths", "--seeds", "0"], "--seeds: must be 1 to 1000. Received: 0."),
-        (["lengths", "--jobs", "9"], "--jobs: must be 1 to 2, the cores of this machine. Received: 9."),
+        (
+            ["lengths", "--jobs", "9"],
+            "--jobs: must be 1 to 2, the cores that this process may use. Received: 9.",
+        ),
         (
             ["lengths", "--save", "{file}"],
             "--save: must be a folder. Received a file, or a place in one: {file}.",

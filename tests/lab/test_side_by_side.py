@@ -143,9 +143,17 @@ def test_one_at_a_time_is_in_this_thread(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("jobs", [0, 4, -1])
 def test_wrong_numbers_of_jobs(jobs):
-    message = f"^--jobs: must be 1 to 3, the cores of this machine. Received: {jobs}.$"
+    message = f"^--jobs: must be 1 to 3, the cores that this process may use. Received: {jobs}.$"
     with pytest.raises(ConfigError, match=message):
         check_jobs(jobs)
+
+
+def test_one_core_may_be_one_of_many(monkeypatch):
+    monkeypatch.setattr(machine, "num_cores", lambda: 1)
+    with pytest.raises(
+        ConfigError, match=r"^--jobs: must be 1: this process may use one core\. Received: 2\.$"
+    ):
+        check_jobs(2)
 
 
 def test_the_threads_of_each_run():

@@ -47,7 +47,11 @@ def check_jobs(jobs: int) -> None:
     """Refuse more runs at once than there are cores; raises ConfigError."""
     cores = machine.num_cores()
     if not 1 <= jobs <= cores:
-        many = f"1 to {cores}, the cores of this machine" if cores > 1 else "1: this machine has one core"
+        many = (
+            f"1 to {cores}, the cores that this process may use"
+            if cores > 1
+            else "1: this process may use one core"
+        )
         raise ConfigError(f"--jobs: must be {many}. Received: {jobs}.")
 
 
