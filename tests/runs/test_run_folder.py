@@ -116,8 +116,12 @@ def test_open_what_is_no_run(tmp_path):
     with pytest.raises(RunError, match="does not exist"):
         RunFolder.open(tmp_path / "none")
     (tmp_path / "file").write_text("")
-    with pytest.raises(RunError, match="does not exist"):
+    with pytest.raises(
+        RunError, match=r"file: is a file, not a run folder\. `cnnlab runs` lists the runs\.$"
+    ):
         RunFolder.open(tmp_path / "file")
+    with pytest.raises(RunError, match="does not exist"):
+        RunFolder.open(tmp_path / "file" / "deeper")
     (tmp_path / "run" / "config.toml").mkdir(parents=True)
     with pytest.raises(RunError, match="is not a run folder"):
         RunFolder.open(tmp_path / "run")

@@ -77,7 +77,11 @@ class RunFolder:
             RunError: there is no run at `path`.
         """
         if not (path / "config.toml").is_file():
-            what = "is not a run folder (no config.toml in it)" if path.is_dir() else "does not exist"
+            what = "does not exist"
+            if path.is_dir():
+                what = "is not a run folder (no config.toml in it)"
+            elif path.is_file():
+                what = "is a file, not a run folder"
             raise RunError(f"{path}: {what}. `cnnlab runs` lists the runs.")
         return cls(path)
 
