@@ -13,7 +13,7 @@ from cnnlab.data.splits import (
     stratified_choice,
     stratified_cut,
 )
-from cnnlab.errors import ConfigError
+from cnnlab.errors import ConfigError, DataError
 
 # Recorded once: another value would move images between splits of every run ever made.
 KEYS = [18168879655286574764, 17319342073374955074, 3705134353500825786]
@@ -86,6 +86,16 @@ def test_keys_depend_on_seed_and_purpose():
 def test_val_size_must_leave_something(val_size):
     with pytest.raises(ConfigError, match=rf"data\.val_size: .* 1 to 9 .* Received: {val_size}"):
         check_val_size(val_size, 10, name="digits")
+
+
+@pytest.mark.parametrize("num_train", [0, 1])
+def test_too_few_images_are_no_mistake_of_val_size(num_train):
+    with pytest.raises(DataError) as caught:
+        check_val_size(1, num_train, name="synthetic:3x32x32x1")
+    assert str(caught.value) == (
+        "synthetic:3x32x32x1: has too few images: training and validation need one each, so at least 2. "
+        f"Received: {num_train}. Name data with more images."
+    )
 
 
 @pytest.mark.parametrize("train_size", [0, 2, 7])

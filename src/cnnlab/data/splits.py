@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cnnlab.errors import ConfigError
+from cnnlab.errors import ConfigError, DataError
 
 
 def stratified_cut(labels: Tensor, size: int, keys: np.ndarray) -> tuple[Tensor, Tensor]:
@@ -82,8 +82,14 @@ def check_val_size(val_size: int, num_train: int, *, name: str) -> None:
     """Refuse a validation part that leaves no image to train on.
 
     Raises:
+        DataError: there are not two images, so that no validation part is right.
         ConfigError: `val_size` is not between 1 and `num_train - 1`.
     """
+    if num_train < 2:
+        raise DataError(
+            f"{name}: has too few images: training and validation need one each, so at least 2. "
+            f"Received: {num_train}. Name data with more images."
+        )
     if not 1 <= val_size < num_train:
         raise ConfigError(
             f"data.val_size: {name} has {num_train} images to train on, so validation may take "
