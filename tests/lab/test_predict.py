@@ -213,6 +213,8 @@ def test_several_views_of_a_picture(run, pictures, digits, average):
         ({"tta": "ten-crop"}, "ten-crop needs images larger than the 8 x 8"),
         ({"tta": "mirrored"}, "there is no tta 'mirrored'. Did you mean 'mirror'?"),
         ({"average": "x"}, "there is no average 'x'"),
+        ({"average": "logits"}, r"average: one view has no average, .*average=logits, tta=none\."),
+        ({"average": "logits", "tta": "centre"}, r"Received: average=logits, tta=centre\."),
     ],
 )
 def test_views_that_there_are_not_are_refused_before_a_picture_is_read(run, options, message):

@@ -16,7 +16,7 @@ from cnnlab.data.images.decode import decode_image, is_grey_file
 from cnnlab.data.images.digit_image import centre_digit
 from cnnlab.data.images.resize import resize_image
 from cnnlab.errors import ConfigError, DataError
-from cnnlab.evaluation import Run, check_run_views, load_run, predict_probs
+from cnnlab.evaluation import ONE_VIEW, Run, check_run_views, load_run, predict_probs, views_in_words
 from cnnlab.lab.image_files import find_images
 
 BATCH_SIZE = 64
@@ -62,7 +62,7 @@ def predict(
         sources: files, folders (with all below them) and patterns such as `scans/*.png`.
         top_k: how many labels to return for each, at most.
         tta: views of each picture: `none`, `centre`, `mirror` or `ten-crop`, see `evaluation.views`.
-        average: what of several views is averaged: `logits` or `probs`.
+        average: what of several views is averaged: `logits` or `probs`; of one view nothing is.
         warn: takes one line, once, if grey pictures are made colour for the network.
 
     Returns:
@@ -70,7 +70,8 @@ def predict(
         shows nothing, has its `error` in place of labels.
 
     Raises:
-        ConfigError: `top_k` is not at least 1, there are no such views, or the run's images do not have them.
+        ConfigError: `top_k` is not at least 1, there are no such views, the run's images do not have them, or
+            the logits of one view are to be averaged.
         RunError: the run is missing, unfinished or damaged.
         MissingResourceError: a source matches no file.
 
@@ -100,6 +101,11 @@ def iter_predictions(
     sources = [sources] if isinstance(sources, Path | str) else sources
     run = run if isinstance(run, Run) else load_run(run)
     check_run_views(run, tta, average)
+    if average == "logits" and views_in_words(tta, average) == ONE_VIEW:
+        raise ConfigError(
+            "average: one view has no average, and tta is none if not given; choose several views by tta, "
+            f"mirror or ten-crop, or leave average out. Received: average={average}, tta={tta}."
+        )
     files = find_images(sources)
     torch.set_num_threads(machine.default_threads())
     machine.keep_freed_memory()
