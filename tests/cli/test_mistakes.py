@@ -55,6 +55,20 @@ def expect_one_line(result, code: int, *parts: str) -> None:
         (["resume", "no-such-run"], ["no-such-run"]),
         (["predict", "no-such-run", "x.png"], ["no-such-run"]),
         (["data", "check", "cifar"], ["cifar", "'cifar10'"]),
+        *(
+            ([*command, ""], [f"{place}: must not be empty; the current folder is called '.'. Received: ''."])
+            for place, *command in (
+                ("--out", "train", "lenet5", "--out"),
+                ("--data-root", "train", "lenet5", "--data-root"),
+                ("--out", "lr-find", "lenet5", "--out"),
+                ("--save", "compare", "lenet5", "--save"),
+                ("--out", "study", "origins", "--out"),
+                ("--save", "study", "origins", "--save"),
+                ("--out", "runs", "--out"),
+                ("RUN", "resume"),
+                ("RUN", "evaluate"),
+            )
+        ),
     ],
 )
 def test_bad_input(run_cli, tmp_path, monkeypatch, arguments, parts):

@@ -95,7 +95,14 @@ def test_what_is_typed_wrong(run_cli, tmp_path, launch, monkeypatch, arguments, 
     assert launch.asked == []
 
 
-@pytest.mark.parametrize("option", ["--quick", "--seeds"])
-def test_options_of_a_run_without_a_name(run_cli, option):
-    result = run_cli("study", option, *(["2"] if option == "--seeds" else []))
+@pytest.mark.parametrize(
+    "arguments",
+    (
+        *("--quick", "--seeds 2", "--only C2", "--data-root x", "--device cpu", "--threads 0"),
+        *("--jobs 99", "--out x", "--save x"),
+    ),
+)
+def test_options_of_a_run_without_a_name(run_cli, arguments):
+    option, *value = arguments.split()
+    result = run_cli("study", option, *value)
     assert result.code == 2 and f"{option}: name a study" in result.err

@@ -26,7 +26,12 @@ def compare(
     settings: options.Settings = None,
     out: options.Out = Path("runs"),
     save: Annotated[
-        Path | None, typer.Option(help="Folder for comparison.json, .csv and .md; else OUT itself.")
+        Path | None,
+        typer.Option(
+            parser=options.parse_path,
+            metavar="<path>",
+            help="Folder for comparison.json, .csv and .md; else OUT itself.",
+        ),
     ] = None,
     as_json: options.Json = False,
 ) -> None:

@@ -30,7 +30,12 @@ def lr_find(
     strict: options.Strict = False,
     settings: options.Settings = None,
     out: Annotated[
-        Path | None, typer.Option(help="Folder for lr-find.png and lr-find.json; else none is written.")
+        Path | None,
+        typer.Option(
+            parser=options.parse_path,
+            metavar="<path>",
+            help="Folder for lr-find.png and lr-find.json; else none is written.",
+        ),
     ] = None,
     as_json: options.Json = False,
 ) -> None:

@@ -7,7 +7,21 @@ import typer
 
 from cnnlab.errors import ConfigError
 
-Out = Annotated[Path, typer.Option("--out", help="Folder of run folders.")]
+
+def parse_path(value: str | Path) -> Path:
+    """Return a path; the empty one, as an unset variable of a shell leaves it, would be the current folder.
+
+    Raises:
+        ValueError: there is nothing in it; Typer adds the option and the value.
+    """
+    if not str(value).strip():
+        raise ValueError("must not be empty; the current folder is called '.'")
+    return Path(value)
+
+
+Out = Annotated[
+    Path, typer.Option("--out", parser=parse_path, metavar="<path>", help="Folder of run folders.")
+]
 Data = Annotated[
     str | None,
     typer.Option(
@@ -16,7 +30,12 @@ Data = Annotated[
 ]
 DataRoot = Annotated[
     Path | None,
-    typer.Option("--data-root", help="Where data sets lie; looked at before CNNLAB_DATA_ROOT and the cache."),
+    typer.Option(
+        "--data-root",
+        parser=parse_path,
+        metavar="<path>",
+        help="Where data sets lie; looked at before CNNLAB_DATA_ROOT and the cache.",
+    ),
 ]
 Epochs = Annotated[float | None, typer.Option("--epochs", help="Passes over the training images.")]
 Steps = Annotated[int | None, typer.Option("--steps", help="Optimizer updates, instead of epochs.")]
@@ -47,7 +66,7 @@ Tta = Annotated[
 Average = Annotated[
     str | None, typer.Option("--average", help="What of several views is averaged: logits or probs.")
 ]
-Run = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")]
+Run = Annotated[Path, typer.Argument(parser=parse_path, metavar="RUN", help="A run folder.")]
 
 
 def parse_settings(settings: list[str] | None) -> dict[str, object]:

@@ -29,12 +29,19 @@ def study(
     threads: options.Threads = None,
     jobs: options.Jobs = 1,
     out: Annotated[
-        Path | None, typer.Option(help="Folder of run folders; runs/study-NAME if not given.")
+        Path | None,
+        typer.Option(
+            parser=options.parse_path,
+            metavar="<path>",
+            help="Folder of run folders; runs/study-NAME if not given.",
+        ),
     ] = None,
     save: Annotated[
         Path | None,
         typer.Option(
-            help="Folder for NAME.json and NAME.md (NAME-quick, or NAME-part with --only); else OUT."
+            parser=options.parse_path,
+            metavar="<path>",
+            help="Folder for NAME.json and NAME.md (NAME-quick, or NAME-part with --only); else OUT.",
         ),
     ] = None,
     as_json: options.Json = False,
@@ -43,10 +50,19 @@ def study(
     from cnnlab.studies import get_study, list_studies, run_study, write_report
 
     if name is None:
-        if quick or seeds is not None:
-            raise ConfigError(
-                f"{'--quick' if quick else '--seeds'}: name a study; `cnnlab study` lists them."
-            )
+        is_given = {
+            "--quick": quick,
+            "--seeds": seeds is not None,
+            "--only": bool(only),
+            "--data-root": data_root is not None,
+            "--device": device is not None,
+            "--threads": threads is not None,
+            "--jobs": jobs != 1,
+            "--out": out is not None,
+            "--save": save is not None,
+        }
+        if of_a_run := [option for option, given in is_given.items() if given]:
+            raise ConfigError(f"{of_a_run[0]}: name a study; `cnnlab study` lists them.")
         studies = list_studies()
         if as_json:
             print_json([{"name": each.name, "title": each.title, "claim": each.claim} for each in studies])
