@@ -653,8 +653,8 @@ def test_a_whole_section_may_be_replaced():
         ({"data.augment": True}, "names a section; name one of its fields: pad_crop"),
         (
             {"model.args": 3},
-            "--set model.args: names a section; name one of the network's arguments, such as "
-            "model.args.dropout; `cnnlab models show lenet5` lists them.",
+            "--set model.args: names a section; name one of the network's arguments, as "
+            "model.args.ARGUMENT; `cnnlab models show lenet5` lists them.",
         ),
         ({"optim.lr": "fast"}, "optim.lr: input should be a valid number. Received: 'fast'."),
         ({"": 1}, "unknown setting ''."),

@@ -147,7 +147,7 @@ class RunConfig(Section):
             else:
                 parts = f"its fields: {', '.join(place[field])}"
                 if name == "model.args":  # which holds those that were set
-                    parts = "the network's arguments, such as model.args.dropout; "
+                    parts = "the network's arguments, as model.args.ARGUMENT; "
                     parts += f"`cnnlab models show {self.model.name}` lists them"
                 raise ConfigError(f"{source} {name}: names a section; name one of {parts}.")
         if "train.steps" in changes and "train.epochs" not in changes:
