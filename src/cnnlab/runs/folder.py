@@ -77,11 +77,8 @@ class RunFolder:
             RunError: there is no run at `path`.
         """
         if not (path / "config.toml").is_file():
-            what = "does not exist"
-            if path.is_dir():
-                what = "is not a run folder (no config.toml in it)"
-            elif path.is_file():
-                what = "is a file, not a run folder"
+            what = "is a file, not a run folder" if path.is_file() else "does not exist"
+            what = "is not a run folder (no config.toml in it)" if path.is_dir() else what
             raise RunError(f"{path}: {what}. `cnnlab runs` lists the runs.")
         return cls(path)
 
@@ -217,9 +214,8 @@ class RunFolder:
                 try:
                     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 except BlockingIOError:
-                    raise RunError(
-                        f"{self.path}: another process is writing this run. Wait for it to end."
-                    ) from None
+                    message = f"{self.path}: another process is writing this run. Wait for it to end."
+                    raise RunError(message) from None
                 except OSError:
                     pass  # a network folder without locks; as on Windows
             for left_by_a_crash in self.path.glob(".*.tmp"):
