@@ -12,8 +12,10 @@ def parse_path(value: str | Path) -> Path:
     """Return a path; the empty one, as an unset variable of a shell leaves it, would be the current folder.
 
     Raises:
-        ValueError: there is nothing in it; Typer adds the option and the value.
+        ValueError: there is nothing in it, or what no path can hold; Typer adds the option and the value.
     """
+    if "\0" in str(value):
+        raise ValueError("embedded null byte")
     if not str(value).strip():
         raise ValueError("must not be empty; the current folder is called '.'")
     return Path(value)

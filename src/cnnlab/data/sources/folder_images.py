@@ -32,10 +32,7 @@ _MAX_NAMED = 10
 
 @dataclass
 class _Task:
-    """One split to decode, and what was found on the way: pairs of path and reason, grey made colour.
-
-    `is_chosen`: it is what `train_size` chose of the split, of which none may be missing.
-    """
+    """One split to decode, and what was found on the way: pairs of path and reason, grey made colour."""
 
     folder: Folder
     split: str
@@ -43,7 +40,7 @@ class _Task:
     image_size: int
     channels: int
     strict: bool
-    is_chosen: bool
+    is_chosen: bool  # by `train_size`: none may be missing
     unreadable: list[tuple[str, str]] = field(default_factory=list)
     num_converted: int = 0
 
