@@ -1,4 +1,4 @@
-"""Dropout whose masks cost a tenth of torch's on the CPU."""
+"""Dropout whose masks cost a fraction of torch's on the CPU."""
 
 import numpy as np
 import torch
