@@ -5,9 +5,9 @@ import torch
 
 from cnnlab.bench import plain_twin
 from cnnlab.models import create_model
-from cnnlab.nn import Dropout, FusedSequential, LocalResponseNorm
+from cnnlab.nn import Conv2d, Dropout, FusedSequential, LocalResponseNorm
 
-OURS = (LocalResponseNorm, Dropout, FusedSequential)
+OURS = (Conv2d, LocalResponseNorm, Dropout, FusedSequential)
 
 
 @pytest.mark.parametrize(

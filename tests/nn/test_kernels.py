@@ -62,7 +62,7 @@ def test_the_name_changes_with_what_the_bits_depend_on(monkeypatch, tmp_path):
     assert library._name_of(str(tmp_path / "cc")) != before
     monkeypatch.setattr(library.machine, "cpu_flags", lambda: frozenset({"sse"}))
     again = library._name_of(str(tmp_path / "cc"))
-    monkeypatch.setattr(library, "SOURCE", tmp_path / "cc")
+    monkeypatch.setattr(library, "SOURCES", (tmp_path / "cc",))
     assert library._name_of(str(tmp_path / "cc")) != again
 
 

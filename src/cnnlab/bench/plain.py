@@ -6,7 +6,7 @@ from collections import OrderedDict
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from cnnlab.nn import Dropout, FusedSequential, LocalResponseNorm
+from cnnlab.nn import Conv2d, Dropout, FusedSequential, LocalResponseNorm
 
 
 class PlainNorm(nn.Module):
@@ -32,9 +32,18 @@ def _plain(layer: nn.Module) -> nn.Module:
         return PlainNorm(layer)
     if isinstance(layer, Dropout):
         return nn.Dropout(layer.p)
+    if isinstance(layer, Conv2d):
+        return _plain_conv(layer)
     children = OrderedDict((name, _plain(child)) for name, child in layer.named_children())
     if isinstance(layer, FusedSequential):
         return nn.Sequential(children)
     for name, child in children.items():
         setattr(layer, name, child)
     return layer
+
+
+def _plain_conv(layer: Conv2d) -> nn.Conv2d:
+    window = (layer.kernel_size, layer.stride, layer.padding, layer.dilation, layer.groups)
+    twin = nn.Conv2d(layer.in_channels, layer.out_channels, *window, layer.bias is not None)
+    twin.weight, twin.bias = layer.weight, layer.bias
+    return twin

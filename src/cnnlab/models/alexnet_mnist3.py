@@ -21,6 +21,7 @@ from cnnlab.models.classifier import ImageClassifier
 from cnnlab.models.registry import register_model
 from cnnlab.nn import (
     Activation,
+    Conv2d,
     Dropout,
     Init,
     LocalResponseNorm,
@@ -80,7 +81,7 @@ def alexnet_mnist3(
     layers: OrderedDict[str, nn.Module] = OrderedDict()
     channels = in_channels
     for stage, width in enumerate((64, 128, 256), start=1):
-        layers[f"conv{stage}"] = nn.Conv2d(channels, width, 3, padding=1, groups=groups if stage == 2 else 1)
+        layers[f"conv{stage}"] = Conv2d(channels, width, 3, padding=1, groups=groups if stage == 2 else 1)
         layers[f"act{stage}"] = make_activation(activation)
         norm = LocalResponseNorm(9, alpha=0.001 / 9, beta=0.75, k=1.0)
         if lrn and lrn_place == "before-pool":

@@ -19,6 +19,7 @@ from cnnlab.models.classifier import ImageClassifier
 from cnnlab.models.registry import register_model
 from cnnlab.nn import (
     Activation,
+    Conv2d,
     Init,
     LocalResponseNorm,
     LrnPlace,
@@ -78,7 +79,7 @@ def alexnet_mnist5(
     channels = in_channels
     for stage, width in enumerate((64, 128, 256, 256, 128), start=1):
         towers = groups if stage in (2, 4, 5) else 1
-        layers[f"conv{stage}"] = nn.Conv2d(channels, width, 3, padding=1, groups=towers)
+        layers[f"conv{stage}"] = Conv2d(channels, width, 3, padding=1, groups=towers)
         layers[f"act{stage}"] = make_activation(activation)
         norm = LocalResponseNorm(9, alpha=0.001 / 9, beta=0.75, k=1.0)
         if lrn and stage <= 2 and lrn_place == "before-pool":

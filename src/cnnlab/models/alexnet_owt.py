@@ -28,6 +28,7 @@ from cnnlab.models.classifier import ImageClassifier
 from cnnlab.models.registry import register_model
 from cnnlab.nn import (
     Activation,
+    Conv2d,
     LocalResponseNorm,
     LrnPlace,
     Pool,
@@ -79,7 +80,7 @@ def alexnet_owt(
     for stage, width in enumerate((64, 192, 384, 256, 256), start=1):
         kernel, stride, padding = {1: (11, 4, 2), 2: (5, 1, 2)}.get(stage, (3, 1, 1))
         towers = groups if stage in (2, 4, 5) else 1
-        layers[f"conv{stage}"] = nn.Conv2d(channels, width, kernel, stride, padding, groups=towers)
+        layers[f"conv{stage}"] = Conv2d(channels, width, kernel, stride, padding, groups=towers)
         layers[f"act{stage}"] = make_activation(activation)
         has_norm = lrn and stage <= 2
         if has_norm and lrn_place == "before-pool":

@@ -20,6 +20,7 @@ from cnnlab.models.classifier import ImageClassifier
 from cnnlab.models.registry import register_model
 from cnnlab.nn import (
     Activation,
+    Conv2d,
     LocalResponseNorm,
     LrnPlace,
     Pool,
@@ -66,7 +67,7 @@ def alexnet_small(
     channels = in_channels
     for stage, width in enumerate((48, 128, 192, 192, 128), start=1):
         kernel = 5 if stage <= 2 else 3
-        layers[f"conv{stage}"] = nn.Conv2d(
+        layers[f"conv{stage}"] = Conv2d(
             channels, width, kernel, padding=kernel // 2, groups=groups if stage in (2, 4, 5) else 1
         )
         layers[f"act{stage}"] = make_activation(activation)

@@ -17,6 +17,7 @@ from cnnlab.models.classifier import ImageClassifier
 from cnnlab.models.registry import register_model
 from cnnlab.nn import (
     Activation,
+    Conv2d,
     Init,
     Pool,
     Probability,
@@ -59,10 +60,10 @@ def convnet_mnist(
     """
     features = nn.Sequential(
         OrderedDict(
-            conv1=nn.Conv2d(in_channels, 32, 5, padding=2),  # N x 32 x 28 x 28
+            conv1=Conv2d(in_channels, 32, 5, padding=2),  # N x 32 x 28 x 28
             act1=make_activation(activation),
             pool1=make_halving_pool(pool, overlapping=overlapping_pool),  # N x 32 x 14 x 14
-            conv2=nn.Conv2d(32, 64, 5, padding=2),  # N x 64 x 14 x 14
+            conv2=Conv2d(32, 64, 5, padding=2),  # N x 64 x 14 x 14
             act2=make_activation(activation),
             pool2=make_halving_pool(pool, overlapping=overlapping_pool),  # N x 64 x 7 x 7
         )

@@ -27,6 +27,7 @@ from cnnlab.models.registry import register_model
 from cnnlab.nn import (
     Activation,
     Branches,
+    Conv2d,
     LocalResponseNorm,
     Probability,
     initialize,
@@ -81,7 +82,7 @@ def googlenet(
     def unit(name: str, channels: int, width: int, kernel: int, stride: int = 1) -> dict[str, nn.Module]:
         """Return a convolution, its normalisation and its activation."""
         padding = kernel // 2
-        conv = nn.Conv2d(channels, width, kernel, stride, padding, bias=not batch_norm)
+        conv = Conv2d(channels, width, kernel, stride, padding, bias=not batch_norm)
         norm: dict[str, nn.Module] = {f"{name}_norm": nn.BatchNorm2d(width)} if batch_norm else {}
         return {name: conv, **norm, f"{name}_act": make_activation(activation)}
 

@@ -19,7 +19,7 @@ from torch import nn
 
 from cnnlab.models.classifier import AuxiliaryClassifier
 from cnnlab.models.registry import register_model
-from cnnlab.nn import Activation, Branches, Probability, initialize, make_activation, output_shape
+from cnnlab.nn import Activation, Branches, Conv2d, Probability, initialize, make_activation, output_shape
 
 AUX_WEIGHT = 0.3
 AUX_DROPOUT = 0.7
@@ -65,7 +65,7 @@ def googlenet_small(
 
     def unit(name: str, channels: int, width: int, kernel: int) -> dict[str, nn.Module]:
         """Return a convolution, its normalisation and its activation."""
-        conv = nn.Conv2d(channels, width, kernel, padding=kernel // 2, bias=not batch_norm)
+        conv = Conv2d(channels, width, kernel, padding=kernel // 2, bias=not batch_norm)
         norm: dict[str, nn.Module] = {f"{name}_norm": nn.BatchNorm2d(width)} if batch_norm else {}
         return {name: conv, **norm, f"{name}_act": make_activation(activation)}
 

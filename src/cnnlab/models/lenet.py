@@ -22,7 +22,7 @@ from torch import nn
 
 from cnnlab.models.classifier import ImageClassifier
 from cnnlab.models.registry import register_model
-from cnnlab.nn import Activation, Pool, initialize, make_activation, output_shape
+from cnnlab.nn import Activation, Conv2d, Pool, initialize, make_activation, output_shape
 
 
 @register_model(
@@ -55,10 +55,10 @@ def lenet5(
     make_pool = nn.AvgPool2d if pool == "average" else nn.MaxPool2d
     features = nn.Sequential(
         OrderedDict(
-            conv1=nn.Conv2d(in_channels, 6, 5, padding=2),  # N x 6 x 28 x 28
+            conv1=Conv2d(in_channels, 6, 5, padding=2),  # N x 6 x 28 x 28
             act1=make_activation(activation),
             pool1=make_pool(2, 2),  # N x 6 x 14 x 14
-            conv2=nn.Conv2d(6, 16, 5),  # N x 16 x 10 x 10
+            conv2=Conv2d(6, 16, 5),  # N x 16 x 10 x 10
             act2=make_activation(activation),
             pool2=make_pool(2, 2),  # N x 16 x 5 x 5
         )

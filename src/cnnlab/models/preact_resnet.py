@@ -24,7 +24,7 @@ from torch.nn import functional
 
 from cnnlab.models.classifier import ImageClassifier
 from cnnlab.models.registry import register_model
-from cnnlab.nn import Activation, NormMomentum, initialize, make_activation
+from cnnlab.nn import Activation, Conv2d, NormMomentum, initialize, make_activation
 
 Shortcut = Literal["A", "B"]
 StrideAt = Literal["first", "3x3"]
@@ -86,7 +86,7 @@ class PreActivationBlock(nn.Module):
             if index > 1:
                 layers[f"norm{index}"] = nn.BatchNorm2d(channels, momentum=norm_momentum)
                 layers[f"act{index}"] = make_activation(activation)
-            layers[f"conv{index}"] = nn.Conv2d(channels, width, kernel, stride, kernel // 2, bias=False)
+            layers[f"conv{index}"] = Conv2d(channels, width, kernel, stride, kernel // 2, bias=False)
             channels = width
         self.branch = nn.Sequential(layers)
         stride = max(strides)
@@ -95,7 +95,7 @@ class PreActivationBlock(nn.Module):
             if shortcut == "A":
                 self.shortcut = PadShortcut(in_channels, channels, stride)
             else:
-                self.shortcut = nn.Conv2d(in_channels, channels, 1, stride, bias=False)
+                self.shortcut = Conv2d(in_channels, channels, 1, stride, bias=False)
         self.residual = residual
 
     def forward(self, maps: Tensor) -> Tensor:
@@ -119,7 +119,7 @@ def _preact_resnet(
 ) -> ImageClassifier:
     """Return a network with `depth` weighted layers, of bottlenecks if `stride_at` is given."""
     layers: OrderedDict[str, nn.Module] = OrderedDict(
-        conv1=nn.Conv2d(in_channels, 64, 7, 2, padding=3, bias=False),  # N x 64 x 112 x 112
+        conv1=Conv2d(in_channels, 64, 7, 2, padding=3, bias=False),  # N x 64 x 112 x 112
         norm1=nn.BatchNorm2d(64, momentum=norm_momentum),
         act1=make_activation(activation),
         pool1=nn.MaxPool2d(3, 2, padding=1),  # N x 64 x 56 x 56

@@ -22,7 +22,7 @@ from torch.nn import functional
 
 from cnnlab.models.classifier import ImageClassifier
 from cnnlab.models.registry import register_model
-from cnnlab.nn import Activation, NormMomentum, initialize, make_activation
+from cnnlab.nn import Activation, Conv2d, NormMomentum, initialize, make_activation
 
 Shortcut = Literal["A", "B"]
 
@@ -69,17 +69,17 @@ class PreActivationBlock(nn.Module):
         super().__init__()
         self.norm1 = nn.Identity() if is_first else nn.BatchNorm2d(in_channels, momentum=norm_momentum)
         self.act1 = nn.Identity() if is_first else make_activation(activation)
-        self.conv1 = nn.Conv2d(in_channels, out_channels, 3, stride, padding=1, bias=False)
+        self.conv1 = Conv2d(in_channels, out_channels, 3, stride, padding=1, bias=False)
         self.norm2 = nn.BatchNorm2d(out_channels, momentum=norm_momentum)
         self.act2 = make_activation(activation)
-        self.conv2 = nn.Conv2d(out_channels, out_channels, 3, padding=1, bias=False)
+        self.conv2 = Conv2d(out_channels, out_channels, 3, padding=1, bias=False)
         self.shortcut: nn.Module | None = None
         if residual and in_channels == out_channels and stride == 1:
             self.shortcut = nn.Identity()
         elif residual and shortcut == "A":
             self.shortcut = PadShortcut(in_channels, out_channels, stride)
         elif residual:
-            self.shortcut = nn.Conv2d(in_channels, out_channels, 1, stride, bias=False)
+            self.shortcut = Conv2d(in_channels, out_channels, 1, stride, bias=False)
 
     def forward(self, maps: Tensor) -> Tensor:
         """Return N x out_channels x h x w from N x in_channels x H x W."""
@@ -103,7 +103,7 @@ def _preact_resnet(
     blocks_per_stage, remainder = divmod(depth - 2, 6)
     assert remainder == 0, depth
     layers: OrderedDict[str, nn.Module] = OrderedDict(
-        conv1=nn.Conv2d(in_channels, 16, 3, padding=1, bias=False),  # N x 16 x 32 x 32
+        conv1=Conv2d(in_channels, 16, 3, padding=1, bias=False),  # N x 16 x 32 x 32
         norm1=nn.BatchNorm2d(16, momentum=norm_momentum),
         act1=make_activation(activation),
     )

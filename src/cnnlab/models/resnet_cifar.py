@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from cnnlab.models.classifier import ImageClassifier
 from cnnlab.models.registry import register_model
-from cnnlab.nn import Activation, NormMomentum, initialize, make_activation
+from cnnlab.nn import Activation, Conv2d, NormMomentum, initialize, make_activation
 
 Shortcut = Literal["A", "B"]
 
@@ -59,10 +59,10 @@ class ResidualBlock(nn.Module):
         norm_momentum: float,
     ) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(in_channels, out_channels, 3, stride, padding=1, bias=False)
+        self.conv1 = Conv2d(in_channels, out_channels, 3, stride, padding=1, bias=False)
         self.norm1 = nn.BatchNorm2d(out_channels, momentum=norm_momentum)
         self.act1 = make_activation(activation)
-        self.conv2 = nn.Conv2d(out_channels, out_channels, 3, padding=1, bias=False)
+        self.conv2 = Conv2d(out_channels, out_channels, 3, padding=1, bias=False)
         self.norm2 = nn.BatchNorm2d(out_channels, momentum=norm_momentum)
         self.act2 = make_activation(activation)
         self.shortcut: nn.Module | None = None
@@ -73,7 +73,7 @@ class ResidualBlock(nn.Module):
         elif residual:
             self.shortcut = nn.Sequential(
                 OrderedDict(
-                    conv=nn.Conv2d(in_channels, out_channels, 1, stride, bias=False),
+                    conv=Conv2d(in_channels, out_channels, 1, stride, bias=False),
                     norm=nn.BatchNorm2d(out_channels, momentum=norm_momentum),
                 )
             )
@@ -100,7 +100,7 @@ def _resnet(
     blocks_per_stage, remainder = divmod(depth - 2, 6)
     assert remainder == 0, depth
     layers: OrderedDict[str, nn.Module] = OrderedDict(
-        conv1=nn.Conv2d(in_channels, 16, 3, padding=1, bias=False),  # N x 16 x 32 x 32
+        conv1=Conv2d(in_channels, 16, 3, padding=1, bias=False),  # N x 16 x 32 x 32
         norm1=nn.BatchNorm2d(16, momentum=norm_momentum),
         act1=make_activation(activation),
     )

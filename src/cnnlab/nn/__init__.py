@@ -3,6 +3,7 @@
 from cnnlab.nn.activation import Activation, make_activation
 from cnnlab.nn.arguments import LrnPlace, NormMomentum, Probability, Towers, Width
 from cnnlab.nn.branches import Branches
+from cnnlab.nn.convolution import Conv2d
 from cnnlab.nn.dropout import Dropout
 from cnnlab.nn.fused import FusedSequential
 from cnnlab.nn.geometry import conv_output_size, output_shape, pool_output_size
@@ -14,6 +15,7 @@ from cnnlab.nn.pooling import Pool, make_halving_pool
 __all__ = [
     "Activation",
     "Branches",
+    "Conv2d",
     "Dropout",
     "FusedSequential",
     "Init",

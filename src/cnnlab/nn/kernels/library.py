@@ -16,7 +16,7 @@ from pathlib import Path
 
 from cnnlab import machine
 
-SOURCE = Path(__file__).with_name("stage.c")
+SOURCES = tuple(Path(__file__).with_name(name) for name in ("stage.c", "winograd.c"))
 SWITCH = "CNNLAB_KERNELS"
 COMPILERS = ("cc", "gcc", "clang")
 # Square roots need not set errno; a * b + c may be rounded once, which changes last bits.
@@ -50,7 +50,7 @@ def load_kernels() -> Kernels:
         return Kernels(None, "none", "no C compiler (cc, gcc or clang) on this machine")
     try:
         name = _name_of(compiler)
-        path = _folder() / f"stage-{name}.so"
+        path = _folder() / f"cnnlab-{name}.so"
         if not path.exists():
             _compile(compiler, path)
         return Kernels(ctypes.CDLL(str(path)), name, str(path))
@@ -66,7 +66,13 @@ def _name_of(compiler: str) -> str:
     version = subprocess.run(
         [compiler, "--version"], capture_output=True, text=True, check=True, timeout=SECONDS_TO_COMPILE
     ).stdout
-    parts = [SOURCE.read_text(), " ".join(FLAGS), version, machine.cpu_name(), *sorted(machine.cpu_flags())]
+    parts = [
+        *(source.read_text() for source in SOURCES),
+        " ".join(FLAGS),
+        version,
+        machine.cpu_name(),
+        *sorted(machine.cpu_flags()),
+    ]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
 
 
@@ -79,6 +85,6 @@ def _compile(compiler: str, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=path.parent) as folder:
         made = Path(folder) / path.name
-        command = [compiler, *FLAGS, "-o", str(made), str(SOURCE), "-lm"]
+        command = [compiler, *FLAGS, "-o", str(made), *map(str, SOURCES), "-lm"]
         subprocess.run(command, capture_output=True, text=True, check=True, timeout=SECONDS_TO_COMPILE)
         os.replace(made, path)

@@ -1,10 +1,7 @@
 """`stage.c` for torch: ReLU, 2x2 pooling, LRN and dropout of maps in one pass, with the gradient."""
 
 import ctypes
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -12,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import Function, once_differentiable
 
-from cnnlab.nn.kernels.library import load_kernels
+from cnnlab.nn.kernels.parallel import run_kernel
 
 MAX_CHANNELS, MAX_REACH = 1024, 64  # C_MAX and MARGIN of stage.c
 TYPES = {torch.float32: "float32", torch.float64: "float64", torch.bfloat16: "bf16"}
@@ -68,7 +65,7 @@ class _RunStage(Function):
         is_learning = ctx.needs_input_grad[0]
         top = torch.empty_like(out) if is_learning else None
         place = torch.empty(shape, dtype=torch.uint8, memory_format=nhwc) if is_learning else None
-        _run("forward", record, n, maps, out, top, place, noise)
+        run_kernel(f"forward_{TYPES[maps.dtype]}", record, n, maps, out, top, place, noise)
         if is_learning:
             ctx.save_for_backward(top, place)
             ctx.record, ctx.noise, ctx.shape = record, noise, maps.shape
@@ -82,7 +79,8 @@ class _RunStage(Function):
         top, place = ctx.saved_tensors
         grad = torch.empty(ctx.shape, dtype=top.dtype, memory_format=torch.channels_last)
         grad_out = grads[0].contiguous(memory_format=torch.channels_last)
-        _run("backward", ctx.record, len(grad), grad_out, grad, top, place, ctx.noise)
+        name = f"backward_{TYPES[top.dtype]}"
+        run_kernel(name, ctx.record, len(grad), grad_out, grad, top, place, ctx.noise)
         return grad, None, None
 
 
@@ -98,47 +96,3 @@ def drop_threshold(probability: float) -> tuple[int, float]:
     """Return below which noise of 16 bits a value is dropped, and the factor of what is kept."""
     threshold = round(probability * 2**16)
     return threshold, 2**16 / (2**16 - threshold) if threshold < 2**16 else 0.0
-
-
-def _run(verb: str, record: _Record, num_images: int, *arrays: Tensor | np.ndarray | None) -> None:
-    """Call a function of the library, as many images per thread as there are threads for."""
-    function = _function(f"{verb}_{TYPES[_dtype(arrays)]}")
-    pointers = [None if array is None else _address(array) for array in arrays]
-    threads = min(torch.get_num_threads(), num_images)
-    bounds = [num_images * part // threads for part in range(threads + 1)]
-
-    def part(index: int) -> None:
-        function(ctypes.byref(record), bounds[index], bounds[index + 1], *pointers)
-
-    if threads == 1:
-        part(0)
-    else:
-        others = [_pool().submit(part, index) for index in range(1, threads)]
-        part(0)
-        for other in others:
-            other.result()
-
-
-def _dtype(arrays: tuple[Tensor | np.ndarray | None, ...]) -> torch.dtype:
-    first = arrays[0]
-    assert isinstance(first, Tensor)
-    return first.dtype
-
-
-def _address(array: Tensor | np.ndarray) -> int:
-    return array.data_ptr() if isinstance(array, Tensor) else array.ctypes.data
-
-
-@cache
-def _function(name: str) -> Callable[..., None]:
-    library = load_kernels().library
-    assert library is not None
-    function = library[name]
-    function.argtypes = [ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64, *[ctypes.c_void_p] * 5]
-    function.restype = None
-    return function
-
-
-@cache
-def _pool() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(thread_name_prefix="cnnlab-kernel")

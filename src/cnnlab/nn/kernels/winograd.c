@@ -1,0 +1,161 @@
+/* The transforms of Winograd's minimal filtering F(4x4, 3x3), and their transposes, which the way back needs.
+ *
+ * A convolution of 3x3 in tiles of 4x4 outputs: each 6x6 window of the maps becomes 36 numbers, in which the
+ * convolution is a matrix product over channels: 36 multiplications where there were 144. Matrices as in Lavin
+ * and Gray, arXiv:1509.09308, section 4.1: outputs At [(G g Gt) * (Bt d B)] A.
+ *
+ * Maps lie as N x H x W x C, spectra as 36 x rows x C: one row for each tile, and one more at the end that keeps
+ * the 36 planes from lying a power of two apart, where they would take each other's place in the first cache.
+ * Channels come in multiples of LANES.
+ */
+#include <stdint.h>
+#include <string.h>
+
+enum { STEP = 4, SIDE = 6, LANES = 8 };
+typedef float Lanes __attribute__((vector_size(sizeof(float) * LANES)));
+
+typedef struct {
+    int64_t height, width, channels; /* of the maps */
+    int64_t rows;                    /* of one plane of the spectrum */
+} Tiling;
+
+static inline Lanes load(const float *from) {
+    Lanes v;
+    memcpy(&v, from, sizeof v);
+    return v;
+}
+
+static inline void store(float *to, Lanes v) { memcpy(to, &v, sizeof v); }
+
+/* v = Bt v, for six values `by` apart */
+static inline void window_to_spectrum(Lanes *v, int by) {
+    const Lanes a = v[0], b = v[by], c = v[2 * by], d = v[3 * by], e = v[4 * by], f = v[5 * by];
+    const Lanes even = e - 4 * c, odd = d - 4 * b, even2 = e - c, odd2 = 2 * (d - b);
+    v[0] = 4 * a - 5 * c + e;
+    v[by] = even + odd;
+    v[2 * by] = even - odd;
+    v[3 * by] = even2 + odd2;
+    v[4 * by] = even2 - odd2;
+    v[5 * by] = 4 * b - 5 * d + f;
+}
+
+/* v = B v */
+static inline void spectrum_to_window(Lanes *v, int by) {
+    const Lanes a = v[0], b = v[by], c = v[2 * by], d = v[3 * by], e = v[4 * by], f = v[5 * by];
+    const Lanes bc = b + c, de = d + e, cb = c - b, ed = e - d;
+    v[0] = 4 * a;
+    v[by] = 4 * (cb + f) + 2 * ed;
+    v[2 * by] = -5 * a - 4 * bc - de;
+    v[3 * by] = -cb - 2 * ed - 5 * f;
+    v[4 * by] = a + bc + de;
+    v[5 * by] = f;
+}
+
+/* out = At v: six values to four */
+static inline void spectrum_to_outputs(const Lanes *v, Lanes *out, int by) {
+    const Lanes a = v[0], b = v[by], c = v[2 * by], d = v[3 * by], e = v[4 * by], f = v[5 * by];
+    const Lanes bc = b + c, de = d + e, b_c = b - c, d_e = d - e;
+    out[0] = a + bc + de;
+    out[by] = b_c + 2 * d_e;
+    out[2 * by] = bc + 4 * de;
+    out[3 * by] = b_c + 8 * d_e + f;
+}
+
+/* out = A v: four values to six */
+static inline void outputs_to_spectrum(const Lanes *v, Lanes *out, int by) {
+    const Lanes a = v[0], b = v[by], c = v[2 * by], d = v[3 * by];
+    const Lanes even = a + c, odd = b + d, even4 = a + 4 * c, odd8 = 2 * b + 8 * d;
+    out[0] = a;
+    out[by] = even + odd;
+    out[2 * by] = even - odd;
+    out[3 * by] = even4 + odd8;
+    out[4 * by] = even4 - odd8;
+    out[5 * by] = d;
+}
+
+static inline int is_inside(const Tiling *t, int64_t y, int64_t x) {
+    return y >= 0 && y < t->height && x >= 0 && x < t->width;
+}
+
+static inline int64_t place(const Tiling *t, int64_t n, int64_t y, int64_t x) {
+    return ((n * t->height + y) * t->width + x) * t->channels;
+}
+
+/* Tiles of images first to last - 1: `y` and `x` are a tile's first output, `row` its place in the spectrum. */
+#define FOR_TILES                                                                      \
+    const int64_t down = (t->height + STEP - 1) / STEP;                                \
+    const int64_t across = (t->width + STEP - 1) / STEP;                               \
+    const int64_t plane = t->rows * t->channels;                                       \
+    for (int64_t n = first, row = first * down * across; n < last; n++)                \
+        for (int64_t y = 0; y < STEP * down; y += STEP)                                \
+            for (int64_t x = 0; x < STEP * across; x += STEP, row++)                   \
+                for (int64_t c = 0, at = row * t->channels; c < t->channels; c += LANES, at += LANES)
+
+/* spectrum = Bt maps B */
+void spectrum_of_maps(const Tiling *t, int64_t first, int64_t last, const float *restrict maps,
+                      float *restrict spectrum) {
+    FOR_TILES {
+        Lanes v[SIDE * SIDE];
+        for (int i = 0; i < SIDE; i++)
+            for (int j = 0; j < SIDE; j++)
+                v[SIDE * i + j] = is_inside(t, y + i - 1, x + j - 1)
+                                      ? load(maps + place(t, n, y + i - 1, x + j - 1) + c)
+                                      : (Lanes){0};
+        for (int j = 0; j < SIDE; j++) window_to_spectrum(v + j, SIDE);
+        for (int i = 0; i < SIDE; i++) window_to_spectrum(v + SIDE * i, 1);
+        for (int p = 0; p < SIDE * SIDE; p++) store(spectrum + p * plane + at, v[p]);
+    }
+}
+
+/* maps = At spectrum A + bias, which may be NULL */
+void maps_of_spectrum(const Tiling *t, int64_t first, int64_t last, float *restrict maps,
+                      const float *restrict spectrum, const float *restrict bias) {
+    FOR_TILES {
+        Lanes v[SIDE * SIDE], half[STEP * SIDE], outputs[STEP * STEP];
+        for (int p = 0; p < SIDE * SIDE; p++) v[p] = load(spectrum + p * plane + at);
+        for (int j = 0; j < SIDE; j++) spectrum_to_outputs(v + j, half + j, SIDE);
+        for (int i = 0; i < STEP; i++) {
+            Lanes line[SIDE];
+            spectrum_to_outputs(half + SIDE * i, line, 1);
+            memcpy(outputs + STEP * i, line, STEP * sizeof *line);
+        }
+        const Lanes more = bias == NULL ? (Lanes){0} : load(bias + c);
+        for (int i = 0; i < STEP; i++)
+            for (int j = 0; j < STEP; j++)
+                if (is_inside(t, y + i, x + j))
+                    store(maps + place(t, n, y + i, x + j) + c, outputs[STEP * i + j] + more);
+    }
+}
+
+/* The transpose of maps_of_spectrum: spectrum = A grad At. Its plane SIDE + 1 holds the sum of each tile. */
+void spectrum_of_grad(const Tiling *t, int64_t first, int64_t last, const float *restrict grad,
+                      float *restrict spectrum) {
+    FOR_TILES {
+        Lanes in[STEP * STEP], half[SIDE * STEP], v[SIDE * SIDE];
+        for (int i = 0; i < STEP; i++)
+            for (int j = 0; j < STEP; j++)
+                in[STEP * i + j] =
+                    is_inside(t, y + i, x + j) ? load(grad + place(t, n, y + i, x + j) + c) : (Lanes){0};
+        for (int j = 0; j < STEP; j++) outputs_to_spectrum(in + j, half + j, STEP);
+        for (int i = 0; i < SIDE; i++) outputs_to_spectrum(half + STEP * i, v + SIDE * i, 1);
+        for (int p = 0; p < SIDE * SIDE; p++) store(spectrum + p * plane + at, v[p]);
+    }
+}
+
+/* The transpose of spectrum_of_maps: grad = the sum over tiles of B spectrum Bt, where windows overlap. */
+void grad_of_spectrum(const Tiling *t, int64_t first, int64_t last, float *restrict grad,
+                      const float *restrict spectrum) {
+    memset(grad + place(t, first, 0, 0), 0, (place(t, last, 0, 0) - place(t, first, 0, 0)) * sizeof *grad);
+    FOR_TILES {
+        Lanes v[SIDE * SIDE];
+        for (int p = 0; p < SIDE * SIDE; p++) v[p] = load(spectrum + p * plane + at);
+        for (int j = 0; j < SIDE; j++) spectrum_to_window(v + j, SIDE);
+        for (int i = 0; i < SIDE; i++) spectrum_to_window(v + SIDE * i, 1);
+        for (int i = 0; i < SIDE; i++)
+            for (int j = 0; j < SIDE; j++)
+                if (is_inside(t, y + i - 1, x + j - 1)) {
+                    float *to = grad + place(t, n, y + i - 1, x + j - 1) + c;
+                    store(to, load(to) + v[SIDE * i + j]);
+                }
+    }
+}

@@ -1,0 +1,129 @@
+"""Winograd's filtering in training: the same values and gradients as the direct sum, and only where it helps."""
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from cnnlab.nn import Conv2d
+from cnnlab.nn import convolution as module
+from cnnlab.nn.kernels import winograd_conv
+
+pytestmark = pytest.mark.usefixtures("kernels")
+
+
+def numbers(*shape, seed=0):
+    drawn = torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+    return drawn.contiguous(memory_format=torch.channels_last) if len(shape) == 4 else drawn
+
+
+def gradients(conv, maps, weight, bias, grad):
+    inputs = [part.clone().requires_grad_() for part in (maps, weight, bias)]
+    out = conv(*inputs)
+    out.backward(grad.to(out))
+    return [out.detach(), *(part.grad for part in inputs)]
+
+
+@pytest.fixture
+def ways(monkeypatch):
+    """The shapes of maps whose convolution went by the kernel."""
+    seen = []
+
+    def run(maps, weight, bias):
+        seen.append(tuple(maps.shape))
+        return winograd_conv(maps, weight, bias)
+
+    monkeypatch.setattr(module, "winograd_conv", run)
+    return seen
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize(
+    ("num", "channels", "out_channels", "height", "width"),
+    [
+        (3, 64, 128, 14, 14),
+        (150, 8, 16, 7, 7),  # several chunks, the last one smaller
+        (2, 40, 8, 28, 28),
+        (1, 8, 8, 1, 1),
+        (2, 16, 24, 5, 9),
+        (1, 256, 256, 4, 6),
+    ],
+)
+def test_values_and_gradients_are_those_of_the_direct_sum(
+    num, channels, out_channels, height, width, threads, monkeypatch
+):
+    maps, grad = numbers(num, channels, height, width), numbers(num, out_channels, height, width, seed=1)
+    weight = numbers(out_channels, channels, 3, 3, seed=2) / (9 * channels) ** 0.5
+    bias = numbers(out_channels, seed=3)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
+    found = gradients(winograd_conv, maps, weight, bias, grad)
+    exact = gradients(
+        lambda *inputs: F.conv2d(*inputs, padding=1), maps.double(), weight.double(), bias.double(), grad
+    )
+    for mine, theirs in zip(found, exact, strict=True):
+        error = (mine - theirs).abs().max() / theirs.abs().max()
+        assert mine.dtype == torch.float32 and error < 3e-5
+
+
+def test_a_way_back_that_ends_here():
+    """Maps that need no gradient get none; a convolution without biases has none."""
+    maps, weight = numbers(2, 16, 8, 8), numbers(16, 16, 3, 3).requires_grad_()
+    winograd_conv(maps, weight, None).sum().backward()
+    expected = torch.nn.grad.conv2d_weight(maps, list(weight.shape), torch.ones(2, 16, 8, 8), padding=1)
+    assert maps.grad is None and weight.grad is not None
+    torch.testing.assert_close(weight.grad, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_what_is_no_number_is_found():
+    """The rows that nobody writes hold no rubbish, and a bad pixel is not lost."""
+    maps, weight = numbers(2, 16, 8, 8), numbers(16, 16, 3, 3)
+    maps[1, 3, 5, 5] = torch.nan
+    out = winograd_conv(maps, weight, None)
+    assert out[0].isfinite().all() and out[1].isnan().any()
+
+
+def test_the_layer_takes_the_kernel_in_training_alone(ways):
+    layer = Conv2d(32, 64, 3, padding=1).to(memory_format=torch.channels_last)
+    maps = numbers(4, 32, 14, 14)
+    learning = layer(maps)
+    assert ways == [tuple(maps.shape)]
+    with torch.no_grad():
+        layer(maps)
+    assert torch.equal(layer.eval()(maps), F.conv2d(maps, layer.weight, layer.bias, padding=1))
+    assert len(ways) == 1
+    torch.testing.assert_close(learning, layer(maps), rtol=1e-4, atol=2e-5)
+
+
+@pytest.mark.parametrize(
+    ("layer", "maps"),
+    [
+        (Conv2d(32, 32, 3, padding=1, stride=2), numbers(2, 32, 16, 16)),
+        (Conv2d(32, 32, 3), numbers(2, 32, 16, 16)),
+        (Conv2d(32, 32, 3, padding=2, dilation=2), numbers(2, 32, 16, 16)),
+        (Conv2d(32, 32, 3, padding=1, padding_mode="reflect"), numbers(2, 32, 16, 16)),
+        (Conv2d(64, 64, 3, padding=1, groups=2), numbers(2, 64, 16, 16)),
+        (Conv2d(32, 32, 5, padding=2), numbers(2, 32, 16, 16)),
+        (Conv2d(36, 32, 3, padding=1), numbers(2, 36, 16, 16)),  # no multiple of the lanes
+        (Conv2d(16, 32, 3, padding=1), numbers(2, 16, 16, 16)),  # not worth while
+        (Conv2d(32, 32, 3, padding=1), numbers(2, 32, 5, 5)),  # tiles cover more than twice the map
+        (Conv2d(32, 32, 3, padding=1), numbers(2, 32, 16, 16).contiguous()),
+        (Conv2d(32, 32, 3, padding=1), numbers(32, 16, 16)),
+        (Conv2d(32, 32, 3, padding=1).double(), numbers(2, 32, 16, 16).double()),
+    ],
+)
+def test_what_the_kernel_cannot_do_is_torchs(ways, layer, maps):
+    plain = nn.Conv2d._conv_forward(layer, maps, layer.weight, layer.bias)
+    assert torch.equal(layer(maps), plain) and not ways
+
+
+def test_under_autocast_torch_computes(ways):
+    layer, maps = Conv2d(32, 32, 3, padding=1), numbers(2, 32, 16, 16)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert layer(maps).dtype == torch.bfloat16
+    assert not ways
+
+
+def test_an_export_holds_torchs_convolution(ways):
+    layer = Conv2d(32, 32, 3, padding=1)
+    program = torch.export.export(layer, (numbers(2, 32, 16, 16),))
+    assert "conv2d" in program.graph_module.code and not ways
