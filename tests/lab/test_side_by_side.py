@@ -73,10 +73,10 @@ def test_as_many_at_once_as_asked_for_and_answers_in_order(tmp_path):
 
 
 def test_two_of_a_chain_are_never_at_once_and_keep_their_order(tmp_path):
-    launch = Meeting(waits_for={0: 3})  # the next that is free is behind the rest of the chain
+    launch = Meeting(waits_for={0: 3, 3: 0})  # the next that is free is behind the rest of the chain
     tasks = [task(0, "a"), task(1, "a"), task(2, "a"), task(3, "b")]
     finish_all(tasks, tmp_path, jobs=2, launch=launch, say=lambda line: None)
-    assert launch.events[:2] == ["begin 0", "begin 3"]
+    assert set(launch.events[:2]) == {"begin 0", "begin 3"}
     places = [launch.events.index(event) for event in ("end 0", "begin 1", "end 1", "begin 2")]
     assert places == sorted(places)
 

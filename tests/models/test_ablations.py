@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from cnnlab.models import create_model, model_info
-from cnnlab.nn import Dropout, LocalResponseNorm
+from cnnlab.nn import Conv2d, Dropout, LocalResponseNorm
 
 TUTORIALS = ["convnet_mnist", "alexnet_mnist3", "alexnet_mnist5"]
 PAPERS = ["alexnet", "alexnet_owt", "alexnet_small"]
@@ -29,7 +29,7 @@ def kinds(name: str, **args: object) -> list[type[nn.Module]]:
 
 
 def test_alexnet_mnist3_is_three_times_conv_relu_pool_lrn_dropout() -> None:
-    one = [nn.Conv2d, nn.ReLU, nn.MaxPool2d, LocalResponseNorm, Dropout]
+    one = [Conv2d, nn.ReLU, nn.MaxPool2d, LocalResponseNorm, Dropout]
     dense = [nn.Flatten, nn.Linear, nn.ReLU, nn.Linear, nn.ReLU, nn.Linear]
     assert kinds("alexnet_mnist3") == one * 3 + dense
 
@@ -42,8 +42,8 @@ def test_alexnet_mnist3s_lrn_is_tensorflows_of_radius_4() -> None:
 
 
 def test_alexnet_mnist5_normalises_before_the_first_two_poolings_if_asked() -> None:
-    one = [nn.Conv2d, nn.ReLU, LocalResponseNorm, nn.MaxPool2d]
-    rest = [nn.Conv2d, nn.ReLU] * 3 + [nn.MaxPool2d]
+    one = [Conv2d, nn.ReLU, LocalResponseNorm, nn.MaxPool2d]
+    rest = [Conv2d, nn.ReLU] * 3 + [nn.MaxPool2d]
     dense = [nn.Flatten] + [nn.Linear, nn.ReLU, nn.Dropout] * 2 + [nn.Linear]
     assert kinds("alexnet_mnist5", lrn=True) == one * 2 + rest + dense
 
@@ -129,14 +129,14 @@ def test_two_towers_halve_the_inputs_of_the_papers_layers(
     name: str, in_towers: list[str], saved: int
 ) -> None:
     one, two = build(name, groups=1), build(name, groups=2)
-    convs = {key: layer for key, layer in two.features.named_children() if isinstance(layer, nn.Conv2d)}
+    convs = {key: layer for key, layer in two.features.named_children() if isinstance(layer, Conv2d)}
     assert [key for key, layer in convs.items() if layer.groups == 2] == in_towers
     assert sum(p.numel() for p in one.parameters()) - sum(p.numel() for p in two.parameters()) == saved
 
 
 def test_a_network_in_two_towers_is_two_convolutions_computed_apart() -> None:
     conv = dict(create_model("alexnet_mnist5", groups=2).features.named_children())["conv2"]
-    assert isinstance(conv, nn.Conv2d) and conv.bias is not None
+    assert isinstance(conv, Conv2d) and conv.bias is not None
     maps = torch.randn(3, 64, 14, 14)
     halves = [
         torch.nn.functional.conv2d(

@@ -7,10 +7,10 @@ import torch
 from torch import nn
 
 from cnnlab.models import create_model, layers_of
-from cnnlab.nn import LocalResponseNorm
+from cnnlab.nn import Conv2d, LocalResponseNorm
 
-NORMALISED = [nn.Conv2d, nn.ReLU, LocalResponseNorm, nn.MaxPool2d]
-PLAIN = [nn.Conv2d, nn.ReLU, nn.MaxPool2d]
+NORMALISED = [Conv2d, nn.ReLU, LocalResponseNorm, nn.MaxPool2d]
+PLAIN = [Conv2d, nn.ReLU, nn.MaxPool2d]
 DROPPED_AFTER = [nn.Flatten] + [nn.Linear, nn.ReLU, nn.Dropout] * 2 + [nn.Linear]
 DROPPED_BEFORE = [nn.AdaptiveAvgPool2d, nn.Flatten] + [nn.Dropout, nn.Linear, nn.ReLU] * 2 + [nn.Linear]
 
@@ -23,9 +23,9 @@ def build(name: str, **args: object) -> nn.Module:
 @pytest.mark.parametrize(
     ("name", "layers"),
     [
-        ("alexnet", NORMALISED * 2 + [nn.Conv2d, nn.ReLU] * 2 + PLAIN + DROPPED_AFTER),
-        ("alexnet_small", NORMALISED * 2 + [nn.Conv2d, nn.ReLU] * 2 + PLAIN + DROPPED_AFTER),
-        ("alexnet_owt", PLAIN * 2 + [nn.Conv2d, nn.ReLU] * 2 + PLAIN + DROPPED_BEFORE),
+        ("alexnet", NORMALISED * 2 + [Conv2d, nn.ReLU] * 2 + PLAIN + DROPPED_AFTER),
+        ("alexnet_small", NORMALISED * 2 + [Conv2d, nn.ReLU] * 2 + PLAIN + DROPPED_AFTER),
+        ("alexnet_owt", PLAIN * 2 + [Conv2d, nn.ReLU] * 2 + PLAIN + DROPPED_BEFORE),
     ],
 )
 def test_order_of_layers(name: str, layers: list[type[nn.Module]]) -> None:
@@ -86,7 +86,7 @@ def test_the_papers_starting_weights_and_caffes(constants: str, bias: float, hid
     layers = {
         name.split(".")[1]: layer
         for name, layer in network.named_modules()
-        if isinstance(layer, nn.Conv2d | nn.Linear)
+        if isinstance(layer, Conv2d | nn.Linear)
     }
     assert list(layers) == ["conv1", "conv2", "conv3", "conv4", "conv5", "fc1", "fc2", "fc3"]
     for name, layer in layers.items():
@@ -108,9 +108,7 @@ def test_other_starting_weights_keep_the_scale_of_the_signal() -> None:
     assert layers["fc1"].weight.std().item() == pytest.approx(math.sqrt(2 / 256), rel=0.01)
     assert layers["fc3"].weight.std().item() == pytest.approx(0.01, rel=0.02)
     assert all(
-        layer.bias.count_nonzero() == 0
-        for layer in layers.values()
-        if isinstance(layer, nn.Conv2d | nn.Linear)
+        layer.bias.count_nonzero() == 0 for layer in layers.values() if isinstance(layer, Conv2d | nn.Linear)
     )
 
 

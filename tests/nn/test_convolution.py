@@ -1,4 +1,4 @@
-"""Winograd's filtering in training: the same values and gradients as the direct sum, and only where it helps."""
+"""Winograd's filtering in training: the values and gradients of the direct sum, and only where it helps."""
 
 import pytest
 import torch
@@ -105,6 +105,7 @@ def test_the_layer_takes_the_kernel_in_training_alone(ways):
         (Conv2d(32, 32, 5, padding=2), numbers(2, 32, 16, 16)),
         (Conv2d(36, 32, 3, padding=1), numbers(2, 36, 16, 16)),  # no multiple of the lanes
         (Conv2d(16, 32, 3, padding=1), numbers(2, 16, 16, 16)),  # not worth while
+        (Conv2d(32, 2056, 3, padding=1), numbers(1, 32, 4, 4)),  # too many
         (Conv2d(32, 32, 3, padding=1), numbers(2, 32, 5, 5)),  # tiles cover more than twice the map
         (Conv2d(32, 32, 3, padding=1), numbers(2, 32, 16, 16).contiguous()),
         (Conv2d(32, 32, 3, padding=1), numbers(32, 16, 16)),

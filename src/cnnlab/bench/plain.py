@@ -33,17 +33,11 @@ def _plain(layer: nn.Module) -> nn.Module:
     if isinstance(layer, Dropout):
         return nn.Dropout(layer.p)
     if isinstance(layer, Conv2d):
-        return _plain_conv(layer)
+        layer.__class__ = nn.Conv2d  # the same state, torch's way through it
+        return layer
     children = OrderedDict((name, _plain(child)) for name, child in layer.named_children())
     if isinstance(layer, FusedSequential):
         return nn.Sequential(children)
     for name, child in children.items():
         setattr(layer, name, child)
     return layer
-
-
-def _plain_conv(layer: Conv2d) -> nn.Conv2d:
-    window = (layer.kernel_size, layer.stride, layer.padding, layer.dilation, layer.groups)
-    twin = nn.Conv2d(layer.in_channels, layer.out_channels, *window, layer.bias is not None)
-    twin.weight, twin.bias = layer.weight, layer.bias
-    return twin

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from cnnlab.nn.kernels import load_kernels, winograd_conv
-from cnnlab.nn.kernels.winograd import LANES, STEP, num_tiles
+from cnnlab.nn.kernels.winograd import LANES, MAX_CHANNELS, STEP, num_tiles
 
 MIN_CHANNELS = 32
 MAX_WASTE = 2.0  # what the tiles of a map cover, over the map
@@ -40,7 +40,7 @@ def can_run(maps: Tensor, weight: Tensor) -> bool:
         and maps.dtype == weight.dtype == torch.float32
         and not torch.is_autocast_enabled("cpu")
         and maps.numel() > 0
-        and all(num >= MIN_CHANNELS and num % LANES == 0 for num in weight.shape[:2])
+        and all(MIN_CHANNELS <= num <= MAX_CHANNELS and num % LANES == 0 for num in weight.shape[:2])
         and STEP**2 * num_tiles(*maps.shape[2:]) <= MAX_WASTE * maps.shape[2] * maps.shape[3]
         and maps.is_contiguous(memory_format=torch.channels_last)
         and not torch.jit.is_tracing()  # pyright: ignore[reportPrivateImportUsage]

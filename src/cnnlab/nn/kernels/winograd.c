@@ -11,7 +11,7 @@
 #include <stdint.h>
 #include <string.h>
 
-enum { STEP = 4, SIDE = 6, LANES = 8 };
+enum { STEP = 4, SIDE = 6, POINTS = 36, LANES = 8, C_MAX = 2048 };
 typedef float Lanes __attribute__((vector_size(sizeof(float) * LANES)));
 
 typedef struct {
@@ -77,53 +77,62 @@ static inline int is_inside(const Tiling *t, int64_t y, int64_t x) {
     return y >= 0 && y < t->height && x >= 0 && x < t->width;
 }
 
+static const float zeros[C_MAX];
+
 static inline int64_t place(const Tiling *t, int64_t n, int64_t y, int64_t x) {
     return ((n * t->height + y) * t->width + x) * t->channels;
 }
 
-/* Tiles of images first to last - 1: `y` and `x` are a tile's first output, `row` its place in the spectrum. */
-#define FOR_TILES                                                                      \
-    const int64_t down = (t->height + STEP - 1) / STEP;                                \
-    const int64_t across = (t->width + STEP - 1) / STEP;                               \
-    const int64_t plane = t->rows * t->channels;                                       \
-    for (int64_t n = first, row = first * down * across; n < last; n++)                \
-        for (int64_t y = 0; y < STEP * down; y += STEP)                                \
-            for (int64_t x = 0; x < STEP * across; x += STEP, row++)                   \
-                for (int64_t c = 0, at = row * t->channels; c < t->channels; c += LANES, at += LANES)
+/* Tiles of images first to last - 1: `y` and `x` are a tile's first output, `at` its place in a plane. */
+#define FOR_TILES                                                              \
+    const int64_t down = (t->height + STEP - 1) / STEP;                        \
+    const int64_t across = (t->width + STEP - 1) / STEP;                       \
+    const int64_t channels = t->channels, plane = t->rows * channels;          \
+    int64_t at = first * down * across * channels;                             \
+    for (int64_t n = first; n < last; n++)                                     \
+        for (int64_t y = 0; y < STEP * down; y += STEP)                        \
+            for (int64_t x = 0; x < STEP * across; x += STEP, at += channels)
+
+#define FOR_CHANNELS for (int64_t c = 0; c < channels; c += LANES)
 
 /* spectrum = Bt maps B */
 void spectrum_of_maps(const Tiling *t, int64_t first, int64_t last, const float *restrict maps,
                       float *restrict spectrum) {
     FOR_TILES {
-        Lanes v[SIDE * SIDE];
+        const float *from[POINTS];
         for (int i = 0; i < SIDE; i++)
             for (int j = 0; j < SIDE; j++)
-                v[SIDE * i + j] = is_inside(t, y + i - 1, x + j - 1)
-                                      ? load(maps + place(t, n, y + i - 1, x + j - 1) + c)
-                                      : (Lanes){0};
-        for (int j = 0; j < SIDE; j++) window_to_spectrum(v + j, SIDE);
-        for (int i = 0; i < SIDE; i++) window_to_spectrum(v + SIDE * i, 1);
-        for (int p = 0; p < SIDE * SIDE; p++) store(spectrum + p * plane + at, v[p]);
+                from[SIDE * i + j] =
+                    is_inside(t, y + i - 1, x + j - 1) ? maps + place(t, n, y + i - 1, x + j - 1) : zeros;
+        FOR_CHANNELS {
+            Lanes v[POINTS];
+            for (int p = 0; p < POINTS; p++) v[p] = load(from[p] + c);
+            for (int j = 0; j < SIDE; j++) window_to_spectrum(v + j, SIDE);
+            for (int i = 0; i < SIDE; i++) window_to_spectrum(v + SIDE * i, 1);
+            for (int p = 0; p < POINTS; p++) store(spectrum + p * plane + at + c, v[p]);
+        }
     }
 }
 
 /* maps = At spectrum A + bias, which may be NULL */
 void maps_of_spectrum(const Tiling *t, int64_t first, int64_t last, float *restrict maps,
                       const float *restrict spectrum, const float *restrict bias) {
+    if (bias == NULL) bias = zeros;
     FOR_TILES {
-        Lanes v[SIDE * SIDE], half[STEP * SIDE], outputs[STEP * STEP];
-        for (int p = 0; p < SIDE * SIDE; p++) v[p] = load(spectrum + p * plane + at);
-        for (int j = 0; j < SIDE; j++) spectrum_to_outputs(v + j, half + j, SIDE);
-        for (int i = 0; i < STEP; i++) {
-            Lanes line[SIDE];
-            spectrum_to_outputs(half + SIDE * i, line, 1);
-            memcpy(outputs + STEP * i, line, STEP * sizeof *line);
+        const int64_t end_y = t->height - y < STEP ? t->height - y : STEP;
+        const int64_t end_x = t->width - x < STEP ? t->width - x : STEP;
+        float *to = maps + place(t, n, y, x);
+        FOR_CHANNELS {
+            Lanes v[POINTS], half[STEP * SIDE];
+            for (int p = 0; p < POINTS; p++) v[p] = load(spectrum + p * plane + at + c);
+            for (int j = 0; j < SIDE; j++) spectrum_to_outputs(v + j, half + j, SIDE);
+            const Lanes more = load(bias + c);
+            for (int i = 0; i < end_y; i++) {
+                Lanes line[STEP];
+                spectrum_to_outputs(half + SIDE * i, line, 1);
+                for (int j = 0; j < end_x; j++) store(to + (i * t->width + j) * channels + c, line[j] + more);
+            }
         }
-        const Lanes more = bias == NULL ? (Lanes){0} : load(bias + c);
-        for (int i = 0; i < STEP; i++)
-            for (int j = 0; j < STEP; j++)
-                if (is_inside(t, y + i, x + j))
-                    store(maps + place(t, n, y + i, x + j) + c, outputs[STEP * i + j] + more);
     }
 }
 
@@ -131,14 +140,17 @@ void maps_of_spectrum(const Tiling *t, int64_t first, int64_t last, float *restr
 void spectrum_of_grad(const Tiling *t, int64_t first, int64_t last, const float *restrict grad,
                       float *restrict spectrum) {
     FOR_TILES {
-        Lanes in[STEP * STEP], half[SIDE * STEP], v[SIDE * SIDE];
+        const float *from[STEP * STEP];
         for (int i = 0; i < STEP; i++)
             for (int j = 0; j < STEP; j++)
-                in[STEP * i + j] =
-                    is_inside(t, y + i, x + j) ? load(grad + place(t, n, y + i, x + j) + c) : (Lanes){0};
-        for (int j = 0; j < STEP; j++) outputs_to_spectrum(in + j, half + j, STEP);
-        for (int i = 0; i < SIDE; i++) outputs_to_spectrum(half + STEP * i, v + SIDE * i, 1);
-        for (int p = 0; p < SIDE * SIDE; p++) store(spectrum + p * plane + at, v[p]);
+                from[STEP * i + j] = is_inside(t, y + i, x + j) ? grad + place(t, n, y + i, x + j) : zeros;
+        FOR_CHANNELS {
+            Lanes in[STEP * STEP], half[SIDE * STEP], v[POINTS];
+            for (int p = 0; p < STEP * STEP; p++) in[p] = load(from[p] + c);
+            for (int j = 0; j < STEP; j++) outputs_to_spectrum(in + j, half + j, STEP);
+            for (int i = 0; i < SIDE; i++) outputs_to_spectrum(half + STEP * i, v + SIDE * i, 1);
+            for (int p = 0; p < POINTS; p++) store(spectrum + p * plane + at + c, v[p]);
+        }
     }
 }
 
@@ -147,15 +159,20 @@ void grad_of_spectrum(const Tiling *t, int64_t first, int64_t last, float *restr
                       const float *restrict spectrum) {
     memset(grad + place(t, first, 0, 0), 0, (place(t, last, 0, 0) - place(t, first, 0, 0)) * sizeof *grad);
     FOR_TILES {
-        Lanes v[SIDE * SIDE];
-        for (int p = 0; p < SIDE * SIDE; p++) v[p] = load(spectrum + p * plane + at);
-        for (int j = 0; j < SIDE; j++) spectrum_to_window(v + j, SIDE);
-        for (int i = 0; i < SIDE; i++) spectrum_to_window(v + SIDE * i, 1);
-        for (int i = 0; i < SIDE; i++)
-            for (int j = 0; j < SIDE; j++)
-                if (is_inside(t, y + i - 1, x + j - 1)) {
-                    float *to = grad + place(t, n, y + i - 1, x + j - 1) + c;
-                    store(to, load(to) + v[SIDE * i + j]);
+        const int start_y = y == 0, start_x = x == 0;
+        const int64_t end_y = t->height - y + 1 < SIDE ? t->height - y + 1 : SIDE;
+        const int64_t end_x = t->width - x + 1 < SIDE ? t->width - x + 1 : SIDE;
+        float *to = grad + place(t, n, y - 1, x - 1);
+        FOR_CHANNELS {
+            Lanes v[POINTS];
+            for (int p = 0; p < POINTS; p++) v[p] = load(spectrum + p * plane + at + c);
+            for (int j = 0; j < SIDE; j++) spectrum_to_window(v + j, SIDE);
+            for (int i = 0; i < SIDE; i++) spectrum_to_window(v + SIDE * i, 1);
+            for (int i = start_y; i < end_y; i++)
+                for (int j = start_x; j < end_x; j++) {
+                    float *pixel = to + (i * t->width + j) * channels + c;
+                    store(pixel, load(pixel) + v[SIDE * i + j]);
                 }
+        }
     }
 }

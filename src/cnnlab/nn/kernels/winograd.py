@@ -21,8 +21,11 @@ LANES = 8  # of winograd.c: channels come in multiples of it
 STEP = 4  # a tile's side
 POINTS = 36  # numbers of a tile in the spectrum
 SUM_OF_TILE = 7  # the plane of a gradient's spectrum that holds the sum of each tile
-CHUNK_BYTES = 3 * 2**20  # of the spectra in use at once: they should stay in the cache
-MIN_TILES = 128  # at once, so that kernels are read for more than a few
+MAX_CHANNELS = 2048  # C_MAX of winograd.c
+CHUNK_BYTES = 3 * 2**20  # of the spectra in use at once: they should stay in the cache,
+KERNEL_SHARE = (
+    3  # unless they are less than so many times as large as those of the kernels, read for each chunk
+)
 
 KERNEL_TRANSFORM = torch.tensor(
     [
@@ -137,9 +140,12 @@ def _spectrum_of_kernels(weight: Tensor) -> Tensor:
 
 def _chunk_size(maps: Tensor, out: Tensor) -> int:
     """Return how many images are taken at once."""
-    tile_bytes = POINTS * maps.element_size() * (maps.shape[1] + out.shape[1])
-    tiles = max(CHUNK_BYTES // tile_bytes, MIN_TILES)
-    return max(tiles // num_tiles(*maps.shape[2:]), 1)
+    channels, out_channels = maps.shape[1], out.shape[1]
+    tile_bytes = POINTS * maps.element_size() * (channels + out_channels)
+    enough_tiles = KERNEL_SHARE * channels * out_channels // (channels + out_channels)
+    images = max(CHUNK_BYTES // tile_bytes, enough_tiles) // num_tiles(*maps.shape[2:])
+    num_chunks = -(-len(maps) // max(images, 1))
+    return -(-len(maps) // num_chunks)
 
 
 def _chunks(num_images: int, size: int) -> Iterator[slice]:
