@@ -33,8 +33,9 @@ def _plain(layer: nn.Module) -> nn.Module:
     if isinstance(layer, Dropout):
         return nn.Dropout(layer.p)
     if isinstance(layer, Conv2d):
-        layer.__class__ = nn.Conv2d  # the same state, torch's way through it
-        return layer
+        twin = nn.Conv2d.__new__(nn.Conv2d)
+        twin.__dict__.update(layer.__dict__)
+        return twin
     children = OrderedDict((name, _plain(child)) for name, child in layer.named_children())
     if isinstance(layer, FusedSequential):
         return nn.Sequential(children)
