@@ -7,6 +7,8 @@ TENSORFLOW_VENV ?= .venv-tensorflow
 RUNS ?= docs/studies/runs
 # Runs at once: two of one thread each get more out of two cores than one of two threads
 JOBS ?= 2
+# Tests at once, each in a process and with one thread of its own
+WORKERS ?= 2
 # For pip, such as --extra-index-url of CPU builds of torch
 PIP_ARGS ?=
 
@@ -17,7 +19,7 @@ demo: $(VENV)/.installed ## train and compare three networks on real handwritten
 	$(BIN)/cnnlab compare convnet_mnist alexnet_mnist3 resnet20 --data digits --seeds 3 --out demo
 
 test: check ## format, lint, types, and the default tests
-	$(BIN)/python -m pytest -q
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile
 
 check: $(VENV)/.installed
 	$(BIN)/ruff format --check .
@@ -25,7 +27,7 @@ check: $(VENV)/.installed
 	$(BIN)/pyright --pythonpath $(BIN)/python
 
 test-slow: $(VENV)/.installed ## the longer tests too
-	$(BIN)/python -m pytest -q -m 'not network and not tensorflow' --timeout 3600
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile -m 'not network and not tensorflow' --timeout 3600
 
 figures: $(VENV)/.installed ## train what is missing of the table in README.md (hours), then write the table
 	$(BIN)/cnnlab compare lenet5 convnet_mnist alexnet_mnist3 alexnet_mnist5 resnet20 \
