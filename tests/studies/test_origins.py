@@ -66,11 +66,23 @@ def test_every_origin_has_both_recipes_and_they_are_equally_long():
         assert make_plan(faithful, NUM_TRAIN).num_steps == make_plan(ours, NUM_TRAIN).num_steps
 
 
+@pytest.mark.parametrize("network", [network for _, network, _ in PHOTOGRAPHS])
+def test_systems_for_photographs_have_both_recipes_and_they_are_equally_long(network):
+    faithful, ours = (load_recipe(f"{network}-imagenet{form}") for form in ("-faithful", ""))
+    assert faithful.precision == "float32" and not faithful.optim.nesterov
+    assert faithful.train.label_smoothing == 0 and faithful.schedule.name == "step"
+    for part in ("epochs", "batch_size"):
+        assert getattr(faithful.train, part) == getattr(ours.train, part)
+    assert faithful.model.name == ours.model.name == network
+    assert faithful.evaluation == ours.evaluation and faithful.data.augment == ours.data.augment
+
+
 def test_faithful_recipes_are_as_the_sources_say():
     """Settings of docs/origins.md and nothing that the tutorials did not have."""
-    faithful = [name for name in list_recipes() if name.endswith("-faithful")]
-    assert len(faithful) == 6
-    for name in faithful:
+    of_papers = {f"{network}-imagenet-faithful" for _, network, _ in PHOTOGRAPHS}
+    faithful = {name for name in list_recipes() if name.endswith("-faithful")}
+    assert len(faithful - of_papers) == 6 and of_papers < faithful
+    for name in faithful - of_papers:
         config = load_recipe(name)
         assert config.precision == "float32" and config.data.scale == "unit"
         assert config.schedule.name == "constant" and config.schedule.warmup == 0
