@@ -1,5 +1,7 @@
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -10,7 +12,7 @@ from cnnlab.config import RunConfig
 from cnnlab.errors import CheckFailedError, CnnlabError, MissingResourceError, RunError, StoppedError
 from cnnlab.lab import launch as module
 from cnnlab.lab.launch import launch_here, launch_process
-from cnnlab.runs import RunFolder, find_runs
+from cnnlab.runs import RunFolder, find_runs, load_latest
 
 VALUES = {"threads": 1, "model": {"name": "convnet_mnist"}, "data": {"name": "digits"}, "train": {"steps": 2}}
 CONFIG = RunConfig.from_dict(VALUES, source="test")
@@ -40,6 +42,43 @@ def test_a_real_process_trains_and_its_run_is_found_again(tmp_path, monkeypatch,
     assert folder.cost["peak_memory_bytes"] > 1e6
     found = find_runs(out, CONFIG)
     assert [(run.path, run.state) for run in found] == [(folder.path, "evaluated")]
+
+
+def test_a_process_ends_with_who_started_it_even_if_that_is_killed(tmp_path):
+    config = tmp_path / "long.toml"
+    config.write_text(CONFIG.with_changes({"train.steps": 1_000_000, "train.log_every": 1}).to_toml())
+    code = (
+        "import sys; from pathlib import Path; from cnnlab.config import RunConfig;"
+        "from cnnlab.lab.launch import launch_process;"
+        "launch_process(RunConfig.from_file(sys.argv[1]), Path(sys.argv[2]), None)"
+    )
+    command = [sys.executable, "-c", code, str(config), str(tmp_path / "runs")]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
+        try:
+            metrics = wait_for(lambda: next(tmp_path.glob("runs/*/metrics.jsonl"), None))
+            wait_for(lambda: metrics.stat().st_size)
+        finally:
+            process.kill()
+    folder = RunFolder.open(metrics.parent)
+    wait_for(lambda: is_free(folder))
+    # none was due by its schedule
+    assert load_latest(folder.path / "checkpoint", warn=pytest.fail) is not None
+
+
+def wait_for(ask, seconds=60.0):
+    end = time.monotonic() + seconds
+    while not (answer := ask()):
+        assert time.monotonic() < end, "it did not come"
+        time.sleep(0.05)
+    return answer
+
+
+def is_free(folder):
+    try:
+        with folder.locked():
+            return True
+    except CnnlabError:
+        return False
 
 
 def test_here_means_in_this_process(tmp_path, monkeypatch):

@@ -16,7 +16,7 @@ from cnnlab.errors import CnnlabError, StoppedError
 from cnnlab.runs import RunFolder, load_latest
 from cnnlab.training import SilentProgress
 from cnnlab.training.plan import Plan
-from cnnlab.training.stop import StopRequest
+from cnnlab.training.stop import STARTED_BY_VARIABLE, StopRequest
 from disk_faults import watched_disk
 from own_process import start
 from tiny_training import outcome, run_tiny, tiny_config, whole_outcome
@@ -49,6 +49,20 @@ def test_a_second_interrupt_is_not_held_back():
         signal.raise_signal(signal.SIGINT)
         signal.raise_signal(signal.SIGINT)
     assert handlers() == before
+
+
+@pytest.mark.parametrize(("named", "is_asked"), [(True, True), (False, False), (None, False)])
+def test_a_run_ends_when_who_started_it_is_gone(monkeypatch, named, is_asked):
+    """`named` is whether the variable names our parent, another process, or is not there."""
+    parent = os.getppid()
+    monkeypatch.delenv(STARTED_BY_VARIABLE, raising=False)
+    if named is not None:
+        monkeypatch.setenv(STARTED_BY_VARIABLE, str(parent if named else parent + 1))
+    with StopRequest() as stop:
+        assert stop.signal is None
+        monkeypatch.setattr(os, "getppid", lambda: 1 if parent != 1 else 2)
+        assert (stop.signal == signal.SIGTERM) == is_asked
+        assert stop.error(3, PLAN, RunFolder(Path("x"))).exit_code == 0
 
 
 def test_a_second_sigterm_changes_nothing():

@@ -16,7 +16,7 @@ from typing import Protocol
 from cnnlab.config import RunConfig
 from cnnlab.errors import CheckFailedError, MissingResourceError, RunError, StoppedError
 from cnnlab.lab.train import resume, train
-from cnnlab.training import AT_ONCE_VARIABLE
+from cnnlab.training import AT_ONCE_VARIABLE, STARTED_BY_VARIABLE
 
 GO_ON = "What is done is kept: give the same command again to go on."
 
@@ -150,7 +150,7 @@ def _run(
             stderr=messages,
             text=True,
             errors="surrogateescape",
-            env={**os.environ, AT_ONCE_VARIABLE: str(at_once)},
+            env={**os.environ, AT_ONCE_VARIABLE: str(at_once), STARTED_BY_VARIABLE: str(os.getpid())},
         ) as process,
         processes.watching(process),
     ):

@@ -11,9 +11,11 @@ from cnnlab.training.plan import Plan, make_plan
 from cnnlab.training.pretraining import check_pretraining
 from cnnlab.training.progress import BarProgress, LineProgress, Progress, SilentProgress, format_seconds
 from cnnlab.training.steps import check_augmentation, check_balance, network_size
+from cnnlab.training.stop import STARTED_BY_VARIABLE
 
 __all__ = [
     "AT_ONCE_VARIABLE",
+    "STARTED_BY_VARIABLE",
     "BarProgress",
     "Execution",
     "FitResult",

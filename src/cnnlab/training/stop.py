@@ -1,5 +1,6 @@
-"""Ctrl-C and SIGTERM: finish the step, save, say how to go on."""
+"""Ctrl-C, SIGTERM, and the end of who started this: finish the step, save, say how to go on."""
 
+import os
 import shlex
 import signal
 import threading
@@ -9,16 +10,18 @@ from cnnlab.errors import StoppedError
 from cnnlab.runs import RunFolder
 from cnnlab.training.plan import Plan
 
+STARTED_BY_VARIABLE = "CNNLAB_STARTED_BY"
+"""Holds the id of the process that a run is made for, a comparison's: the run ends when that one is gone."""
+
 
 class StopRequest:
-    """Notes a signal while a run is in its loop; a second Ctrl-C is not held back.
-
-    Attributes:
-        signal: the signal that asked to stop, or None.
-    """
+    """Notes a signal while a run is in its loop; a second Ctrl-C is not held back."""
 
     def __init__(self) -> None:
-        self.signal: signal.Signals | None = None
+        self._signal: signal.Signals | None = None
+        started_by = os.environ.get(STARTED_BY_VARIABLE)
+        # A process killed at once passes nothing on; its children get another parent.
+        self._parent = os.getppid() if started_by == str(os.getppid()) else None
         self._previous: dict[signal.Signals, object] = {}
 
     def __enter__(self) -> "StopRequest":
@@ -34,6 +37,13 @@ class StopRequest:
             if handler is not None:  # one that was not set from Python cannot be put back
                 signal.signal(number, handler)  # pyright: ignore[reportArgumentType] # what signal() gave
         self._previous = {}
+
+    @property
+    def signal(self) -> signal.Signals | None:
+        """The signal that asked to stop, or None; SIGTERM when who started this is gone."""
+        if self._signal is None and self._parent is not None and os.getppid() != self._parent:
+            self._signal = signal.SIGTERM
+        return self._signal
 
     def error(self, step: int, plan: Plan, folder: RunFolder) -> StoppedError:
         """Return what ends a run whose state is saved; its exit code is 130 after Ctrl-C, 0 after SIGTERM."""
@@ -52,9 +62,9 @@ class StopRequest:
 
     @property
     def _exit_code(self) -> int:
-        return 130 if self.signal == signal.SIGINT else 0
+        return 130 if self._signal == signal.SIGINT else 0
 
     def _note(self, number: int, frame: FrameType | None) -> None:
-        if self.signal == signal.SIGINT and number == signal.SIGINT:
+        if self._signal == signal.SIGINT and number == signal.SIGINT:
             raise KeyboardInterrupt
-        self.signal = signal.Signals(number)
+        self._signal = signal.Signals(number)
