@@ -11,7 +11,7 @@
 #include <stdint.h>
 #include <string.h>
 
-enum { STEP = 4, SIDE = 6, POINTS = 36, LANES = 8, C_MAX = 2048 };
+enum { TAPS = 3, STEP = 4, SIDE = 6, POINTS = 36, LANES = 8, C_MAX = 2048 };
 typedef float Lanes __attribute__((vector_size(sizeof(float) * LANES)));
 
 typedef struct {
@@ -71,6 +71,27 @@ static inline void outputs_to_spectrum(const Lanes *v, Lanes *out, int by) {
     out[3 * by] = even4 + odd8;
     out[4 * by] = even4 - odd8;
     out[5 * by] = d;
+}
+
+/* out = G v: three values to six */
+static inline void kernel_to_spectrum(const Lanes *v, Lanes *out, int by) {
+    const Lanes a = v[0], b = v[by], c = v[2 * by], even = (a + c) * (1 / 6.0f), odd = b * (1 / 6.0f);
+    const Lanes even2 = a * (1 / 24.0f) + c * (1 / 6.0f), odd2 = b * (1 / 12.0f);
+    out[0] = a * 0.25f;
+    out[by] = -even - odd;
+    out[2 * by] = odd - even;
+    out[3 * by] = even2 + odd2;
+    out[4 * by] = even2 - odd2;
+    out[5 * by] = c;
+}
+
+/* out = Gt v: six values to three */
+static inline void spectrum_to_kernel(const Lanes *v, Lanes *out, int by) {
+    const Lanes bc = (v[by] + v[2 * by]) * (1 / 6.0f), de = (v[3 * by] + v[4 * by]) * (1 / 6.0f);
+    const Lanes b_c = (v[by] - v[2 * by]) * (1 / 6.0f), d_e = (v[3 * by] - v[4 * by]) * (1 / 12.0f);
+    out[0] = v[0] * 0.25f - bc + de * 0.25f;
+    out[by] = d_e - b_c;
+    out[2 * by] = de - bc + v[5 * by];
 }
 
 static inline int is_inside(const Tiling *t, int64_t y, int64_t x) {
@@ -175,4 +196,32 @@ void grad_of_spectrum(const Tiling *t, int64_t first, int64_t last, float *restr
                 }
         }
     }
+}
+
+/* spectrum = G kernels Gt, for kernels first to last - 1, which lie as K x 3 x 3 x C: a row for each. */
+void spectrum_of_kernels(const Tiling *t, int64_t first, int64_t last, const float *restrict kernels,
+                         float *restrict spectrum) {
+    const int64_t channels = t->channels, plane = t->rows * channels;
+    for (int64_t k = first; k < last; k++)
+        FOR_CHANNELS {
+            Lanes g[TAPS * TAPS], half[TAPS * SIDE], v[POINTS];
+            for (int p = 0; p < TAPS * TAPS; p++) g[p] = load(kernels + (k * TAPS * TAPS + p) * channels + c);
+            for (int i = 0; i < TAPS; i++) kernel_to_spectrum(g + TAPS * i, half + SIDE * i, 1);
+            for (int j = 0; j < SIDE; j++) kernel_to_spectrum(half + j, v + j, SIDE);
+            for (int p = 0; p < POINTS; p++) store(spectrum + p * plane + k * channels + c, v[p]);
+        }
+}
+
+/* The transpose of spectrum_of_kernels: grad = Gt spectrum G. */
+void grad_of_kernels(const Tiling *t, int64_t first, int64_t last, float *restrict grad,
+                     const float *restrict spectrum) {
+    const int64_t channels = t->channels, plane = t->rows * channels;
+    for (int64_t k = first; k < last; k++)
+        FOR_CHANNELS {
+            Lanes v[POINTS], half[TAPS * SIDE], g[TAPS * TAPS];
+            for (int p = 0; p < POINTS; p++) v[p] = load(spectrum + p * plane + k * channels + c);
+            for (int j = 0; j < SIDE; j++) spectrum_to_kernel(v + j, half + j, SIDE);
+            for (int i = 0; i < TAPS; i++) spectrum_to_kernel(half + SIDE * i, g + TAPS * i, 1);
+            for (int p = 0; p < TAPS * TAPS; p++) store(grad + (k * TAPS * TAPS + p) * channels + c, g[p]);
+        }
 }

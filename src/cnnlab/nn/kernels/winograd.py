@@ -27,19 +27,6 @@ KERNEL_SHARE = (
     3  # unless they are less than so many times as large as those of the kernels, read for each chunk
 )
 
-KERNEL_TRANSFORM = torch.tensor(
-    [
-        [1 / 4, 0, 0],
-        [-1 / 6, -1 / 6, -1 / 6],
-        [-1 / 6, 1 / 6, -1 / 6],
-        [1 / 24, 1 / 12, 1 / 6],
-        [1 / 24, -1 / 12, 1 / 6],
-        [0, 0, 1],
-    ],
-    dtype=torch.float64,
-)
-"""G of the paper: 6 x 3."""
-
 
 class _Tiling(ctypes.Structure):
     """`Tiling` of winograd.c."""
@@ -79,7 +66,7 @@ class _WinogradConv(Function):
         for part in _chunks(n, size):
             spectrum, products = memory.of(maps[part]), memory_out.of(out[part])
             _run("spectrum_of_maps", maps[part], spectrum)
-            torch.bmm(spectrum, kernels, out=products)
+            torch.bmm(spectrum, kernels.transpose(1, 2), out=products)
             _run("maps_of_spectrum", out[part], products, bias)
         ctx.save_for_backward(maps, kernels)
         ctx.has_bias = bias is not None
@@ -92,9 +79,9 @@ class _WinogradConv(Function):
     ) -> tuple[Tensor | None, ...]:
         maps, kernels = ctx.saved_tensors
         grad_out = grads[0].contiguous(memory_format=torch.channels_last)
-        channels, out_channels = kernels.shape[1:]
+        out_channels = kernels.shape[1]
         grad_maps = torch.empty_like(maps) if ctx.needs_input_grad[0] else None
-        grad_kernels = torch.zeros_like(kernels)
+        grad_kernels = torch.empty(kernels.shape)
         grad_bias = torch.zeros(out_channels)
         size = _chunk_size(maps, grad_out)
         memory, memory_out = _Memory(maps, size), _Memory(grad_out, size)
@@ -102,14 +89,13 @@ class _WinogradConv(Function):
             spectrum, spectrum_out = memory.of(maps[part]), memory_out.of(grad_out[part])
             _run("spectrum_of_maps", maps[part], spectrum)
             _run("spectrum_of_grad", grad_out[part], spectrum_out)
-            grad_kernels.baddbmm_(spectrum.transpose(1, 2), spectrum_out)
+            beta = 0 if part.start == 0 else 1  # what is there before the first is not looked at
+            grad_kernels.baddbmm_(spectrum_out.transpose(1, 2), spectrum, beta=beta)
             grad_bias += spectrum_out[SUM_OF_TILE].sum(0)
             if grad_maps is not None:
-                torch.bmm(spectrum_out, kernels.transpose(1, 2), out=spectrum)
+                torch.bmm(spectrum_out, kernels, out=spectrum)
                 _run("grad_of_spectrum", grad_maps[part], spectrum)
-        grad_weight = _transform().t() @ grad_kernels.view(POINTS, -1)
-        grad_weight = grad_weight.view(3, 3, channels, out_channels).permute(3, 2, 0, 1)
-        return grad_maps, grad_weight, grad_bias if ctx.has_bias else None
+        return grad_maps, _grad_of_kernels(grad_kernels), grad_bias if ctx.has_bias else None
 
 
 class _Memory:
@@ -126,16 +112,21 @@ class _Memory:
         return spectrum
 
 
-def _transform() -> Tensor:
-    """Return what turns the 9 numbers of a kernel into the `POINTS` of its spectrum."""
-    return torch.kron(KERNEL_TRANSFORM, KERNEL_TRANSFORM).float()
-
-
 def _spectrum_of_kernels(weight: Tensor) -> Tensor:
-    """Return POINTS x C x K."""
-    out_channels, channels = weight.shape[:2]
-    kernels = weight.permute(2, 3, 1, 0).reshape(9, -1)
-    return (_transform() @ kernels).view(POINTS, channels, out_channels)
+    """Return POINTS x K x C."""
+    num, channels = weight.shape[:2]
+    weight = weight.contiguous(memory_format=torch.channels_last)
+    spectrum = torch.empty(POINTS, num + 1, channels)  # one row more, as in the spectra of maps
+    run_kernel("spectrum_of_kernels", _Tiling(0, 0, channels, num + 1), num, weight, spectrum)
+    return spectrum[:, :num]
+
+
+def _grad_of_kernels(spectrum: Tensor) -> Tensor:
+    """Return K x C x 3 x 3 from the gradient of their spectrum."""
+    _, num, channels = spectrum.shape
+    grad = torch.empty(num, channels, 3, 3, memory_format=torch.channels_last)
+    run_kernel("grad_of_kernels", _Tiling(0, 0, channels, num), num, grad, spectrum)
+    return grad
 
 
 def _chunk_size(maps: Tensor, out: Tensor) -> int:
