@@ -82,8 +82,8 @@ def test_a_real_step_trains_and_is_timed(monkeypatch):
     values = {"threads": 1, "model": {"name": "convnet_mnist"}, "data": {"name": "digits"}}
     config = RunConfig.from_dict(values, source="test")
     bench = Bench("some", config, load_data("digits", image_size=8)["train"], plain=True)
-    before = {name: value.clone() for name, value in bench._lap.model.state_dict().items()}
+    before = {name: value.clone() for name, value in bench.lap.model.state_dict().items()}
     (result,) = measure_in_turn([bench], rounds=2, steps=2)
-    assert any((value != before[name]).any() for name, value in bench._lap.model.state_dict().items())
+    assert any((value != before[name]).any() for name, value in bench.lap.model.state_dict().items())
     assert len(result.seconds) == len(result.plain_seconds) == 2 and min(result.seconds) > 0
     assert result.macs > 1e5 and result.peak_memory_bytes > 1e6

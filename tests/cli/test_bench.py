@@ -25,6 +25,14 @@ def test_a_table_and_json(run_cli):
     assert values["images_per_s"] > 0 and values["times_plain"] is None and len(values["seconds"]) == 2
 
 
+def test_layers_by_themselves(run_cli):
+    arguments = ("bench", "train", "convnet_mnist", *TINY, "--layers")
+    shown = run_cli(*arguments).out
+    assert "features.conv2" in shown and "of the step" in shown and "rest" in shown
+    (values,) = json.loads(run_cli(*arguments, "--json").out)
+    assert values["layers"]["step_s"] > 0 and values["layers"]["parts"][-1]["name"] == "rest"
+
+
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [

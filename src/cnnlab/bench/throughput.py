@@ -98,6 +98,9 @@ class Throughput:
 class Bench:
     """One network, ready to be timed.
 
+    Attributes:
+        lap: its training steps.
+
     Args:
         name: what the table calls it.
         config: the run whose steps are timed.
@@ -111,8 +114,8 @@ class Bench:
 
     def __init__(self, name: str, config: RunConfig, train: Dataset, *, plain: bool = False) -> None:
         self.name, self.config = name, config
-        self._lap = TrainingLap(config, train)
-        self.execution = self._lap.execution
+        self.lap = TrainingLap(config, train)
+        self.execution = self.lap.execution
         size = config.data.crop_size or train.image_size
         table = layers_of(
             config.model.name,
@@ -123,9 +126,7 @@ class Bench:
         )
         self.macs = table.macs
         shape = (config.train.batch_size, train.in_channels, size, size)
-        self._plain = (
-            _plain_step(self._lap.model, shape, train.num_classes, self.execution) if plain else None
-        )
+        self._plain = _plain_step(self.lap.model, shape, train.num_classes, self.execution) if plain else None
         self.seconds: list[float] = []
         self.rates: list[float] = []
         self.plain_seconds: list[float] = []
@@ -133,7 +134,7 @@ class Bench:
     def round(self, num_steps: int) -> None:
         """Time the matrix product, some steps, and as many in plain PyTorch."""
         self.rates.append(matrix_rate(self.execution.precision, self.execution.device))
-        self.seconds.append(median(self._lap(num_steps)))
+        self.seconds.append(median(self.lap(num_steps)))
         if self._plain is not None:
             self.plain_seconds.append(median(_timed(self._plain, num_steps)))
 

@@ -22,6 +22,7 @@ def train(
     plain: Annotated[
         bool, typer.Option("--plain", help="Time the same networks in plain PyTorch too, in the same rounds.")
     ] = False,
+    layers: Annotated[bool, typer.Option("--layers", help="Time each layer by itself too.")] = False,
     batch_size: options.BatchSize = None,
     device: options.Device = None,
     precision: options.Precision = None,
@@ -31,13 +32,14 @@ def train(
 ) -> None:
     """Time training steps: batch, augmentation, forward, backward, update; all networks in turn."""
     from cnnlab import lab
-    from cnnlab.bench import bench_table
+    from cnnlab.bench import bench_table, breakdown_table
 
-    results = lab.bench_training(
+    results, breakdowns = lab.bench_training(
         names,
         rounds=rounds,
         steps=steps,
         plain=plain,
+        layers=layers,
         say=say,
         data=data,
         root=data_root,
@@ -48,9 +50,19 @@ def train(
         changes=options.parse_settings(settings),
     )
     if as_json:
-        print_json([result.as_dict() for result in results])
+        values = [result.as_dict() for result in results]
+        for value, breakdown in zip(values, breakdowns, strict=False):
+            value["layers"] = breakdown.as_dict()
+        print_json(values)
         return
-    header, rows, notes = bench_table(results)
-    print_table(header, rows, right=range(1, len(header)))
+    _print(bench_table(results), first_number=1)
+    for breakdown in breakdowns:
+        print_line("")
+        _print(breakdown_table(breakdown), first_number=2)
+
+
+def _print(table: tuple[list[str], list[list[str]], list[str]], *, first_number: int) -> None:
+    header, rows, notes = table
+    print_table(header, rows, right=range(first_number, len(header)))
     for note in notes:
         print_line(note)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from cnnlab.bench import Bench, Throughput, measure_in_turn
+from cnnlab.bench import Bench, Breakdown, Throughput, break_down, measure_in_turn
 from cnnlab.config import RunConfig
 from cnnlab.errors import ConfigError
 from cnnlab.lab.resolve import resolve
@@ -19,8 +19,9 @@ def bench_training(
     rounds: int = 5,
     steps: int = 5,
     plain: bool = False,
+    layers: bool = False,
     **options: Any,
-) -> list[Throughput]:
+) -> tuple[list[Throughput], list[Breakdown]]:
     """Time real training steps of networks in turn; nothing of them is kept.
 
     Args:
@@ -28,7 +29,11 @@ def bench_training(
         rounds: how often each gets its turn.
         steps: training steps in a turn.
         plain: time the same networks in plain PyTorch as well, in the same rounds.
+        layers: time each layer by itself too, in as many rounds after these.
         **options: for all, as `resolve` takes them: `data`, `batch_size`, `precision`, `threads`, ...
+
+    Returns:
+        What was measured of each network, and of its layers if they are asked for.
 
     Raises:
         ConfigError: a name or an option is wrong.
@@ -47,4 +52,5 @@ def bench_training(
         check_network(config, train)
         title = config.recipe or config.model.name
         benches.append(Bench(title, config, train, plain=plain))
-    return measure_in_turn(benches, rounds=rounds, steps=steps)
+    results = measure_in_turn(benches, rounds=rounds, steps=steps)
+    return results, [break_down(bench.name, bench.lap, rounds=rounds) for bench in benches if layers]

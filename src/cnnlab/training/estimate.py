@@ -7,7 +7,7 @@ from statistics import median
 import torch
 
 from cnnlab.config import RunConfig
-from cnnlab.data import Dataset
+from cnnlab.data import Batch, Dataset
 from cnnlab.training.execution import Execution, choose_execution
 from cnnlab.training.optimizers import build_optimizer
 from cnnlab.training.plan import Plan, make_plan
@@ -77,6 +77,20 @@ class TrainingLap:
                 loss.item()
                 seconds.append(time.perf_counter() - start)
                 state.step += 1
+        return seconds
+
+    def batch(self) -> Batch:
+        """Return the batch of the next step."""
+        return self._batches[self._state.step]
+
+    def update(self) -> float:
+        """Return the seconds of an update of the weights, by gradients of 0."""
+        for parameter in self.model.parameters():
+            parameter.grad = torch.zeros_like(parameter)
+        start = time.perf_counter()
+        self._state.optimizer.step()
+        seconds = time.perf_counter() - start
+        self._state.optimizer.zero_grad()
         return seconds
 
 
