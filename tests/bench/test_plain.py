@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from torch.nn import functional
 
 from cnnlab.bench import plain_twin
 from cnnlab.models import create_model
@@ -23,6 +24,27 @@ def test_the_same_function_of_torchs_layers(name, size):
     torch.testing.assert_close(twin(images), network(images), rtol=1e-4, atol=1e-5)
     assert not [layer for layer in twin.modules() if isinstance(layer, OURS)]
     assert [layer for layer in network.modules() if isinstance(layer, OURS)]
+
+
+@pytest.mark.parametrize("name", ["alexnet_mnist3", "alexnet_mnist5", "resnet20"])
+def test_gradients_are_as_exact_as_those_of_torchs_layers(name):
+    """The kernels of a whole network, forward and backward; the measure is the same network in float64."""
+    torch.manual_seed(0)
+    args = {} if name == "resnet20" else {"dropout": 0.0}
+    network = create_model(name, **args).train().to(memory_format=torch.channels_last)
+    twin, exact = plain_twin(network), plain_twin(network).double()
+    channels = next(network.parameters()).shape[1]
+    images = torch.rand(8, channels, 28, 28).contiguous(memory_format=torch.channels_last)
+    for model, batch in ((network, images), (twin, images), (exact, images.double())):
+        functional.cross_entropy(model(batch), torch.arange(8)).backward()
+
+    def error(mine, true):
+        return (mine.grad - true.grad).norm() / true.grad.norm()
+
+    for (layer, mine), torchs, true in zip(
+        network.named_parameters(), twin.parameters(), exact.parameters(), strict=True
+    ):
+        assert error(mine, true) < 3 * error(torchs, true) + 1e-5, layer
 
 
 def test_the_twin_has_weights_of_its_own():

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from cnnlab.nn import Conv2d
+from cnnlab.nn import Conv2d, Kernels
 from cnnlab.nn import convolution as module
 from cnnlab.nn.kernels import winograd_conv
 
@@ -115,6 +115,12 @@ def test_the_layer_takes_the_kernel_in_training_alone(ways):
 def test_what_the_kernel_cannot_do_is_torchs(ways, layer, maps):
     plain = nn.Conv2d._conv_forward(layer, maps, layer.weight, layer.bias)
     assert torch.equal(layer(maps), plain) and not ways
+
+
+def test_without_a_compiler_torch_computes(ways, monkeypatch):
+    monkeypatch.setattr(module, "load_kernels", lambda: Kernels(None, "none", "no compiler"))
+    layer, maps = Conv2d(32, 32, 3, padding=1), numbers(2, 32, 16, 16)
+    assert torch.equal(layer(maps), layer.eval()(maps)) and not ways
 
 
 def test_under_autocast_torch_computes(ways):
