@@ -41,18 +41,20 @@ def lap(monkeypatch):
     """Training of a network with a part for everything: `network` by name."""
     monkeypatch.setattr(breakdown, "matrix_rate", lambda precision, device: 1e9)
 
-    def make(name, **train):
+    def make(name, precision="float32", **train):
         train = {"steps": 99, **train}
         values = {"threads": 1, "model": {"name": name}, "data": {"name": "digits"}, "train": train}
+        values["precision"] = precision
         config = RunConfig.from_dict(values, source="test")
         return TrainingLap(config, load_data("digits", image_size=8)["train"])
 
     return make
 
 
+@pytest.mark.parametrize("precision", ["float32", "bf16"])
 @pytest.mark.usefixtures("kernels")
-def test_layers_that_run_as_one_are_one_part(lap):
-    result = break_down("some", lap("convnet_mnist"), rounds=2)
+def test_layers_that_run_as_one_are_one_part(lap, precision):
+    result = break_down("some", lap("convnet_mnist", precision), rounds=2)
     names = [part.name for part in result.parts]
     assert names[:4] == ["batch and augmentation", "features.conv1", "features.act1+pool1", "features.conv2"]
     assert names[-2:] == ["update", "rest"] and len(set(names)) == len(names)

@@ -7,7 +7,7 @@ from torch.nn import functional as F
 
 from cnnlab.nn import Conv2d, Kernels
 from cnnlab.nn import convolution as module
-from cnnlab.nn.kernels import winograd_conv
+from cnnlab.nn.kernels import winograd, winograd_conv
 
 pytestmark = pytest.mark.usefixtures("kernels")
 
@@ -38,11 +38,12 @@ def ways(monkeypatch):
 
 
 @pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("chunk_bytes", [winograd.CHUNK_BYTES, 1])
 @pytest.mark.parametrize(
     ("num", "channels", "out_channels", "height", "width"),
     [
         (3, 64, 128, 14, 14),
-        (150, 8, 16, 7, 7),  # several chunks, the last one smaller
+        (13, 8, 16, 7, 7),
         (2, 40, 8, 28, 28),
         (1, 8, 8, 1, 1),
         (2, 16, 24, 5, 9),
@@ -50,12 +51,13 @@ def ways(monkeypatch):
     ],
 )
 def test_values_and_gradients_are_those_of_the_direct_sum(
-    num, channels, out_channels, height, width, threads, monkeypatch
+    num, channels, out_channels, height, width, chunk_bytes, threads, monkeypatch
 ):
     maps, grad = numbers(num, channels, height, width), numbers(num, out_channels, height, width, seed=1)
     weight = numbers(out_channels, channels, 3, 3, seed=2) / (9 * channels) ** 0.5
     bias = numbers(out_channels, seed=3)
     monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
+    monkeypatch.setattr(winograd, "CHUNK_BYTES", chunk_bytes)  # 1: many chunks, the last one smaller
     found = gradients(winograd_conv, maps, weight, bias, grad)
     exact = gradients(
         lambda *inputs: F.conv2d(*inputs, padding=1), maps.double(), weight.double(), bias.double(), grad
@@ -75,11 +77,20 @@ def test_a_way_back_that_ends_here():
 
 
 def test_what_is_no_number_is_found():
-    """The rows that nobody writes hold no rubbish, and a bad pixel is not lost."""
+    """A bad pixel is not lost, and does not reach another image."""
     maps, weight = numbers(2, 16, 8, 8), numbers(16, 16, 3, 3)
     maps[1, 3, 5, 5] = torch.nan
     out = winograd_conv(maps, weight, None)
     assert out[0].isfinite().all() and out[1].isnan().any()
+
+
+def test_what_memory_held_before_is_not_seen(monkeypatch):
+    monkeypatch.setattr(winograd, "CHUNK_BYTES", 1)
+    empty = torch.empty
+    monkeypatch.setattr(torch, "empty", lambda *args, **options: empty(*args, **options).fill_(torch.nan))
+    drawn = numbers(13, 8, 7, 7), numbers(16, 8, 3, 3), numbers(16), numbers(13, 16, 7, 7)
+    assert 13 % winograd._chunk_size(drawn[0], drawn[3]) > 0  # several chunks, the last one smaller
+    assert all(part.isfinite().all() for part in gradients(winograd_conv, *drawn))
 
 
 def test_the_layer_takes_the_kernel_in_training_alone(ways):

@@ -106,7 +106,7 @@ def break_down(name: str, lap: TrainingLap, *, rounds: int) -> Breakdown:
     step = median(steps[1:])
     parts = [
         PartTime("batch and augmentation", "", median(loading[1:]), 0.0),
-        *(unit.timed(pairs[1:]) for unit, pairs in zip(units, times, strict=True)),
+        *(unit.timed(pairs[1:], execution) for unit, pairs in zip(units, times, strict=True)),
         PartTime("update", "", median(updates[1:]), 0.0),
     ]
     rest = PartTime("rest", "", step - sum(part.seconds for part in parts), 0.0)
@@ -122,12 +122,12 @@ class _Unit:
     first: nn.Module
     maps: Tensor | None = None
 
-    def timed(self, pairs: Sequence[tuple[float, float]]) -> PartTime:
+    def timed(self, pairs: Sequence[tuple[float, float]], execution: Execution) -> PartTime:
         assert self.maps is not None
         forward, backward = (median(column) for column in zip(*pairs, strict=True))
         flops = 0
         if isinstance(self.layer, nn.Conv2d | nn.Linear):
-            with torch.no_grad():
+            with torch.no_grad(), execution.autocast():
                 num_outputs = self.layer(self.maps).numel()
             flops = FLOPS_PER_MAC * num_outputs * math.prod(self.layer.weight.shape[1:])
         kind = "in one pass" if isinstance(self.layer, nn.Sequential) else type(self.layer).__name__

@@ -22,10 +22,8 @@ STEP = 4  # a tile's side
 POINTS = 36  # numbers of a tile in the spectrum
 SUM_OF_TILE = 7  # the plane of a gradient's spectrum that holds the sum of each tile
 MAX_CHANNELS = 2048  # C_MAX of winograd.c
-CHUNK_BYTES = 3 * 2**20  # of the spectra in use at once: they should stay in the cache,
-KERNEL_SHARE = (
-    3  # unless they are less than so many times as large as those of the kernels, read for each chunk
-)
+CHUNK_BYTES = 3 * 2**20  # of the spectra in use at once: they should stay in the cache
+KERNEL_SHARE = 3  # but they are at least so many times the kernels' own, which are read for each chunk
 
 
 class _Tiling(ctypes.Structure):
