@@ -1,8 +1,10 @@
 """Throughput: figures by hand, turns in their order, and a real step."""
 
+from dataclasses import replace
+
 import pytest
 
-from cnnlab.bench import Bench, Throughput, bench_table, matrix_rate, measure_in_turn, throughput
+from cnnlab.bench import Throughput, TrainingBench, bench_table, matrix_rate, measure_in_turn, throughput
 from cnnlab.config import RunConfig
 from cnnlab.data import load_data
 from cnnlab.training import Execution
@@ -15,8 +17,8 @@ RESULT = Throughput(
     macs=1_000_000,
     seconds=(0.1, 0.2, 0.4),
     rates=(6e10, 6e9, 3e9),
-    plain_seconds=(0.1, 0.6, 0.8),
     peak_memory_bytes=5,
+    peer_seconds={"slow": (1.0, 1.0, 1.0), "quick": (0.1, 0.6, 0.8)},
 )
 
 
@@ -25,16 +27,21 @@ def test_figures_by_hand():
     assert RESULT.spread == (375, 750)  # of 250, 500 and 1,000
     # 6 x 1e6 x 100 = 6e8 FLOPs: 6e9, 3e9 and 1.5e9 a second, of the rates 0.1, 0.5 and 0.5
     assert RESULT.share == pytest.approx(0.5)
-    assert RESULT.ratio == pytest.approx(2)  # of 1, 3 and 2
+    assert replace(RESULT, flops_per_mac=2).share == pytest.approx(0.5 / 3)
+    assert RESULT.best_peer == "quick" and replace(RESULT, peer_seconds={}).best_peer is None
+    assert RESULT.times("quick") == pytest.approx(2)  # of 1, 3 and 2
+    assert RESULT.times("slow") == pytest.approx(5)  # of 10, 5 and 2.5
     values = RESULT.as_dict()
-    assert values["plain_images_per_s"] == pytest.approx(100 / 0.6) and values[
-        "times_plain"
-    ] == pytest.approx(2)
+    slow, quick = values["peers"]
+    assert (slow["name"], quick["name"], values["best_peer"]) == ("slow", "quick", "quick")
+    assert quick["images_per_s"] == pytest.approx(100 / 0.6) and quick["times"] == pytest.approx(2)
     assert values["matrix_flops_per_s"] == 6e9
 
 
 def test_table():
-    header, (row,), notes = bench_table([RESULT])
+    header, (row, alone), notes = bench_table(
+        [RESULT, replace(RESULT, peer_seconds={"quick": (0.1, 0.2, 0.4)})]
+    )
     assert dict(zip(header, row, strict=True)) == {
         "network": "some",
         "batch": "100",
@@ -42,14 +49,14 @@ def test_table():
         "images/s": "500",
         "quartiles": "375 to 750",
         "of the matrix rate": "50%",
-        "plain PyTorch": "167",
-        "times": "2.00",
+        "slow": "100",
+        "quick": "167",
+        "times the best": "2.00",
     }
+    assert alone[-3:] == ["", "500", "1.00"]
     assert notes[0].startswith("Matrix product of 1536²: 6 GFLOP/s (3 to 60)")
     assert "A processor, 1 thread; kernels: compiled. Medians over 3 rounds" in notes[1]
-    assert (
-        "plain" not in " ".join(bench_table([Throughput(**{**vars(RESULT), "plain_seconds": ()})])[0]).lower()
-    )
+    assert "times the best" not in bench_table([replace(RESULT, peer_seconds={})])[0]
 
 
 def test_turns(monkeypatch):
@@ -57,14 +64,17 @@ def test_turns(monkeypatch):
 
     class Fake:
         def __init__(self, name):
-            self.name, self.seconds, self.rates, self.plain_seconds = name, [], [], []
+            self.name, self.figures = name, []
 
         def round(self, steps):
             seen.append((self.name, steps))
-            self.seconds.append(len(seen))
+            self.figures.append(len(seen))
+
+        def forget(self):
+            self.figures.clear()
 
         def result(self):
-            return tuple(self.seconds)
+            return tuple(self.figures)
 
     results = measure_in_turn([Fake("a"), Fake("b")], rounds=2, steps=7)
     assert seen == [("a", 7), ("b", 7)] * 3
@@ -81,9 +91,10 @@ def test_a_real_step_trains_and_is_timed(monkeypatch):
     monkeypatch.setattr(throughput, "matrix_rate", lambda precision, device: 1e9)
     values = {"threads": 1, "model": {"name": "convnet_mnist"}, "data": {"name": "digits"}}
     config = RunConfig.from_dict(values, source="test")
-    bench = Bench("some", config, load_data("digits", image_size=8)["train"], plain=True)
+    bench = TrainingBench("some", config, load_data("digits", image_size=8)["train"], peers=["plain"])
     before = {name: value.clone() for name, value in bench.lap.model.state_dict().items()}
     (result,) = measure_in_turn([bench], rounds=2, steps=2)
     assert any((value != before[name]).any() for name, value in bench.lap.model.state_dict().items())
-    assert len(result.seconds) == len(result.plain_seconds) == 2 and min(result.seconds) > 0
+    assert len(result.seconds) == len(result.peer_seconds["PyTorch float32"]) == 2
+    assert min(*result.seconds, *result.peer_seconds["PyTorch float32"]) > 0
     assert result.macs > 1e5 and result.peak_memory_bytes > 1e6

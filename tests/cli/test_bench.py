@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from PIL import Image
 
 from cnnlab.bench import floor
 
@@ -16,13 +17,13 @@ def _small_matrices(monkeypatch):
 
 def test_a_table_and_json(run_cli):
     result = run_cli(
-        "bench", "train", "convnet_mnist", "lenet5", *TINY, "--set", "data.image_size=14", "--plain"
+        "bench", "train", "convnet_mnist", "lenet5", *TINY, "--set", "data.image_size=14", "--peers", "plain"
     )
     assert result.code == 0
     assert "convnet_mnist" in result.out and "lenet5" in result.out and "times" in result.out
     assert "Matrix product" in result.out
     (values,) = json.loads(run_cli("bench", "train", "convnet_mnist", *TINY, "--json").out)
-    assert values["images_per_s"] > 0 and values["times_plain"] is None and len(values["seconds"]) == 2
+    assert values["images_per_s"] > 0 and values["best_peer"] is None and len(values["seconds"]) == 2
 
 
 def test_layers_by_themselves(run_cli):
@@ -44,3 +45,71 @@ def test_layers_by_themselves(run_cli):
 def test_what_is_typed_wrong(run_cli, arguments, line):
     result = run_cli("bench", "train", *arguments)
     assert result.code == 2 and line in result.err
+
+
+def test_the_same_network_with_another_setting(run_cli):
+    result = run_cli("bench", "train", "alexnet_mnist3", *TINY, "--variant", "model.args.lrn=false", "--json")
+    names = [row["name"] for row in json.loads(result.out)]
+    assert names == ["alexnet_mnist3-digits", "alexnet_mnist3-digits, lrn=False"]
+
+
+def test_inference(run_cli, tmp_path):
+    few = ["--rounds", "2", "--steps", "1", "--threads", "1"]
+    shown = run_cli("bench", "infer", "lenet5", "--plain", *few).out
+    assert "lenet5" in shown and "2 per MAC" in shown and "PyTorch float32" in shown
+    run = run_cli("train", "convnet_mnist", "--data", "digits", "--steps", "2", "--out", tmp_path).out.strip()
+    one, two = json.loads(
+        run_cli("bench", "infer", run, *few, "--batch-size", "3", "--batch-size", "2", "--json").out
+    )
+    assert (one["batch_size"], two["batch_size"]) == (3, 2) and one["macs"] == two["macs"] > 0
+
+
+def test_data(run_cli, tmp_path):
+    few = ["--rounds", "2", "--calls", "1", "--threads", "1"]
+    shown = run_cli("bench", "data", "resnet20", "--data", "synthetic:3x32x32x300", *few)
+    assert "read" in shown.out and "batch" in shown.out
+    rows = json.loads(
+        run_cli(
+            *("bench", "data", "resnet20", "--data", "synthetic:3x32x32x300", *few, "--json"),
+            *("--set", "data.augment.mirror=true", "--set", "data.augment.pad_crop=2"),
+        ).out
+    )
+    parts = [row["part"] for row in rows]
+    assert parts == ["read", "batch", "batch, pad_crop", "batch, mirror", "batch, all of these"]
+    assert all(row["images_per_s"] > 0 for row in rows)
+    for label in ("cat", "dog"):
+        (tmp_path / "pets" / label).mkdir(parents=True)
+        for number in range(8):
+            Image.new("RGB", (9, 9), (number, 0, 0)).save(tmp_path / "pets" / label / f"{number}.png")
+    rows = json.loads(run_cli("bench", "data", "resnet20", "--data", tmp_path / "pets", *few, "--json").out)
+    assert [row["part"] for row in rows][:2] == ["read", "decode 16 files"]
+
+
+def test_time_to_accuracy(run_cli, tmp_path):
+    program = tmp_path / "other.py"
+    program.write_text("import json\nprint(json.dumps({'train_seconds': 60.0, 'top1': 90.0}))\n")
+    arguments = ("bench", "time-to", "convnet_mnist", "--data", "digits", "--seeds", "2", "--threads", "1")
+    reached = run_cli(*arguments, "--top1", "50", "--peers", program)
+    assert reached.code == 0 and "50.00% is reached" in reached.out and "other" in reached.out
+    assert "seed 100: " in reached.err and "other 60.00 s" in reached.err
+    missed = run_cli(*arguments, "--top1", "100", "--set", "train.steps=1", "--json")
+    values = json.loads(missed.out)
+    assert missed.code == 1 and not values["has_reached"] and len(values["seeds"]) == 2
+    assert [seed["seed"] for seed in values["seeds"]] == [100, 101]
+    assert 0 < values["top1"] < 1 and values["train_seconds"] > 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["time-to", "lenet5", "--top1", "0"], "top1: must be above 0 and at most 1 (100 %). Received: 0."),
+        (["time-to", "lenet5", "--top1", "99", "--seeds", "0"], "seeds: must be 1 to 1000. Received: 0."),
+        (["time-to", "lenet5", "--top1", "99", "--peers", "none.py"], "there is no such file"),
+        (["infer", "lenet5", "--batch-size", "0"], "batch_size: must be 1 to 100000. Received: 0."),
+        (["infer", "lenet6"], "Did you mean"),
+        (["data", "lenet5", "--rounds", "1"], "rounds: must be 2 to 10000. Received: 1."),
+    ],
+)
+def test_what_is_typed_wrong_elsewhere(run_cli, arguments, line):
+    result = run_cli("bench", *arguments)
+    assert result.code in (2, 3) and line in result.err

@@ -3,6 +3,7 @@
 import csv
 import json
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -20,7 +21,7 @@ from cnnlab.evaluation import ONE_VIEW, Run, check_run_views, load_run, predict_
 from cnnlab.lab.image_files import find_images
 
 BATCH_SIZE = 64
-"""Pictures held in memory at once, at the network's size; their files are decoded one by one."""
+"""Pictures that the network sees at once, while as many are decoded; more are never held."""
 
 
 @dataclass(frozen=True)
@@ -121,20 +122,31 @@ def _predictions(
 ) -> Iterator[Prediction]:
     remaining = iter(files)
     warn = warn if run.in_channels == 3 else None
-    while batch := list(islice(remaining, BATCH_SIZE)):
-        prepared = [_prepared_or_error(run, file) for file in batch]
-        images = [image for image in prepared if isinstance(image, Tensor)]
-        if warn is not None and (grey := _first_grey(batch, prepared)) is not None:
-            warn(
-                f"{grey}: is grey and is made colour, which the network takes, as is any other grey picture."
-            )
-            warn = None  # once is enough
-        rows = iter(predict_probs(run, torch.stack(images), **views) if images else ())
-        for file, image in zip(batch, prepared, strict=True):
-            if isinstance(image, Tensor):
-                yield Prediction(str(file), _best(next(rows), run.class_names, top_k))
-            else:
-                yield Prediction(str(file), (), image)
+    with ThreadPoolExecutor(machine.num_cores()) as threads:  # decoders release Python's lock
+
+        def start() -> tuple[list[Path], list[Future[Tensor | str]]]:
+            batch = list(islice(remaining, BATCH_SIZE))
+            return batch, [threads.submit(_prepared_or_error, run, file) for file in batch]
+
+        batch, futures = start()
+        while batch:
+            prepared = [future.result() for future in futures]
+            if warn is not None and (grey := _first_grey(batch, prepared)) is not None:
+                warn(
+                    f"{grey}: is grey and is made colour, which the network takes, as is any other grey "
+                    "picture."
+                )
+                warn = None  # once is enough
+            images = [image for image in prepared if isinstance(image, Tensor)]
+            next_batch, futures = start()
+            rows = iter(predict_probs(run, torch.stack(images), **views) if images else ())
+            wait(futures)  # nothing is decoded while the caller has its turn, see `decode_many`
+            for file, image in zip(batch, prepared, strict=True):
+                if isinstance(image, Tensor):
+                    yield Prediction(str(file), _best(next(rows), run.class_names, top_k))
+                else:
+                    yield Prediction(str(file), (), image)
+            batch = next_batch
 
 
 def _first_grey(files: Sequence[Path], prepared: Sequence[Tensor | str]) -> Path | None:

@@ -8,7 +8,7 @@ from cnnlab.nn.dropout import Dropout
 from cnnlab.nn.fused import FusedSequential
 from cnnlab.nn.geometry import conv_output_size, output_shape, pool_output_size
 from cnnlab.nn.initialization import Init, initialize
-from cnnlab.nn.kernels import Kernels, load_kernels
+from cnnlab.nn.kernels import Kernels, load_kernels, seconds_to_compile
 from cnnlab.nn.lrn import LocalResponseNorm, local_response_norm, local_response_norm_reference
 from cnnlab.nn.pooling import Pool, make_halving_pool
 
@@ -36,4 +36,5 @@ __all__ = [
     "make_halving_pool",
     "output_shape",
     "pool_output_size",
+    "seconds_to_compile",
 ]

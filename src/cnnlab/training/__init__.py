@@ -2,7 +2,7 @@
 
 from cnnlab.training.description import AT_ONCE_VARIABLE
 from cnnlab.training.estimate import TrainingLap, probe_seconds_per_step
-from cnnlab.training.execution import Execution, choose_execution
+from cnnlab.training.execution import Execution, Precision, choose_execution
 from cnnlab.training.fit import FitResult, fit
 from cnnlab.training.longer import begin_longer, why_not_longer
 from cnnlab.training.lr_sweep import LrSweep, check_range, sweep_lr
@@ -10,7 +10,7 @@ from cnnlab.training.origin import why_other_bits, why_other_images, why_other_s
 from cnnlab.training.plan import Plan, make_plan
 from cnnlab.training.pretraining import check_pretraining
 from cnnlab.training.progress import BarProgress, LineProgress, Progress, SilentProgress, format_seconds
-from cnnlab.training.steps import check_augmentation, check_balance, network_size
+from cnnlab.training.steps import TrainingBatches, check_augmentation, check_balance, network_size
 from cnnlab.training.stop import STARTED_BY_VARIABLE
 
 __all__ = [
@@ -22,8 +22,10 @@ __all__ = [
     "LineProgress",
     "LrSweep",
     "Plan",
+    "Precision",
     "Progress",
     "SilentProgress",
+    "TrainingBatches",
     "TrainingLap",
     "begin_longer",
     "check_augmentation",

@@ -11,6 +11,9 @@ from cnnlab.config import RunConfig
 from cnnlab.errors import MissingResourceError
 from cnnlab.nn import load_kernels
 
+Precision = Literal["float32", "bf16"]
+"""bf16 is autocast with float32 weights."""
+
 
 @dataclass(frozen=True)
 class Execution:
@@ -26,7 +29,7 @@ class Execution:
     """
 
     device: Literal["cpu", "cuda"]
-    precision: Literal["float32", "bf16"]
+    precision: Precision
     threads: int
     hardware: str
     torch: str

@@ -1,7 +1,16 @@
 """What torch does in more passes over memory, or more multiplications: C, compiled on the user's machine."""
 
-from cnnlab.nn.kernels.library import Kernels, load_kernels
+from cnnlab.nn.kernels.library import Kernels, load_kernels, seconds_to_compile
 from cnnlab.nn.kernels.stage import MAX_CHANNELS, MAX_REACH, Stage, run_stage
 from cnnlab.nn.kernels.winograd import winograd_conv
 
-__all__ = ["MAX_CHANNELS", "MAX_REACH", "Kernels", "Stage", "load_kernels", "run_stage", "winograd_conv"]
+__all__ = [
+    "MAX_CHANNELS",
+    "MAX_REACH",
+    "Kernels",
+    "Stage",
+    "load_kernels",
+    "run_stage",
+    "seconds_to_compile",
+    "winograd_conv",
+]

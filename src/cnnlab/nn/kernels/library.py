@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+import time
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -45,7 +46,7 @@ def load_kernels() -> Kernels:
     """Return the kernels of this machine; compiles them if that has not been done."""
     if os.environ.get(SWITCH, "").lower() in ("off", "0", "no"):
         return Kernels(None, "none", f"switched off by {SWITCH}")
-    compiler = next((path for name in COMPILERS if (path := shutil.which(name))), None)
+    compiler = _find_compiler()
     if compiler is None:
         return Kernels(None, "none", "no C compiler (cc, gcc or clang) on this machine")
     try:
@@ -59,6 +60,22 @@ def load_kernels() -> Kernels:
         return Kernels(None, "none", f"{compiler} failed: {line}")
     except (OSError, subprocess.SubprocessError) as error:
         return Kernels(None, "none", f"not compiled: {error}")
+
+
+def seconds_to_compile() -> float:
+    """Return the seconds of compiling the kernels, which is done once per machine; 0 where there are none."""
+    if load_kernels().library is None:
+        return 0.0
+    compiler = _find_compiler()
+    assert compiler is not None
+    with tempfile.TemporaryDirectory() as folder:
+        start = time.perf_counter()
+        _compile(compiler, Path(folder) / "kernels.so")
+        return time.perf_counter() - start
+
+
+def _find_compiler() -> str | None:
+    return next((path for name in COMPILERS if (path := shutil.which(name))), None)
 
 
 def _name_of(compiler: str) -> str:

@@ -1,0 +1,109 @@
+"""The verb `time_to`: how long a recipe trains to an accuracy, over seeds, beside programs of others."""
+
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from cnnlab.bench import Sitting, TimeTo, find_program, peer_turn
+from cnnlab.config import RunConfig
+from cnnlab.data import Dataset
+from cnnlab.errors import ConfigError
+from cnnlab.evaluation import mean_interval
+from cnnlab.lab.evaluate import evaluate
+from cnnlab.lab.resolve import resolve
+from cnnlab.lab.splits import load_splits
+from cnnlab.lab.train import check_evaluation, check_network
+from cnnlab.nn import seconds_to_compile
+from cnnlab.runs import RunFolder
+from cnnlab.training import TrainingLap, choose_execution, fit
+
+NUM_WARM_UP, NUM_LATER = 3, 7
+"""Steps whose excess over later ones is the warm-up."""
+
+MAX_SEEDS = 1000
+
+
+def time_to(
+    name: str | RunConfig,
+    *,
+    top1: float,
+    seeds: int = 10,
+    first_seed: int = 100,
+    peers: Sequence[str] = (),
+    say: Callable[[str], None] | None = None,
+    **options: Any,
+) -> TimeTo:
+    """Train a recipe from several seeds and look at each on the test images once; nothing is kept.
+
+    Args:
+        name: a recipe, a network, a TOML file, or a complete config.
+        top1: the mean accuracy on test that is asked for, as a fraction.
+        seeds: how many.
+        first_seed: the first; the others follow it. 100 is far from the seeds by which recipes were chosen.
+        peers: files of programs, each trained once after every seed.
+        say: takes one line about each seed.
+        **options: as `resolve` takes them: `data`, `precision`, `threads`, ...
+
+    Raises:
+        ConfigError: a name, a number or an option is wrong, or a peer failed.
+        GeometryError: the images are too small for the network.
+        DivergedError: a loss was not finite.
+        MissingResourceError: the data, or a peer, is not on this machine.
+    """
+    if not 0.0 < top1 <= 1.0:
+        raise ConfigError(f"top1: must be above 0 and at most 1 (100 %). Received: {top1:g}.")
+    if not 1 <= seeds <= MAX_SEEDS:
+        raise ConfigError(f"seeds: must be 1 to {MAX_SEEDS}. Received: {seeds}.")
+    say = say or (lambda line: None)
+    programs = [find_program(peer) for peer in peers]
+    config = resolve(name, say=say, seed=first_seed, **options)
+    start = time.perf_counter()
+    splits = load_splits(config.data, ("train", "val", "test"), warn=say)
+    load_seconds = time.perf_counter() - start
+    check_network(config, splits["train"])
+    check_evaluation(config, splits["test"])
+    warm_up_seconds = _warm_up(config, splits["train"])
+    execution = choose_execution(config)
+    sittings: list[Sitting] = []
+    turns: dict[str, list[tuple[float, float]]] = {program.stem: [] for program in programs}
+    for seed in range(first_seed, first_seed + seeds):
+        sitting = _sit(config.with_changes({"seed": seed}), splits)
+        sittings.append(sitting)
+        line = f"seed {seed}: {sitting.top1:.2%} after {sitting.train_seconds:.2f} s"
+        for program in programs:
+            turns[program.stem].append(peer_turn(program, threads=execution.threads))
+            line += f"; {program.stem} {turns[program.stem][-1][0]:.2f} s"
+        say(line)
+    interval = mean_interval([sitting.top1 for sitting in sittings], resolution=1 / len(splits["test"]))
+    return TimeTo(
+        name=config.recipe or config.model.name,
+        goal=top1,
+        execution=execution,
+        num_images=len(splits["test"]),
+        load_seconds=load_seconds,
+        compile_seconds=seconds_to_compile() if execution.kernels != "none" else 0.0,
+        warm_up_seconds=warm_up_seconds,
+        sittings=tuple(sittings),
+        peers={program: tuple(pairs) for program, pairs in turns.items()},
+        top1_interval=None
+        if interval.low is None or interval.high is None
+        else (interval.low, interval.high),
+    )
+
+
+def _warm_up(config: RunConfig, train: Dataset) -> float:
+    """Return what the first steps of this process take beyond the same number of later ones."""
+    lap = TrainingLap(config, train)
+    first = lap(NUM_WARM_UP)
+    return max(0.0, sum(first) - NUM_WARM_UP * median(lap(NUM_LATER)))
+
+
+def _sit(config: RunConfig, splits: dict[str, Dataset]) -> Sitting:
+    with tempfile.TemporaryDirectory(prefix="cnnlab-") as place:
+        folder = RunFolder.create(Path(place), config)
+        result = fit(config, splits["train"], splits["val"], folder)
+        scores = evaluate(folder.path, root=config.data.root)
+    return Sitting(config.seed, result.seconds, scores["seconds"], scores["top1"])

@@ -1,0 +1,134 @@
+"""Programs of others: what they are asked for, what they print, and what is said when they fail."""
+
+import json
+import sys
+from dataclasses import replace
+
+import pytest
+
+from cnnlab.bench import find_program, peer_turn, programs
+from cnnlab.bench.peers import Step
+from cnnlab.bench.programs import make_peers, run_program
+from cnnlab.errors import ConfigError, MissingResourceError
+from cnnlab.models import create_model
+from cnnlab.training import Execution
+
+STEP = Step(
+    "alexnet_mnist3", {}, (32, 1, 28, 28), 10, Execution("cpu", "float32", 1, "A processor", "2.13.0")
+)
+
+
+@pytest.fixture
+def program(tmp_path, monkeypatch):
+    """A function of a program's body, to which `options` are its arguments; it returns its path."""
+    monkeypatch.setattr("cnnlab.machine.has_fast_bf16", lambda: False)
+
+    def make(body):
+        path = tmp_path / "other.py"
+        path.write_text(f"import json, os, sys, time\noptions = sys.argv[1:]\n{body}\n")
+        return path
+
+    return make
+
+
+ECHO = """
+given = dict(zip(options[::2], options[1::2]))
+row = {"peer": "other", "network": given["--networks"], "precision": given["--precisions"]}
+print("a line of something else")
+print(json.dumps({**row, "images_per_s": 64.0, "given": given, "threads": os.environ["OMP_NUM_THREADS"]}))
+"""
+
+
+def test_a_program_is_asked_for_the_same_step(program):
+    path = program(ECHO)
+    (peer,) = make_peers([str(path)], create_model("alexnet_mnist3"), STEP)
+    assert peer.name == "other float32"
+    assert peer.seconds_of_step(7) == 32 / 64
+    options = ["--networks", "a3-lrn", "--precisions", "float32", "--batch", "32", "--steps", "7"]
+    (row,) = run_program(path, options, threads=3)
+    assert row["given"] == dict(zip(options[::2], options[1::2], strict=True)) and row["threads"] == "3"
+
+
+@pytest.mark.parametrize(
+    ("network", "args", "size", "name"),
+    [
+        ("alexnet_mnist3", {"lrn": False, "init": "truncated-normal"}, 28, "a3"),
+        ("alexnet_mnist5", {}, 28, "a5"),
+        ("lenet5", {"activation": "relu", "pool": "max"}, 28, "lenet5"),
+    ],
+)
+def test_names_that_programs_know(program, network, args, size, name):
+    seen = []
+    path = program(ECHO)
+    step = replace(STEP, name=network, args=args, shape=(32, 1, size, size))
+    (peer,) = make_peers([str(path)], create_model(network), step)
+    seen.append(peer._network)
+    assert seen == [name]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"args": {"activation": "tanh"}},
+        {"shape": (32, 1, 32, 32)},
+        {"shape": (32, 3, 28, 28)},
+        {"num_classes": 7},
+        {"name": "convnet_mnist"},
+        {"execution": replace(STEP.execution, device="cuda")},
+    ],
+)
+def test_what_programs_do_not_have(program, changes):
+    with pytest.raises(ConfigError, match="--peers: programs"):
+        make_peers([str(program(ECHO))], create_model("alexnet_mnist3"), replace(STEP, **changes))
+
+
+def test_both_precisions_where_bf16_is_fast(program, monkeypatch):
+    path = program(ECHO)
+    monkeypatch.setattr("cnnlab.machine.has_fast_bf16", lambda: True)
+    peers = make_peers(["plain", str(path)], create_model("alexnet_mnist3"), STEP)
+    assert [peer.name for peer in peers] == ["PyTorch float32", "PyTorch bf16", "other float32", "other bf16"]
+
+
+@pytest.mark.parametrize(
+    ("body", "line"),
+    [
+        ("raise ValueError('no such network')", "failed: ValueError: no such network"),
+        ("sys.exit(3)", "failed: no message"),
+        ("print('hello')", "printed no JSON object"),
+        (
+            "print(json.dumps({'network': 'a5', 'precision': 'float32', 'images_per_s': 1}))",
+            "no images_per_s of",
+        ),
+        ("time.sleep(60)", "took more than 2 s and was ended"),
+    ],
+)
+def test_a_program_that_fails(program, monkeypatch, body, line):
+    monkeypatch.setattr(programs, "TIME_LIMIT", 2.0)
+    (peer,) = make_peers([str(program(body))], create_model("alexnet_mnist3"), STEP)
+    with pytest.raises(ConfigError, match=r"--peers: .*other\.py") as caught:
+        peer.seconds_of_step(1)
+    assert line in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_tensorflow_has_its_own_python(program, monkeypatch, tmp_path):
+    path = program(f"import tensorflow_is_not_meant\n# import tensorflow\n{ECHO}")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("CNNLAB_TENSORFLOW", raising=False)
+    with pytest.raises(MissingResourceError, match=r"make \.venv-tensorflow"):
+        run_program(path, [], threads=1)
+    path.write_text(path.read_text().replace("import tensorflow_is_not_meant\n", ""))
+    monkeypatch.setenv("CNNLAB_TENSORFLOW", sys.executable)
+    options = ["--networks", "a5", "--precisions", "float32", "--batch", "1", "--steps", "1"]
+    assert run_program(path, options, threads=1)[0]["network"] == "a5"
+
+
+def test_a_program_that_is_not_there(tmp_path):
+    with pytest.raises(MissingResourceError, match="must be 'plain' or the file of a program"):
+        find_program(str(tmp_path / "none.py"))
+
+
+def test_a_turn_of_training(program):
+    row = {"peer": "other", "seed": 0, "train_seconds": 1.5, "top1": 98.75}
+    assert peer_turn(program(f"print(json.dumps({row}))"), threads=1) == (1.5, 0.9875)
+    with pytest.raises(ConfigError, match="must print train_seconds and top1"):
+        peer_turn(program(f"print({json.dumps(json.dumps({'top1': 1}))})"), threads=1)
