@@ -63,6 +63,7 @@ EVERYTHING: dict[str, Any] = {
         "augment": {
             "pad_crop": 4,
             "mirror": True,
+            "alternating": True,
             "shift": 1.5,
             "rotation": 10.0,
             "pca": 0.1,
@@ -86,6 +87,10 @@ EVERYTHING: dict[str, Any] = {
         "lr": 5e-324,
         "momentum": 0.1,
         "nesterov": True,
+        "muon_momentum": 0.7,
+        "renormalise": True,
+        "head_lr_factor": 2.5,
+        "vector_lr_factor": 0.5,
         "beta1": 0.8,
         "beta2": 0.99,
         "rho": 0.95,
@@ -108,6 +113,7 @@ EVERYTHING: dict[str, Any] = {
         "batch_size": 64,
         "label_smoothing": 0.1,
         "class_weights": "balanced",
+        "candidates_from": 0.2,
         "ema_decay": 0.999,
         "keep": "best",
         "patience": 3,
@@ -179,8 +185,9 @@ def test_everything_is_set_to_something_else_than_its_default():
     for name, value in flat(EVERYTHING).items():
         assert default.get(name) != value, name
     given_fields = flat(RunConfig.from_dict(EVERYTHING, source="x").model_dump()).keys()
-    # What must not be set beside steps and class_weights:
-    assert given_fields - flat(EVERYTHING).keys() == {"train.epochs", "train.sampling"}
+    # What must not be set beside steps, class_weights and mixup:
+    unset = {"train.epochs", "train.sampling", "train.candidates"}
+    assert given_fields - flat(EVERYTHING).keys() == unset
 
 
 def test_toml_round_trip_keeps_every_field():
@@ -191,6 +198,7 @@ def test_toml_round_trip_keeps_every_field():
         **flat(EVERYTHING),
         "train.epochs": None,
         "train.sampling": "shuffled",
+        "train.candidates": 1,
     }
     types = {name: type(value) for name, value in back.model.args.items()}
     assert types == {"lrn": bool, "width": int, "dropout": float, "activation": str, "odd.key 'é": float}

@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 import torch
 
@@ -54,6 +55,25 @@ def test_crop_and_mirror_against_a_loop(size, margin, mirror, fill):
                     is_inside = 0 <= row < 10 and 0 <= col < 12
                     wanted = image[channel, row, col] if is_inside else fill[channel]
                     assert found[number, channel, y, x] == wanted
+
+
+@pytest.mark.parametrize(("margin", "mirror"), [(2, False), (3, True), (14, False)])
+def test_an_image_that_goes_on_mirrored(margin, mirror):
+    images, numbers = batch(8), draws(8)
+    found = crop_and_mirror(images, numbers, (10, 12), margin=margin, mirror=mirror, reflect=True)
+    padded = images.numpy()
+    padded = np.pad(padded, ((0, 0), (0, 0), (margin, margin), (margin, margin)), mode="reflect")
+    for number in range(8):
+        down, right, flip = numbers[:, number].tolist()
+        top, left = int(down * (2 * margin + 1)), int(right * (2 * margin + 1))
+        window = padded[number, :, top : top + 10, left : left + 12]
+        wanted = window[:, :, ::-1] if mirror and flip < 0.5 else window
+        assert np.array_equal(found[number].numpy(), wanted)
+
+
+def test_one_pixel_goes_on_as_itself():
+    images = torch.full((2, 1, 1, 1), 7, dtype=torch.uint8)
+    assert (crop_and_mirror(images, draws(2), (1, 1), margin=3, reflect=True) == 7).all()
 
 
 def test_a_crop_in_the_middle_without_mirror_is_the_image():

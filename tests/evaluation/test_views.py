@@ -97,6 +97,24 @@ def test_one_view_is_its_softmax_to_the_bit(average):
     assert torch.equal(average_views(iter([logits]), average), logits.double().softmax(1))
 
 
+def test_moved_views_repeat_the_edge():
+    images = torch.arange(9, dtype=torch.uint8).view(1, 1, 3, 3)
+    middle, down, up, right, left = cut_views(images, 3, "shift")
+    assert torch.equal(middle, images)
+    assert down[0, 0].tolist() == [[0, 1, 2], [0, 1, 2], [3, 4, 5]]
+    assert up[0, 0].tolist() == [[3, 4, 5], [6, 7, 8], [6, 7, 8]]
+    assert right[0, 0].tolist() == [[0, 0, 1], [3, 3, 4], [6, 6, 7]]
+    assert left[0, 0].tolist() == [[1, 2, 2], [4, 5, 5], [7, 8, 8]]
+    views = list(cut_views(images, 3, "mirror-shift"))
+    assert len(views) == 10 and torch.equal(views[3], down.flip(3))
+
+
+def test_a_moved_window_sees_the_image_beyond_it():
+    images = torch.arange(25, dtype=torch.uint8).view(1, 1, 5, 5)
+    _, down, *_ = cut_views(images, 3, "shift")
+    assert torch.equal(down, images[:, :, 0:3, 1:4])
+
+
 @pytest.mark.parametrize("average", AVERAGES)
 def test_the_average_is_that_of_all_images_at_once(average):
     views = torch.randn(10, 4, 3, generator=torch.Generator().manual_seed(2))
@@ -109,7 +127,7 @@ def test_the_same_words_mean_the_same_scores():
     assert {words[tta, average] for tta in ("none", "centre") for average in AVERAGES} == {ONE_VIEW}
     assert words["mirror", "probs"] == "mirror, probabilities averaged"
     assert words["ten-crop", "logits"] == "ten-crop, logits averaged"
-    assert len(set(words.values())) == 5
+    assert len(set(words.values())) == 9
 
 
 @pytest.mark.parametrize(("field", "names"), [("tta", TTA), ("average", AVERAGES)])
@@ -123,7 +141,11 @@ def test_config_and_files_know_the_same_names(field, names):
     [
         ("tencrop", "probs", "tta: there is no tta 'tencrop'. Did you mean 'ten-crop'?"),
         ("mirror", "prob", "average: there is no average 'prob'. Did you mean 'probs'?"),
-        ("flip", "x", "tta: there is no tta 'flip'. Known: centre, mirror, none, ten-crop."),
+        (
+            "flip",
+            "x",
+            "tta: there is no tta 'flip'. Known: centre, mirror, mirror-shift, none, shift, ten-crop.",
+        ),
     ],
 )
 def test_an_unknown_name_is_refused(tta, average, message):

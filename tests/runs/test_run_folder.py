@@ -177,7 +177,11 @@ NUMBER_OF_CLASS_A = {"recall": 0.5, "precision": None}
         ("evaluation", {"per_class": {"a": NUMBER_OF_CLASS_A}}, "per_class.a.num_images: is not there"),
         ("evaluation", {"confusion_matrix": [[0.5]]}, "confusion_matrix.0.0: input should be a valid int"),
         ("evaluation", {"num_images": 0}, "num_images: input should be greater than or equal to 1"),
-        ("evaluation", {"tta": "flip"}, "tta: input should be 'none', 'centre', 'mirror' or 'ten-crop'"),
+        (
+            "evaluation",
+            {"tta": "flip"},
+            "tta: input should be 'none', 'centre', 'mirror', 'shift', 'mirror-shift' or 'ten-crop'",
+        ),
         ("evaluation", {"average": None}, "average: input should be 'logits' or 'probs'"),
         ("evaluation", {"first": {"num_images": 2, "top1": 0.5}}, "first.top1_interval: is not there"),
         ("environment", {"data": 5}, "data: is no table of values"),

@@ -2,11 +2,12 @@ import pytest
 import torch
 
 from cnnlab.training import SilentProgress
+from cnnlab.training.batches import TrainingBatches
 from cnnlab.training.estimate import MIN_STEPS, estimate_seconds
 from cnnlab.training.execution import Execution
 from cnnlab.training.plan import make_plan
 from cnnlab.training.state import new_state
-from cnnlab.training.steps import TrainingBatches, train_step
+from cnnlab.training.steps import train_step
 from tiny_training import bits_of, run_tiny, tiny_config, tiny_images
 
 FLOAT32 = Execution("cpu", "float32", 1, "", "")

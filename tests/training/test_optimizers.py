@@ -148,6 +148,7 @@ OPTIMIZERS = {
     "adadelta": {"name": "adadelta"},
     "rmsprop": {"name": "rmsprop"},
     "rmsprop, plain": {"name": "rmsprop", "momentum": 0.0},
+    "muon": {"name": "muon", "renormalise": True},
 }
 
 

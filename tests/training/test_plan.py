@@ -33,6 +33,21 @@ def test_when_it_looks_up():
     assert [plan.epoch_of(step) for step in range(11)] == [0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2]
 
 
+def test_from_some_step_on_it_looks_at_several_batches():
+    plan = Plan(10, 4, num_steps=6, val_every=3, log_every=5, candidates=3, candidates_from=2)
+    assert [list(plan.batches_of(step)) for step in range(4)] == [[0], [1], [2, 3, 4], [5, 6, 7]]
+    assert [plan.epochs_at(done) for done in range(5)] == [0, 0.25, 0.5, 1.25, 2]
+
+
+@pytest.mark.parametrize(("epochs", "steps"), [(1, 8), (5, 40)])
+def test_epochs_count_what_is_looked_at(epochs, steps):
+    # a quarter of the steps looks at 1 batch, the others at 5: 4 on average, of 32 in an epoch
+    changes = {"train.epochs": epochs, "train.candidates": 5, "train.candidates_from": 0.25}
+    plan = make_plan(plain_config().with_changes({**changes, "train.batch_size": 10}), 320)
+    assert plan.num_steps == steps and plan.candidates_from == steps // 4
+    assert plan.epochs_at(steps) == epochs
+
+
 @pytest.mark.parametrize(
     ("changes", "notes"),
     [

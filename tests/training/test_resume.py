@@ -11,7 +11,7 @@ from cnnlab.errors import MissingResourceError, RunError
 from cnnlab.runs import Checkpoint, RunFolder
 from cnnlab.runs.checkpoint import list_checkpoints
 from cnnlab.training import SilentProgress, loop, why_other_bits
-from cnnlab.training.origin import check_same_origin
+from cnnlab.training.origin import check_same_origin, settings_of
 from disk_faults import count, fail_at, watched_disk
 from tiny_training import outcome, plain_config, prepare, run_tiny, tiny_config, tiny_images, whole_outcome
 
@@ -60,7 +60,7 @@ def test_interrupted_between_checkpoints(tmp_path):
 BRIEF = {"train__steps": 10, "train__val_every": 3, "train__checkpoint_seconds": 1e-9}
 
 
-@pytest.mark.parametrize("name", ["sgd", "adam", "adamw", "adadelta", "rmsprop"])
+@pytest.mark.parametrize("name", ["sgd", "adam", "adamw", "adadelta", "rmsprop", "muon"])
 def test_every_optimizer(tmp_path, name):
     assert_same_in_the_end(tmp_path, tiny_config(optim__name=name, optim__lr=0.01, **BRIEF), 5)
 
@@ -71,6 +71,9 @@ def test_every_optimizer(tmp_path, name):
         {"precision": "bf16"},
         {"schedule__name": "one-cycle", "schedule__warmup": 0.0},
         {"schedule__name": "step"},
+        {"schedule__name": "triangle", "schedule__warmup": 0.0},
+        {"train__candidates": 2, "train__candidates_from": 0.2},
+        {"data__augment__alternating": True, "data__augment__fill": "reflect"},
         {"train__ema_decay": None},
         {"train__keep": "last"},
         {"train__steps": 64, "train__val_every": 20, "train__checkpoint_seconds": 60.0},  # has an estimate
@@ -325,10 +328,19 @@ def test_a_run_that_another_holds_is_refused(half):
 def test_differences_are_listed_whichever_side_has_a_field(tmp_path):
     same = {"fingerprints": {}, "execution": {"threads": 1}}
     before, now = {**same, "settings": {"a": 1, "gone": 2}}, {**same, "settings": {"a": 1, "new": 3}}
-    with pytest.raises(RunError, match="new was None, here 3; gone was 2, here None"):
+    with pytest.raises(RunError, match=r"new was None, here 3; .*gone was 2, here None"):
         check_same_origin(before, now, tmp_path, inexact=False)
-    check_same_origin(before, now, tmp_path, inexact=True)
-    check_same_origin(now, now, tmp_path, inexact=False)
+    assert not check_same_origin(before, now, tmp_path, inexact=True)
+
+
+def test_a_checkpoint_of_before_a_setting_goes_on_where_that_is_left_alone(tmp_path):
+    config = plain_config()
+    now = {"fingerprints": {}, "execution": {"threads": 1}, "settings": settings_of(config)}
+    older = {name: value for name, value in now["settings"].items() if name != "train.candidates"}
+    assert check_same_origin({**now, "settings": older}, now, tmp_path, inexact=False)
+    other = {**now["settings"], "train.candidates": 4}
+    with pytest.raises(RunError, match="candidates was 1, here 4"):
+        check_same_origin({**now, "settings": older}, {**now, "settings": other}, tmp_path, inexact=False)
 
 
 def test_inexact_where_nothing_differs_is_exact(half):

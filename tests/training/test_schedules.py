@@ -56,6 +56,13 @@ def test_one_cycle_by_hand():
     assert max(factors) == factors[3] == 1.0
 
 
+def test_triangle_by_hand():
+    # up over the first 2 of 10 steps, then down along a line that would be at 0 in step 10
+    factors = curve(10, name="triangle", peak_at=0.2, start=0.2)
+    assert factors == pytest.approx([0.2, 0.6, 1, 7 / 8, 6 / 8, 5 / 8, 4 / 8, 3 / 8, 2 / 8, 1 / 8])
+    assert curve(4, name="triangle", peak_at=0.0, final=0.2) == pytest.approx([1, 0.8, 0.6, 0.4])
+
+
 @pytest.mark.parametrize("peak_at", [0.0, 0.3, 0.5, 1.0])
 def test_one_cycle_peaks_where_it_is_told(peak_at):
     factors = curve(1000, name="one-cycle", peak_at=peak_at, start=0.1, final=0.01)
@@ -67,7 +74,7 @@ def test_one_cycle_peaks_where_it_is_told(peak_at):
         assert factors[-1] == pytest.approx(0.01)
 
 
-@pytest.mark.parametrize("name", ["constant", "step", "cosine", "one-cycle"])
+@pytest.mark.parametrize("name", ["constant", "step", "cosine", "one-cycle", "triangle"])
 @pytest.mark.parametrize("num_steps", [1, 2, 3])
 def test_runs_of_a_few_steps(name, num_steps):
     factors = curve(num_steps, name=name)
@@ -79,10 +86,10 @@ def test_runs_of_a_few_steps(name, num_steps):
 @given(data=st.data(), num_steps=st.integers(1, 400))
 def test_never_negative_never_above_the_peak(data, num_steps):
     fraction = st.floats(0.0, 1.0)
-    name = data.draw(st.sampled_from(["constant", "step", "cosine", "one-cycle"]))
+    name = data.draw(st.sampled_from(["constant", "step", "cosine", "one-cycle", "triangle"]))
     schedule = ScheduleConfig(
         name=name,
-        warmup=0.0 if name == "one-cycle" else data.draw(fraction),
+        warmup=0.0 if name in ("one-cycle", "triangle") else data.draw(fraction),
         start=data.draw(fraction),
         peak_at=data.draw(fraction),
         final=data.draw(fraction),

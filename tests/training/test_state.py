@@ -4,10 +4,11 @@ import pytest
 import torch
 
 from cnnlab.errors import ConfigError
+from cnnlab.training.batches import TrainingBatches
 from cnnlab.training.execution import Execution
 from cnnlab.training.plan import make_plan
 from cnnlab.training.state import Tally, TrainingState, new_state
-from cnnlab.training.steps import TrainingBatches, train_step
+from cnnlab.training.steps import train_step
 from tiny_training import bits_of, plain_config, raw, tiny_config, tiny_images
 
 FLOAT32 = Execution("cpu", "float32", 1, "", "")

@@ -4,13 +4,22 @@ import torch
 from torch import nn
 
 from cnnlab.config import RunConfig
-from cnnlab.data import Batch, Dataset, channel_stats, counter_generator, make_dataset, normalise
+from cnnlab.data import (
+    Batch,
+    Dataset,
+    channel_stats,
+    counter_generator,
+    epoch_order,
+    make_dataset,
+    normalise,
+)
 from cnnlab.errors import ConfigError
+from cnnlab.training.batches import TrainingBatches
 from cnnlab.training.execution import Execution, choose_execution
 from cnnlab.training.loss import batch_loss
 from cnnlab.training.optimizers import build_optimizer
 from cnnlab.training.plan import make_plan
-from cnnlab.training.steps import TrainingBatches, train_step, validate
+from cnnlab.training.steps import train_step, validate
 from tiny_training import plain_config, tiny_config, tiny_images, tiny_net
 
 FLOAT32 = Execution("cpu", "float32", 1, "", "")
@@ -467,3 +476,25 @@ def test_validation_is_in_the_precision_of_training():
     rough = validate(model, val, choose_execution(plain_config(precision="bf16")), mean=(0.5,), std=(0.2,))
     assert rough.mean_loss == pytest.approx(exact, rel=0.02)
     assert rough.mean_loss != exact
+
+
+def test_images_are_mirrored_in_turns():
+    changes = {"data.augment": {"mirror": True, "alternating": True}, "train.batch_size": 24}
+    config = plain_config().with_changes(changes)
+    train = tiny_images("train")
+    plan = make_plan(config, len(train))
+    batches = TrainingBatches(train, config, plan, choose_execution(config))
+    plain = normalise(train.images, batches.mean, batches.std)
+    seen = []
+    for epoch in range(3):
+        order = epoch_order(len(train), seed=config.seed, epoch=epoch)
+        is_mirrored = torch.zeros(len(train), dtype=torch.bool)
+        for number in range(3):
+            chosen = order[24 * number : 24 * (number + 1)]
+            images = batches[3 * epoch + number].images
+            mirrored = (images == plain[chosen].flip(3)).flatten(1).all(1)
+            assert torch.equal(~mirrored, (images == plain[chosen]).flatten(1).all(1))
+            is_mirrored[chosen] = mirrored
+        seen.append(is_mirrored)
+    assert torch.equal(seen[0], ~seen[1]) and torch.equal(seen[0], seen[2])
+    assert 18 < seen[0].sum() < 54

@@ -62,7 +62,7 @@ Tta = Annotated[
     str | None,
     typer.Option(
         "--tta",
-        help="Views of each image: none, centre, mirror, or ten-crop (for networks trained on crops).",
+        help="Views of each image: none, centre, mirror, shift, mirror-shift, or ten-crop (after crops).",
     ),
 ]
 Average = Annotated[

@@ -3,6 +3,7 @@
 Every field carries the sentence that explains it. Unknown keys are refused, with the nearest known one.
 """
 
+from cnnlab.config.optim import OptimConfig, ScheduleConfig
 from cnnlab.config.pretrain import PretrainConfig
 from cnnlab.config.run import RunConfig
 from cnnlab.config.sections import (
@@ -10,8 +11,6 @@ from cnnlab.config.sections import (
     DataConfig,
     EvaluationConfig,
     ModelConfig,
-    OptimConfig,
-    ScheduleConfig,
     TrainConfig,
 )
 from cnnlab.config.text import parse_setting, parse_toml

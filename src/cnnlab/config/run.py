@@ -4,16 +4,15 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 import tomli_w
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 from cnnlab.config.messages import one_line
+from cnnlab.config.optim import OptimConfig, ScheduleConfig
 from cnnlab.config.pretrain import PretrainConfig
 from cnnlab.config.sections import (
     DataConfig,
     EvaluationConfig,
     ModelConfig,
-    OptimConfig,
-    ScheduleConfig,
     Section,
     Text,
     TrainConfig,
@@ -50,6 +49,14 @@ class RunConfig(Section):
     schedule: ScheduleConfig = ScheduleConfig()
     train: TrainConfig = TrainConfig(epochs=10)
     evaluation: EvaluationConfig = EvaluationConfig()
+
+    @model_validator(mode="after")
+    def _candidates_are_whole_images(self) -> Self:
+        mixed = self.data.augment.mixup or self.data.augment.cutmix
+        if self.train.candidates > 1 and mixed:
+            rule = "train.candidates ranks whole images: leave out data.augment.mixup and cutmix"
+            raise ValueError(f"{rule}. Received: candidates={self.train.candidates} and mixed images")
+        return self
 
     def __init__(self, **values: Any) -> None:
         """Take sections and fields by name, as `from_dict` does.

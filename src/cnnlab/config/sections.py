@@ -3,7 +3,7 @@
 import re
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 
 def _check_text(text: str) -> str:
@@ -18,13 +18,6 @@ def _check_not_blank(text: str) -> str:
     if not text.strip():
         raise ValueError(f"must not be empty; the current folder is called '.'. Received: {text!r}")
     return text
-
-
-def _check_rising(numbers: tuple[float, ...]) -> tuple[float, ...]:
-    """Refuse places that are not in order, or twice the same."""
-    if list(numbers) != sorted(set(numbers)):
-        raise ValueError(f"must rise from one to the next. Received: {list(numbers)!s:.80}")
-    return numbers
 
 
 MAX_IMAGE_SIZE = 1024
@@ -76,6 +69,8 @@ class AugmentConfig(Section):
     most the size that the network sees."""
     mirror: bool = False
     """Mirror left and right with probability 1/2."""
+    alternating: bool = False
+    """With `mirror`: a random half of the images in one epoch, the other half in the next, and so on."""
     shift: float = Field(default=0.0, ge=0.0, le=MAX_IMAGE_SIZE)
     """Move by up to this many pixels, fractions included, along each axis; at most the size that the network
     sees."""
@@ -94,8 +89,9 @@ class AugmentConfig(Section):
     cutmix: float = Field(default=0.0, ge=0.0, le=1000.0)
     """Put a box of one image into another, its area by Beta(alpha, alpha) of this alpha; with `mixup` on too,
     each batch takes one of the two with probability 1/2."""
-    fill: Literal["black", "mean"] = "black"
-    """Colour of what a crop, a shift or a rotation brings in from outside the image."""
+    fill: Literal["black", "mean", "reflect"] = "black"
+    """Colour of what a crop, a shift or a rotation brings in from outside the image; `reflect`: its own
+    pixels, mirrored at its edge."""
 
 
 class DataConfig(Section):
@@ -135,66 +131,6 @@ class DataConfig(Section):
         return self
 
 
-class OptimConfig(Section):
-    """The optimizer."""
-
-    name: Literal["sgd", "adam", "adamw", "adadelta", "rmsprop"] = "adamw"
-    """Which update rule."""
-    lr: float = Field(default=1e-3, gt=0.0, le=MAX_FLOAT32)
-    """Peak learning rate."""
-    momentum: Fraction = 0.9
-    """Momentum of sgd and rmsprop."""
-    nesterov: bool = False
-    """Nesterov's form of the momentum of sgd."""
-    beta1: Decay = 0.9
-    """Decay of the first moment of adam and adamw."""
-    beta2: Decay = 0.999
-    """Decay of the second moment of adam and adamw."""
-    rho: Fraction = 0.9
-    """Decay of the squared averages of adadelta and rmsprop."""
-    eps: float = Field(default=1e-8, gt=0.0, le=MAX_FLOAT32)
-    """Added to denominators by all but sgd; by adadelta under both roots, so that it sets the first steps."""
-    weight_decay: float = Field(default=0.0, ge=0.0, le=MAX_FLOAT32)
-    """L2 penalty (decoupled in adamw)."""
-    decay_all: bool = False
-    """Decay biases and normalisation scales too, as the 2012 recipes did."""
-    clip_norm: float | None = Field(default=None, gt=0.0, le=MAX_FLOAT32)
-    """Scale gradients down to this global norm."""
-
-    @model_validator(mode="after")
-    def _nesterov_has_momentum(self) -> Self:
-        if self.nesterov and self.momentum == 0.0:
-            raise ValueError("nesterov needs a momentum above 0. Received: momentum=0.0")
-        return self
-
-
-class ScheduleConfig(Section):
-    """The learning rate as a function of the step."""
-
-    name: Literal["constant", "step", "cosine", "one-cycle"] = "cosine"
-    """The curve; `one-cycle` rises along a cosine until `peak_at`, then falls along another."""
-    warmup: Fraction = 0.0
-    """Fraction of the run in which the rate first rises linearly to the curve; not for `one-cycle`."""
-    start: Fraction = 0.04
-    """First rate of the warm-up and of `one-cycle`, as a fraction of the peak."""
-    peak_at: Fraction = 0.3
-    """Fraction of the run at which `one-cycle` reaches the peak."""
-    final: Fraction = 0.0
-    """Last rate of `cosine` and `one-cycle`, as a fraction of the peak."""
-    milestones: Annotated[tuple[Fraction, ...], Strict(False), AfterValidator(_check_rising)] = (0.5, 0.75)
-    """Fractions of the run, rising, at which `step` multiplies the rate by `gamma`."""
-    gamma: Fraction = 0.1
-    """Factor of `step`."""
-
-    @model_validator(mode="after")
-    def _one_rise(self) -> Self:
-        if self.name == "one-cycle" and self.warmup:
-            raise ValueError(
-                f"one-cycle rises by itself: set peak_at, not warmup. Received: warmup={self.warmup}"
-            )
-        return self
-
-
 class TrainConfig(Section):
     """How long to train, and what is kept."""
 
@@ -210,6 +146,11 @@ class TrainConfig(Section):
     """`balanced` weighs each image's loss by num_images / (num_classes * images of its class)."""
     sampling: Literal["shuffled", "balanced"] = "shuffled"
     """`balanced` shows every class equally often, in epochs of the same length as before."""
+    candidates: int = Field(default=1, ge=1, le=1000)
+    """Batches that a step looks at, forward alone; it learns from the `batch_size` images of the largest loss
+    among them. Training figures are then of these images."""
+    candidates_from: Fraction = 0.3
+    """Fraction of the steps before which every image is learned from, whatever `candidates` says."""
     ema_decay: float | None = Field(default=None, gt=0.0, lt=1.0)
     """Evaluate a moving average of the weights with this decay."""
     keep: Literal["last", "best"] = "last"
@@ -237,9 +178,10 @@ class TrainConfig(Section):
 class EvaluationConfig(Section):
     """How test images are scored at the end: settled here, before any is seen."""
 
-    tta: Literal["none", "centre", "mirror", "ten-crop"] = "none"
+    tta: Literal["none", "centre", "mirror", "shift", "mirror-shift", "ten-crop"] = "none"
     """Views of each image: `none` or `centre` one, the middle if training saw crops; `mirror` that and its
-    mirror; `ten-crop` corners and middle with their mirrors."""
+    mirror; `shift` that and itself moved by a pixel up, down, left and right; `mirror-shift` these five with
+    their mirrors; `ten-crop` corners and middle with their mirrors."""
     average: Literal["logits", "probs"] = "probs"
     """What of several views is averaged: the network's outputs, or their softmax as in the AlexNet paper."""
     first: Count | None = None

@@ -34,6 +34,7 @@ class Augment:
         pad_crop: pad by this many pixels on each side, then cut a window at a random place, of the image's
             own size or of the crop's.
         mirror: mirror left and right with probability 1/2.
+        alternating: mirror those that the caller names instead.
         shift: move by up to this many pixels, fractions included, along each axis.
         rotation: rotate by up to this many degrees to either side.
         pca: standard deviation of the alphas of colour noise along the principal components of the data
@@ -41,20 +42,22 @@ class Augment:
         noise: standard deviation of Gaussian noise added to pixels in [0, 1]; sums are not clipped.
         erasing: probability that one random rectangle of the image is replaced by the mean colour.
         fill: colour of what comes in from outside the image: `black` (0), as for light strokes on a dark
-            ground and most CIFAR recipes, or the data set's `mean` colour.
+            ground and most CIFAR recipes, or the data set's `mean` colour; `reflect`: the image goes on
+            mirrored at its edge.
     """
 
     pad_crop: int = 0
     mirror: bool = False
+    alternating: bool = False
     shift: float = 0.0
     rotation: float = 0.0
     pca: float = 0.0
     noise: float = 0.0
     erasing: float = 0.0
-    fill: Literal["black", "mean"] = "black"
+    fill: Literal["black", "mean", "reflect"] = "black"
 
     def __bool__(self) -> bool:
-        return self != Augment(fill=self.fill)
+        return self != Augment(fill=self.fill, alternating=self.alternating)
 
 
 def augment_batch(
@@ -67,6 +70,7 @@ def augment_batch(
     mean_colour: tuple[float, ...] | None = None,
     crop_size: int | None = None,
     components: ColourComponents | None = None,
+    mirrored: Tensor | None = None,
 ) -> Tensor:
     """Change each image at random, and normalise.
 
@@ -82,6 +86,7 @@ def augment_batch(
         mean_colour: of the data set, in units of [0, 1]; `mean` if not given.
         crop_size: cut a window of this height and width at a random place, whatever else may happen.
         components: of the data set's colours; needed for `augment.pca` alone.
+        mirrored: N, bool, on the CPU: which images to mirror, where `augment.alternating`.
 
     Returns:
         N x C x H x W, or N x C x crop_size x crop_size, float32, on the device of `images`; exactly
@@ -90,6 +95,9 @@ def augment_batch(
     if not augment and crop_size is None:
         return normalise(images, mean, std)
     draws = torch.rand(_NUM_DRAWS, len(images), generator=generator)
+    if augment.mirror and augment.alternating:
+        assert mirrored is not None, "which images are mirrored depends on the epoch"
+        draws[2] = torch.where(mirrored, 0.0, 1.0)
     mean_colour = mean if mean_colour is None else mean_colour
     fill = mean_colour if augment.fill == "mean" else (0.0,) * len(mean)
     if augment.pad_crop or augment.mirror or crop_size is not None:
@@ -100,12 +108,16 @@ def augment_batch(
             margin=augment.pad_crop,
             fill=[round(255 * level) for level in fill],
             mirror=augment.mirror,
+            reflect=augment.fill == "reflect",
         )
     floats = normalise(images, mean, std)
     if augment.shift or augment.rotation:
         theta = affine_maps(draws[3:6], augment, floats.shape[2], floats.shape[3])
-        outside = torch.tensor(_normalised(fill, mean, std)).to(floats.device).view(1, -1, 1, 1)
-        floats = warp(floats.sub_(outside), theta).add_(outside)  # `warp` brings in zeros
+        if augment.fill == "reflect":
+            floats = warp(floats, theta, outside="reflection")
+        else:
+            outside = torch.tensor(_normalised(fill, mean, std)).to(floats.device).view(1, -1, 1, 1)
+            floats = warp(floats.sub_(outside), theta).add_(outside)  # `warp` brings in zeros
     if augment.pca:
         assert components is not None, "colour noise needs the data set's components"
         own = counter_generator(generator.initial_seed(), "pca")
@@ -147,18 +159,19 @@ def affine_maps(draws: Tensor, augment: Augment, height: int, width: int) -> Ten
     return torch.stack([top, bottom], dim=1)
 
 
-def warp(images: Tensor, theta: Tensor) -> Tensor:
-    """Resample images bilinearly along affine maps; what lies outside an image is zero.
+def warp(images: Tensor, theta: Tensor, *, outside: Literal["zeros", "reflection"] = "zeros") -> Tensor:
+    """Resample images bilinearly along affine maps.
 
     Args:
         images: N x C x H x W, float32.
         theta: N x 2 x 3, as `affine_maps` gives them.
+        outside: what lies outside an image; a reflection is at the outer edge of the outermost pixels.
 
     Returns:
         N x C x H x W, float32.
     """
     grid = affine_grid(theta.to(images.device), list(images.shape), align_corners=False)
-    return grid_sample(images, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
+    return grid_sample(images, grid, mode="bilinear", padding_mode=outside, align_corners=False)
 
 
 def add_colour(

@@ -31,6 +31,7 @@ def crop_and_mirror(
     margin: int = 0,
     fill: list[int] | None = None,
     mirror: bool = False,
+    reflect: bool = False,
 ) -> Tensor:
     """Pad each image, cut a window at a random place, and mirror some of the windows: all by one gather.
 
@@ -42,14 +43,15 @@ def crop_and_mirror(
         margin: width of the padding on each side, in pixels.
         fill: the padding's grey level, one per channel; 0 if not given.
         mirror: mirror some windows.
+        reflect: let the image go on mirrored at its outermost pixels, instead of a padding of one colour.
 
     Returns:
         N x C x height x width, uint8.
     """
     num, channels = images.shape[:2]
     height, width = size
-    padded = _padded(images, margin, fill or [0] * channels)
-    num_rows, num_cols = padded.shape[2:]
+    padded = images if reflect else _padded(images, margin, fill or [0] * channels)
+    num_rows, num_cols = images.shape[2] + 2 * margin, images.shape[3] + 2 * margin
     down, right, flip = draws
     top = (down * (num_rows - height + 1)).long()
     left = (right * (num_cols - width + 1)).long()
@@ -57,10 +59,22 @@ def crop_and_mirror(
     cols = left[:, None] + torch.arange(width)  # N x width
     if mirror:
         cols = torch.where((flip < 0.5)[:, None], cols.flip(1), cols)
+    if reflect:
+        rows, cols = (
+            _reflected(places - margin, images.shape[2 + axis]) for axis, places in enumerate((rows, cols))
+        )
+        num_cols = images.shape[3]
     rows, cols = rows.to(images.device), cols.to(images.device)  # what is made of them is N x H x W numbers
     places = (rows[:, :, None] * num_cols + cols[:, None, :]).view(num, 1, -1)
     flat = padded.reshape(num, channels, -1)  # N x C x (H + 2m)(W + 2m)
     return flat.gather(2, places.expand(-1, channels, -1)).view(num, channels, height, width)
+
+
+def _reflected(places: Tensor, length: int) -> Tensor:
+    """Bring places outside 0..length-1 back inside, as mirrors at the first and the last place do."""
+    period = max(1, 2 * (length - 1))
+    places = places.remainder(period)
+    return torch.minimum(places, period - places)
 
 
 def _padded(images: Tensor, margin: int, fill: list[int]) -> Tensor:

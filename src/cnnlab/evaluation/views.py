@@ -9,12 +9,15 @@ for ten windows: the network would be asked about larger objects than it has lea
 
 from collections.abc import Iterable, Iterator
 
+import torch
 from torch import Tensor
 
 from cnnlab.data import centre_crop
 from cnnlab.errors import ConfigError, did_you_mean
 
-TTA = ("none", "centre", "mirror", "ten-crop")
+TTA = ("none", "centre", "mirror", "shift", "mirror-shift", "ten-crop")
+MOVES = ((0, 0), (1, 0), (-1, 0), (0, 1), (0, -1))
+"""Pixels down and right, of the views of `shift`."""
 AVERAGES = ("logits", "probs")
 ONE_VIEW = "one view"
 
@@ -27,20 +30,33 @@ def cut_views(images: Tensor, size: int, tta: str) -> Iterator[Tensor]:
         size: height and width of a view, in pixels.
         tta: `none` and `centre` give the middle window (where margins cannot be equal, half a pixel up and
             left of the middle, see `centre_crop`): the whole image, where that is no larger. `mirror` gives
-            that window and its mirror. `ten-crop` gives the windows in the corners (top left, top right,
-            bottom left, bottom right) and in the middle, each followed by its own mirror.
+            that window and its mirror. `shift` gives that window and the same moved by a pixel up, down, left
+            and right, of an image that goes on at its edge with its outermost pixels; `mirror-shift` these
+            five, each followed by its mirror. `ten-crop` gives the windows in the corners (top left, top
+            right, bottom left, bottom right) and in the middle, each followed by its own mirror.
 
     Yields:
         One view, N x C x size x size, uint8.
     """
-    windows = [centre_crop(images, size)]
+    windows: Iterable[Tensor] = [centre_crop(images, size)]
     if tta == "ten-crop":
         rows, cols = ((slice(size), slice(length - size, length)) for length in images.shape[2:])
         windows = [*(images[:, :, row, col] for row in rows for col in cols), *windows]
+    elif tta in ("shift", "mirror-shift"):
+        windows = (_moved(images, size, down, right) for down, right in MOVES)
     for window in windows:
         yield window
-        if tta in ("mirror", "ten-crop"):
+        if tta in ("mirror", "mirror-shift", "ten-crop"):
             yield window.flip(3)
+
+
+def _moved(images: Tensor, size: int, down: int, right: int) -> Tensor:
+    """Return the middle window of images moved by some pixels; what comes in repeats their edge."""
+    rows, cols = (
+        (torch.arange(length) - by).clamp(0, length - 1).to(images.device)
+        for length, by in zip(images.shape[2:], (down, right), strict=True)
+    )
+    return centre_crop(images[:, :, rows[:, None], cols], size)
 
 
 def average_views(logits: Iterable[Tensor], average: str) -> Tensor:

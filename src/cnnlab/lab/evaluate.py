@@ -49,7 +49,7 @@ def evaluate(
         data: another data set with the same classes, or the run's own folder, which has moved; its images are
             brought to the network's size, and the scores are computed anew and not kept.
         root: where the data lies, if not where it lay in training.
-        tta: views of each image: `none`, `centre`, `mirror` or `ten-crop`; the run's own if not given.
+        tta: views of each image, see `evaluation.views`; the run's own if not given.
         average: what of several views is averaged: `logits` or `probs`; the run's own if not given.
         warn: takes one line about something that happened while data was read, or that is not kept.
 

@@ -62,7 +62,7 @@ def predict(
         run_path: a run folder.
         sources: files, folders (with all below them) and patterns such as `scans/*.png`.
         top_k: how many labels to return for each, at most.
-        tta: views of each picture: `none`, `centre`, `mirror` or `ten-crop`, see `evaluation.views`.
+        tta: views of each picture: `none`, `mirror`, `ten-crop`, ..., see `evaluation.views`.
         average: what of several views is averaged: `logits` or `probs`; of one view nothing is.
         warn: takes one line, once, if grey pictures are made colour for the network.
 

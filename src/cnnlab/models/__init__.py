@@ -6,6 +6,8 @@ from cnnlab.models import (
     alexnet_mnist5,
     alexnet_owt,
     alexnet_small,
+    convnet_cifar10,
+    convnet_fast,
     convnet_mnist,
     googlenet,
     googlenet_small,
@@ -15,7 +17,13 @@ from cnnlab.models import (
     resnet,
     resnet_cifar,
 )
-from cnnlab.models.classifier import AuxiliaryClassifier, HasAuxiliaryHeads, ImageClassifier, has_batch_norm
+from cnnlab.models.classifier import (
+    AuxiliaryClassifier,
+    HasAuxiliaryHeads,
+    ImageClassifier,
+    StartsFromImages,
+    has_batch_norm,
+)
 from cnnlab.models.registry import ModelInfo, create_model, list_models, model_info, register_model
 from cnnlab.models.summary import LayerRow, LayerTable, layer_table, layers_of
 
@@ -26,6 +34,7 @@ __all__ = [
     "LayerRow",
     "LayerTable",
     "ModelInfo",
+    "StartsFromImages",
     "create_model",
     "has_batch_norm",
     "layer_table",
@@ -36,5 +45,5 @@ __all__ = [
 ]
 
 # Imported for their registrations only.
-del alexnet, alexnet_mnist3, alexnet_mnist5, alexnet_owt, alexnet_small, convnet_mnist
-del googlenet, googlenet_small, lenet, preact_resnet, preact_resnet_cifar, resnet, resnet_cifar
+del alexnet, alexnet_mnist3, alexnet_mnist5, alexnet_owt, alexnet_small, convnet_cifar10, convnet_fast
+del convnet_mnist, googlenet, googlenet_small, lenet, preact_resnet, preact_resnet_cifar, resnet, resnet_cifar

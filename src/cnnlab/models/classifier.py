@@ -44,6 +44,15 @@ class HasAuxiliaryHeads(Protocol):
         ...
 
 
+@runtime_checkable
+class StartsFromImages(Protocol):
+    """A network some of whose weights are made from training images before the first step."""
+
+    def start_from_images(self, images: Tensor) -> None:
+        """Make them; images are N x C x H x W, float, normalised, of the size that the network sees."""
+        ...
+
+
 class AuxiliaryClassifier(ImageClassifier):
     """A network with auxiliary heads on some of its features; `forward` leaves them out.
 

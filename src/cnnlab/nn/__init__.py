@@ -11,6 +11,7 @@ from cnnlab.nn.initialization import Init, initialize
 from cnnlab.nn.kernels import Kernels, load_kernels, seconds_to_compile
 from cnnlab.nn.lrn import LocalResponseNorm, local_response_norm, local_response_norm_reference
 from cnnlab.nn.pooling import Pool, make_halving_pool
+from cnnlab.nn.whitening import whitening_filters
 
 __all__ = [
     "Activation",
@@ -37,4 +38,5 @@ __all__ = [
     "output_shape",
     "pool_output_size",
     "seconds_to_compile",
+    "whitening_filters",
 ]

@@ -90,7 +90,7 @@ class Scores(Content):
     data: str
     fingerprint: str
     seconds: Seconds
-    tta: Literal["none", "centre", "mirror", "ten-crop"] = "none"
+    tta: Literal["none", "centre", "mirror", "shift", "mirror-shift", "ten-crop"] = "none"
     average: Literal["logits", "probs"] = "probs"
     first: FirstScores | None = None
 

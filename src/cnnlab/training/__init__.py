@@ -1,5 +1,6 @@
 """Training: the loop and its parts."""
 
+from cnnlab.training.batches import TrainingBatches, check_augmentation, check_balance, network_size
 from cnnlab.training.description import AT_ONCE_VARIABLE
 from cnnlab.training.estimate import TrainingLap, probe_seconds_per_step
 from cnnlab.training.execution import Execution, Precision, choose_execution
@@ -10,7 +11,6 @@ from cnnlab.training.origin import why_other_bits, why_other_images, why_other_s
 from cnnlab.training.plan import Plan, make_plan
 from cnnlab.training.pretraining import check_pretraining
 from cnnlab.training.progress import BarProgress, LineProgress, Progress, SilentProgress, format_seconds
-from cnnlab.training.steps import TrainingBatches, check_augmentation, check_balance, network_size
 from cnnlab.training.stop import STARTED_BY_VARIABLE
 
 __all__ = [

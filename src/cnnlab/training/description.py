@@ -13,11 +13,11 @@ import torch
 from cnnlab import machine
 from cnnlab.config import RunConfig
 from cnnlab.data import Dataset
+from cnnlab.training.batches import network_size
 from cnnlab.training.execution import Execution
 from cnnlab.training.origin import settings_of
 from cnnlab.training.plan import Plan
 from cnnlab.training.state import TrainingState
-from cnnlab.training.steps import network_size
 
 AT_ONCE_VARIABLE = "CNNLAB_RUNS_AT_ONCE"
 """Set by who starts several runs at once, so that each can say that its times are not its own."""
@@ -61,9 +61,9 @@ def describe_cost(state: TrainingState, plan: Plan) -> dict[str, Any]:
     """
     return {
         "steps": state.step,
-        "epochs": state.step / plan.steps_per_epoch,
+        "epochs": plan.epochs_at(state.step),
         "train_seconds": state.seconds,
-        "seconds_per_epoch": state.seconds / state.step * plan.steps_per_epoch,
+        "seconds_per_epoch": state.seconds / plan.epochs_at(state.step),
         "peak_memory_bytes": state.peak_memory_bytes,
         "peak_gpu_bytes": torch.cuda.max_memory_allocated() if torch.cuda.is_available() else 0,
         "parameters": sum(parameter.numel() for parameter in state.model.parameters()),

@@ -8,11 +8,13 @@ import torch
 
 from cnnlab.config import RunConfig
 from cnnlab.data import Batch, Dataset
+from cnnlab.training.batches import TrainingBatches, network_size
+from cnnlab.training.candidates import batch_to_learn
 from cnnlab.training.execution import Execution, choose_execution
 from cnnlab.training.optimizers import build_optimizer
 from cnnlab.training.plan import Plan, make_plan
 from cnnlab.training.state import TrainingState, new_state
-from cnnlab.training.steps import TrainingBatches, network_size, train_step
+from cnnlab.training.steps import train_step
 
 NUM_WARMUP, NUM_TIMED = 2, 3
 MIN_STEPS = 60  # a shorter run is over before its estimate
@@ -63,6 +65,7 @@ class TrainingLap:
             )
         self.model = self._state.model.train()
         self._batches = TrainingBatches(train, config, plan, self.execution)
+        self._state.start_from_images(self._batches.first_images())
 
     def __call__(self, num_steps: int) -> list[float]:
         """Do some steps more, and return the seconds of each."""
@@ -70,7 +73,7 @@ class TrainingLap:
         with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
             for _ in range(num_steps):
                 start = time.perf_counter()
-                batch = self._batches[state.step]
+                batch = batch_to_learn(self._batches, state.step, self.model, self.execution)
                 loss, _ = train_step(
                     self.model, state.optimizer, batch, self._config, self.execution, class_weights=weights
                 )
@@ -108,7 +111,8 @@ def seconds_per_step(
     seconds = []
     for step in range(NUM_WARMUP + NUM_TIMED):
         start = time.perf_counter()
-        batch, weights = batches[state.step + step], batches.class_weights
+        batch = batch_to_learn(batches, state.step + step, model, execution)
+        weights = batches.class_weights
         loss, _ = train_step(model, optimizer, batch, config, execution, class_weights=weights)
         loss.item()
         seconds.append(time.perf_counter() - start)

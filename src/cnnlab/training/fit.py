@@ -10,6 +10,7 @@ from cnnlab.config import RunConfig
 from cnnlab.data import Dataset
 from cnnlab.errors import RunError
 from cnnlab.runs import Checkpoint, RunFolder, load_latest, save_weights
+from cnnlab.training.batches import TrainingBatches, network_size
 from cnnlab.training.description import describe_cost, describe_environment, describe_weights
 from cnnlab.training.estimate import estimate_seconds
 from cnnlab.training.execution import choose_execution
@@ -20,7 +21,7 @@ from cnnlab.training.pretraining import starting_weights
 from cnnlab.training.progress import Progress, SilentProgress
 from cnnlab.training.saved import what_is_wrong_with
 from cnnlab.training.state import TrainingState, new_state
-from cnnlab.training.steps import TrainingBatches, network_size, on_device
+from cnnlab.training.steps import on_device
 from cnnlab.training.stop import StopRequest
 
 
@@ -95,6 +96,8 @@ def fit(
         folder.truncate_metrics(checkpoint.state["metrics_bytes"] if checkpoint else 0)
         folder.environment = describe_environment(config, execution, datasets, state.inexact_at)
         batches = TrainingBatches(train, config, plan, execution, unlabelled=unlabelled)
+        if checkpoint is None:
+            state.start_from_images(batches.first_images())
         if unlabelled is not None and checkpoint is None:
             images = {"unlabelled": unlabelled, "val": val, "mean": batches.mean, "std": batches.std}
             state.start_from(

@@ -8,6 +8,8 @@ from typing import Any
 from cnnlab.config import RunConfig
 from cnnlab.data import Dataset
 from cnnlab.runs import RunFolder, save_checkpoint
+from cnnlab.training.batches import TrainingBatches
+from cnnlab.training.candidates import batch_to_learn
 from cnnlab.training.divergence import bad_images, divergence, first_affected_layer, first_non_finite
 from cnnlab.training.execution import Execution
 from cnnlab.training.optimizers import set_lr
@@ -15,7 +17,7 @@ from cnnlab.training.plan import Plan
 from cnnlab.training.progress import Progress
 from cnnlab.training.schedules import lr_factor
 from cnnlab.training.state import Tally, TrainingState
-from cnnlab.training.steps import TrainingBatches, seed_dropout, train_step, validate
+from cnnlab.training.steps import seed_dropout, train_step, validate
 from cnnlab.training.stop import StopRequest
 
 
@@ -75,7 +77,7 @@ def _step(setup: Setup, state: TrainingState, lr: float) -> tuple[float, int, in
         DivergedError: the loss is not finite; nothing was updated.
     """
     batches, seed = setup.batches, setup.config.seed
-    batch = batches[state.step]
+    batch = batch_to_learn(batches, state.step, state.model, setup.execution)
     set_lr(state.optimizer, lr)
     seed_dropout(seed, state.step)
     loss, num_correct = train_step(
@@ -129,7 +131,7 @@ def _validate(setup: Setup, state: TrainingState, lr: float) -> None:
 
 
 def _write_metrics(setup: Setup, state: TrainingState, split: str, figures: dict[str, float]) -> None:
-    epoch = state.step / setup.plan.steps_per_epoch
+    epoch = setup.plan.epochs_at(state.step)
     line = {"split": split, "step": state.step, "epoch": epoch, **figures, "seconds": state.seconds}
     setup.folder.append_metrics(line)
 

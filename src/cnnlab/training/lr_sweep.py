@@ -16,13 +16,15 @@ import torch
 from cnnlab.config import RunConfig
 from cnnlab.data import Dataset
 from cnnlab.errors import CheckFailedError, ConfigError
+from cnnlab.training.batches import TrainingBatches, network_size
+from cnnlab.training.candidates import batch_to_learn
 from cnnlab.training.execution import Execution, choose_execution
 from cnnlab.training.loop import Stopwatch
 from cnnlab.training.optimizers import set_lr
 from cnnlab.training.plan import Plan, make_plan
 from cnnlab.training.progress import Progress
 from cnnlab.training.state import Tally, TrainingState, new_state
-from cnnlab.training.steps import TrainingBatches, network_size, seed_dropout, train_step
+from cnnlab.training.steps import seed_dropout, train_step
 
 MIN_STEPS = 20
 """With fewer, neighbouring rates are too far apart to tell noise from a trend."""
@@ -145,6 +147,7 @@ def sweep_lr(
             image_size=network_size(config.data, train),
         )
         batches = TrainingBatches(train, config, plan, execution)
+        state.start_from_images(batches.first_images())
         title = f"{config.model.name} on {train.name}, {execution.summary}, rates {lowest:g} to {highest:g}"
         progress.start(title, plan, step=0, seconds_left=None)
         factor = (highest / lowest) ** (1 / (num_steps - 1))
@@ -176,7 +179,7 @@ def _losses(
     stopwatch = Stopwatch()
     state.model.train()
     for step, lr in enumerate(lrs):
-        batch = batches[step]
+        batch = batch_to_learn(batches, step, state.model, execution)
         set_lr(state.optimizer, lr)
         seed_dropout(config.seed, step)
         loss, num_correct = train_step(

@@ -1,10 +1,13 @@
 """Optimizers from config, and their state as named tensors."""
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.optim import SGD, Adadelta, Adam, AdamW, Optimizer, RMSprop
 
 from cnnlab.config import OptimConfig
+from cnnlab.training.muon import Muon
 
 
 def build_optimizer(config: OptimConfig, model: nn.Module) -> Optimizer:
@@ -13,15 +16,17 @@ def build_optimizer(config: OptimConfig, model: nn.Module) -> Optimizer:
     Biases and normalisation scales (parameters of one dimension) do not decay, as in arXiv:1812.01187,
     section 3.1 ("no bias decay").
     """
-    named = dict(model.named_parameters())
-    decayed = [p for p in named.values() if config.decay_all or p.ndim > 1]
-    others = [p for p in named.values() if not (config.decay_all or p.ndim > 1)]
-    groups = [
-        {"params": decayed, "weight_decay": config.weight_decay},
-        {"params": others, "weight_decay": 0.0},
-    ]
-    groups = [group for group in groups if group["params"]]
+    groups = _groups(config, model)
     match config.name:
+        case "muon":
+            return Muon(
+                groups,
+                config.lr,
+                muon_momentum=config.muon_momentum,
+                momentum=config.momentum,
+                nesterov=config.nesterov,
+                renormalise=config.renormalise,
+            )
         case "sgd":
             return SGD(groups, config.lr, momentum=config.momentum, nesterov=config.nesterov, fused=True)
         case "adam":
@@ -34,10 +39,39 @@ def build_optimizer(config: OptimConfig, model: nn.Module) -> Optimizer:
             return RMSprop(groups, config.lr, alpha=config.rho, momentum=config.momentum, eps=config.eps)
 
 
+def _groups(config: OptimConfig, model: nn.Module) -> list[dict[str, Any]]:
+    """Return the parameters by what they have in common; without the kinds of which there are none."""
+    dense = [layer for layer in model.modules() if isinstance(layer, nn.Linear)]
+    head = {dense[-1].weight} if dense else set()
+    matrices = {p for p in model.parameters() if p.ndim > 1} - head
+    vectors = [p for p in model.parameters() if p.ndim < 2]
+    kinds = [
+        ([p for p in model.parameters() if p in matrices], 1.0, True),
+        ([p for p in model.parameters() if p in head], config.head_lr_factor, True),
+        (vectors, config.vector_lr_factor, config.decay_all),
+    ]
+    if config.name != "muon":  # what is treated alike is one group
+        merged: dict[tuple[float, bool], list[nn.Parameter]] = {}
+        for parameters, factor, decays in kinds:
+            merged.setdefault((factor, decays), []).extend(parameters)
+        kinds = [(parameters, factor, decays) for (factor, decays), parameters in merged.items()]
+    return [
+        {
+            "params": parameters,
+            "lr": config.lr * factor,
+            "lr_factor": factor,
+            "weight_decay": config.weight_decay if decays else 0.0,
+            "is_orthogonal": config.name == "muon" and parameters[0] in matrices,
+        }
+        for parameters, factor, decays in kinds
+        if parameters
+    ]
+
+
 def set_lr(optimizer: Optimizer, lr: float) -> None:
-    """Set the learning rate of the next update."""
+    """Set the learning rate of the next update; groups with a factor of their own get that many times it."""
     for group in optimizer.param_groups:
-        group["lr"] = lr
+        group["lr"] = lr * group.get("lr_factor", 1.0)
 
 
 def optimizer_tensors(optimizer: Optimizer, model: nn.Module) -> dict[str, Tensor]:

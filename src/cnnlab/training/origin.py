@@ -45,11 +45,11 @@ def check_same_origin(before: dict[str, Any], now: dict[str, Any], run: Path, *,
     if different and not inexact:
         remedy = "--threads chooses the threads; --inexact goes on with other bits."
         raise RunError(f"{run}: cannot go on to the same bits: {different}. {remedy}")
-    different = differences(before["settings"], now["settings"])
+    different = differences(_with_defaults(before["settings"]), now["settings"])
     if different and not inexact:
         remedy = "Change config.toml back; --inexact goes on with the new settings."
         raise RunError(f"{run}: config.toml is not what the checkpoint was made with: {different}. {remedy}")
-    return before == now
+    return not different and not differences(before["execution"], now["execution"])
 
 
 def why_other_bits(folder: RunFolder, config: RunConfig, *, warn: Callable[[str], None]) -> str:
@@ -68,8 +68,11 @@ def why_other_bits(folder: RunFolder, config: RunConfig, *, warn: Callable[[str]
     if checkpoint is None:
         return ""
     before = checkpoint.state["origin"]
-    here = {"execution": choose_execution(config).as_dict(), "settings": settings_of(config)}
-    return "; ".join(different for part in here if (different := differences(before[part], here[part])))
+    parts = (
+        differences(before["execution"], choose_execution(config).as_dict()),
+        differences(_with_defaults(before["settings"]), settings_of(config)),
+    )
+    return "; ".join(part for part in parts if part)
 
 
 def why_other_images(folder: RunFolder, fingerprints: Mapping[str, str]) -> str:
@@ -93,7 +96,8 @@ def why_other_images(folder: RunFolder, fingerprints: Mapping[str, str]) -> str:
 def why_other_settings(folder: RunFolder) -> str:
     """Say where config.toml is not what a run was trained with; empty if it is, or that is not known."""
     trained_with = folder.environment.get("settings")
-    different = differences(trained_with, settings_of(folder.config)) if trained_with else ""
+    now = settings_of(folder.config)
+    different = differences(_with_defaults(trained_with), now) if trained_with else ""
     return different and f"its config.toml was changed after it was trained: {different}."
 
 
@@ -115,6 +119,12 @@ def settings_of(config: RunConfig) -> dict[str, Any]:
         f"{name}.{field}": value for name, section in sections.items() for field, value in section.items()
     }
     return {"seed": config.seed, **dotted}
+
+
+def _with_defaults(before: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings of an earlier version; what it did not have yet was as it is by default."""
+    some = RunConfig.from_dict({"model": {"name": ""}}, source="the defaults")
+    return {**settings_of(some), **before}
 
 
 def differences(before: dict[str, Any], now: dict[str, Any]) -> str:

@@ -15,6 +15,8 @@ class Plan:
         num_steps: updates in the whole run.
         val_every: steps between two validations.
         log_every: steps between two lines of metrics.
+        candidates: batches that a step looks at, from step `candidates_from` (from 0) on.
+        candidates_from: before it, a step looks at one.
     """
 
     batch_size: int
@@ -22,10 +24,21 @@ class Plan:
     num_steps: int
     val_every: int
     log_every: int
+    candidates: int = 1
+    candidates_from: int = 0
 
-    def epoch_of(self, step: int) -> int:
-        """Return the epoch (from 0) that step `step` (from 0) belongs to."""
-        return step // self.steps_per_epoch
+    def batches_of(self, step: int) -> range:
+        """Return the batches (from 0, over all epochs) that step `step` (from 0) looks at."""
+        start = step + (self.candidates - 1) * max(0, step - self.candidates_from)
+        return range(start, start + (self.candidates if step >= self.candidates_from else 1))
+
+    def epoch_of(self, batch: int) -> int:
+        """Return the epoch (from 0) that a batch (from 0, over all epochs) belongs to."""
+        return batch // self.steps_per_epoch
+
+    def epochs_at(self, done: int) -> float:
+        """Return the passes over the training images that `done` updates have looked at."""
+        return self.batches_of(done).start / self.steps_per_epoch
 
     def is_log_step(self, done: int) -> bool:
         """Tell whether metrics are due after `done` updates."""
@@ -41,8 +54,18 @@ def make_plan(config: RunConfig, num_images: int) -> Plan:
     train = config.train
     batch_size = min(train.batch_size, num_images)
     steps_per_epoch = num_images // batch_size
-    num_steps = train.steps or max(1, round((train.epochs or 0) * steps_per_epoch))
-    return Plan(batch_size, steps_per_epoch, num_steps, train.val_every or steps_per_epoch, train.log_every)
+    # Before `candidates_from` a step looks at one batch, then at several: so many on average.
+    per_step = train.candidates_from + (1.0 - train.candidates_from) * train.candidates
+    num_steps = train.steps or max(1, round((train.epochs or 0) * steps_per_epoch / per_step))
+    return Plan(
+        batch_size,
+        steps_per_epoch,
+        num_steps,
+        train.val_every or steps_per_epoch,
+        train.log_every,
+        train.candidates,
+        round(train.candidates_from * num_steps) if train.candidates > 1 else 0,
+    )
 
 
 def plan_notes(config: RunConfig, plan: Plan, num_images: int) -> list[str]:

@@ -140,7 +140,7 @@ class BarProgress(SilentProgress):
 
 def opening_line(title: str, plan: Plan, *, step: int, seconds_left: float | None) -> str:
     """Return what is said before the first step."""
-    epochs = f"{plan.num_steps / plan.steps_per_epoch:.3g}"
+    epochs = f"{plan.epochs_at(plan.num_steps):.3g}"
     steps, images = _counted(plan.num_steps, "step"), _counted(plan.batch_size, "image")
     line = f"{title}: {steps} of {images} ({_counted(epochs, 'epoch')})"
     if step:

@@ -15,13 +15,19 @@ def lr_factor(schedule: ScheduleConfig, step: int, num_steps: int) -> float:
 
     Returns:
         A number in [0, 1]. The one-cycle curve is that of arXiv:1708.07120 with cosines for both ways, as
-        is usual since; the momentum is not cycled.
+        is usual since; the momentum is not cycled. The triangle's line would be at `final` one step after the
+        last, so that no update is done at a rate of 0.
     """
     if schedule.name == "one-cycle":
         peak_step = round(schedule.peak_at * num_steps)
         if step < peak_step:
             return _cosine(step / peak_step, schedule.start, 1.0)
         return _cosine(_progress(step, peak_step, num_steps), 1.0, schedule.final)
+    if schedule.name == "triangle":
+        peak_step = round(schedule.peak_at * num_steps)
+        if step < peak_step:
+            return schedule.start + (1.0 - schedule.start) * step / peak_step
+        return 1.0 + (schedule.final - 1.0) * (step - peak_step) / max(1, num_steps - peak_step)
     warmup_steps = round(schedule.warmup * num_steps)
     if step < warmup_steps:
         return schedule.start + (1.0 - schedule.start) * step / warmup_steps

@@ -15,7 +15,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from cnnlab import machine
 from cnnlab.config import RunConfig
 from cnnlab.data import counter_generator
-from cnnlab.models import create_model
+from cnnlab.models import StartsFromImages, create_model
 from cnnlab.runs import Checkpoint
 from cnnlab.training.execution import Execution
 from cnnlab.training.optimizers import build_optimizer, optimizer_tensors, restore_optimizer
@@ -94,6 +94,12 @@ class TrainingState:
         """Put pre-trained weights, by name, in the place of the network's own, before the first step."""
         for network in (self.model, self.evaluated_model):
             network.load_state_dict({**network.state_dict(), **weights})
+
+    def start_from_images(self, images: Tensor) -> None:
+        """Let a network that does so make weights from normalised training images, before the first step."""
+        for network in (self.model, self.evaluated_model):
+            if isinstance(network, StartsFromImages):
+                network.start_from_images(images)
 
     def final_weights(self) -> dict[str, Tensor]:
         """Return the weights that the run ends with."""

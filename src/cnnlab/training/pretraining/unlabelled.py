@@ -7,8 +7,8 @@ from torch import Tensor
 
 from cnnlab.config import DataConfig, PretrainConfig
 from cnnlab.data import Dataset, centre_crop, counter_generator, normalise
+from cnnlab.training.batches import is_too_large
 from cnnlab.training.execution import Execution
-from cnnlab.training.steps import is_too_large
 
 
 class UnlabelledImages:
