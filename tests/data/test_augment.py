@@ -18,7 +18,15 @@ from cnnlab.data import (
     normalise,
     scale_of,
 )
-from cnnlab.data.augment import add_colour, add_noise, affine_maps, erase, erased_sizes, warp
+from cnnlab.data.augment import (
+    add_colour,
+    add_noise,
+    affine_maps,
+    affine_places,
+    erase,
+    erased_sizes,
+    warp,
+)
 from cnnlab.data.crop import crop_and_mirror
 
 MEAN, STD = (0.5, 0.4, 0.3), (0.2, 0.25, 0.3)
@@ -303,3 +311,18 @@ def test_it_is_fast():
     assert milliseconds(Augment(pad_crop=4, mirror=True)) < 60
     assert milliseconds(ALL) < 200
     assert milliseconds(Augment(mirror=True, pca=0.1), crop_size=28) < 60
+
+
+@pytest.mark.parametrize("size", [(28, 28), (5, 9), (1, 1)])
+def test_places_are_those_of_an_affine_grid(size):
+    theta = torch.randn(6, 2, 3, generator=torch.Generator().manual_seed(0))
+    expected = torch.nn.functional.affine_grid(theta, [6, 1, *size], align_corners=False)
+    torch.testing.assert_close(affine_places(theta, *size), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_a_shifted_image_goes_on_mirrored():
+    images = torch.arange(12.0).view(1, 1, 3, 4)
+    theta = affine_maps(torch.tensor([[0.5], [1.0], [0.5]]), Augment(shift=1.0), 3, 4)  # a pixel to the left
+    found = warp(images, theta, outside="reflection")
+    wanted = torch.tensor([[1.0, 2, 3, 3], [5, 6, 7, 7], [9, 10, 11, 11]])
+    torch.testing.assert_close(found[0, 0], wanted, rtol=0, atol=1e-5)

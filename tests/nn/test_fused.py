@@ -153,7 +153,6 @@ def test_a_layer_that_is_watched_runs_by_itself(passes, watch):
     [
         [nn.ReLU()],
         [nn.Tanh(), nn.MaxPool2d(2, 2, ceil_mode=True)],
-        [nn.ReLU(), nn.MaxPool2d(2, 2)],
         [nn.ReLU(), nn.MaxPool2d(3, 2, padding=1)],
         [nn.ReLU(), nn.MaxPool2d(2, 2, ceil_mode=True, return_indices=True)],
         [nn.ReLU(), make_halving_pool("average", overlapping=False)],
@@ -161,13 +160,21 @@ def test_a_layer_that_is_watched_runs_by_itself(passes, watch):
     ],
 )
 def test_other_layers_run_one_by_one(layers):
-    assert find_stage(layers)[0] == 0
+    assert find_stage(layers, torch.empty(2, 4, 6, 6))[0] == 0
+
+
+@pytest.mark.parametrize(("size", "num"), [((6, 6), 2), ((6, 7), 0), ((7, 6), 0)])
+def test_halves_rounded_down_are_the_same_where_nothing_is_rounded(size, num):
+    assert find_stage([nn.ReLU(), nn.MaxPool2d(2, 2)], torch.empty(2, 4, *size))[0] == num
+    assert find_stage([nn.ReLU(), nn.MaxPool2d(2, 2, ceil_mode=True)], torch.empty(2, 4, *size))[0] == 2
 
 
 def test_a_norm_of_another_power_runs_by_itself():
     pair = layers_of(None)
-    assert find_stage([*pair, LocalResponseNorm(5, alpha=1.0, beta=0.5), Dropout(0.5)]) == (2, Stage())
-    assert find_stage([*pair, nn.Dropout(0.5)]) == (2, Stage())
+    maps = torch.empty(2, 4, 6, 6)
+    norm = LocalResponseNorm(5, alpha=1.0, beta=0.5)
+    assert find_stage([*pair, norm, Dropout(0.5)], maps) == (2, Stage())
+    assert find_stage([*pair, nn.Dropout(0.5)], maps) == (2, Stage())
 
 
 def test_maps_that_the_kernel_does_not_take(passes):

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from cnnlab.bench.floor import matrix_rate
 from cnnlab.nn import FusedSequential
-from cnnlab.nn.fused import find_stage
+from cnnlab.nn.fused import find_narrow, find_stage
 from cnnlab.training import Execution, TrainingLap
 
 FLOPS_PER_MAC = 2
@@ -126,49 +126,52 @@ class _Unit:
         assert self.maps is not None
         forward, backward = (median(column) for column in zip(*pairs, strict=True))
         flops = 0
-        if isinstance(self.layer, nn.Conv2d | nn.Linear):
+        if isinstance(self.first, nn.Conv2d | nn.Linear):
             with torch.no_grad(), execution.autocast():
-                num_outputs = self.layer(self.maps).numel()
-            flops = FLOPS_PER_MAC * num_outputs * math.prod(self.layer.weight.shape[1:])
+                num_outputs = self.first(self.maps).numel()
+            flops = FLOPS_PER_MAC * num_outputs * math.prod(self.first.weight.shape[1:])
         kind = "in one pass" if isinstance(self.layer, nn.Sequential) else type(self.layer).__name__
         return PartTime(self.name, kind, forward, backward, flops, 3 if self.maps.requires_grad else 2)
 
 
-def _units(network: nn.Module, prefix: str = "") -> Iterator[_Unit]:
+def _units(network: nn.Module, maps: dict[nn.Module, Tensor], prefix: str = "") -> Iterator[_Unit]:
     children = [(prefix + name, child) for name, child in network.named_children()]
-    if not children and not isinstance(network, nn.Identity):
+    if not children and network in maps:
         yield _Unit(prefix.rstrip("."), network, network)
     index = 0
     while index < len(children):
         layers = [child for _, child in children[index:]]
-        num = find_stage(layers)[0] if isinstance(network, FusedSequential) else 0
+        incoming = maps.get(layers[0]) if isinstance(network, FusedSequential) else None
+        num = 0 if incoming is None else find_narrow(layers, incoming) or find_stage(layers, incoming)[0]
         if num:
             names = [name.rpartition(".")[2] for name, _ in children[index : index + num]]
             yield _Unit(prefix + "+".join(names), FusedSequential(*layers[:num]), layers[0])
         else:
-            yield from _units(layers[0], f"{children[index][0]}.")
+            yield from _units(layers[0], maps, f"{children[index][0]}.")
         index += num or 1
 
 
 def _with_maps(network: nn.Module, images: Tensor, execution: Execution) -> list[_Unit]:
     """Return what runs in a forward pass, in its order, with the maps that come in."""
-    units = {unit.first: unit for unit in _units(network)}
-    seen: list[_Unit] = []
+    maps: dict[nn.Module, Tensor] = {}
 
     def note(layer: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-        unit = units[layer]
-        if unit.maps is None:
-            unit.maps = inputs[0].detach().requires_grad_(inputs[0].requires_grad)
-            seen.append(unit)
+        maps.setdefault(layer, inputs[0].detach().requires_grad_(inputs[0].requires_grad))
 
-    handles = [unit.first.register_forward_pre_hook(note) for unit in units.values()]
+    leaves = [layer for layer in network.modules() if not list(layer.children())]
+    leaves = [layer for layer in leaves if not isinstance(layer, nn.Identity)]
+    handles = [layer.register_forward_pre_hook(note) for layer in leaves]
     try:
         with execution.autocast():
             network(images)
     finally:
         for handle in handles:
             handle.remove()
-    return seen
+    units = {unit.first: unit for unit in _units(network, maps)}
+    seen = [(units[layer], incoming) for layer, incoming in maps.items() if layer in units]
+    for unit, incoming in seen:
+        unit.maps = incoming
+    return [unit for unit, _ in seen]
 
 
 def _time_unit(unit: _Unit, execution: Execution) -> tuple[float, float]:

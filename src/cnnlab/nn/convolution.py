@@ -1,26 +1,64 @@
-"""Convolution that takes, while it learns, the way with the fewest multiplications."""
+"""Convolution that takes, while it learns, the fastest way for its channels."""
 
 import torch
 from torch import Tensor, nn
 
-from cnnlab.nn.kernels import load_kernels, winograd_conv
+from cnnlab.nn.kernels import lanes_conv, load_kernels, winograd_conv
+from cnnlab.nn.kernels.lanes import LANES as IMAGES_IN_A_GROUP
 from cnnlab.nn.kernels.winograd import LANES, MAX_CHANNELS, STEP, num_tiles
 
 MIN_CHANNELS = 32
 MAX_WASTE = 2.0  # what the tiles of a map cover, over the map
+NARROW_IN, NARROW_OUT = 8, 16
+"""Up to so many channels come in and go out where torch's convolution leaves lanes of its vectors empty."""
 
 
 class Conv2d(nn.Conv2d):
-    """`nn.Conv2d`, with 3x3 kernels computed by Winograd's filtering in training on the CPU in float32.
+    """`nn.Conv2d`, computed in training on the CPU in float32 by kernels of our own where they are faster.
 
-    Outside training, in other shapes, types and devices, and without a compiler it is torch's convolution to
-    the bit. In training the results differ by rounding, see `winograd_conv`.
+    3x3 kernels over many channels go by Winograd's filtering, see `winograd_conv`, and those of a grey image
+    go by `lanes_conv`. Outside training, in other shapes, types and devices, and without a compiler it is
+    torch's convolution to the bit. In training the results differ by rounding.
     """
 
     def _conv_forward(self, input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         if self.training and self._is_3x3() and can_run(input, weight):
             return winograd_conv(input, weight, bias)
+        if self.in_channels == 1 and self.is_narrow(input):
+            return self.narrow_forward(input)
         return super()._conv_forward(input, weight, bias)
+
+    def is_narrow(self, maps: Tensor) -> bool:
+        """Tell whether it learns from these maps with so few channels that `narrow_forward` can pay."""
+        kernel, stride, pad = self.kernel_size[0], self.stride[0], self.padding[0]
+        return (
+            self.training
+            and self.in_channels <= NARROW_IN
+            and self.out_channels <= NARROW_OUT
+            and self.kernel_size == (kernel, kernel)
+            and self.stride == (stride, stride)
+            and (pad, pad) == self.padding
+            and isinstance(pad, int)
+            and pad < kernel <= min(maps.shape[2:]) + 2 * pad
+            and (stride == 1 or not maps.requires_grad)
+            and (self.dilation, self.groups, self.padding_mode) == ((1, 1), 1, "zeros")
+            and len(maps) >= IMAGES_IN_A_GROUP
+            and _is_plain(maps, self.weight)
+        )
+
+    def narrow_forward(self, maps: Tensor, *, is_pooled: bool = False, is_rectified: bool = False) -> Tensor:
+        """Do what `lanes_conv` does, where `is_narrow`."""
+        stride, pad = self.stride[0], self.padding[0]
+        assert isinstance(pad, int)
+        return lanes_conv(
+            maps,
+            self.weight,
+            self.bias,
+            stride=stride,
+            pad=pad,
+            is_pooled=is_pooled,
+            is_rectified=is_rectified,
+        )
 
     def _is_3x3(self) -> bool:
         return (
@@ -32,7 +70,16 @@ class Conv2d(nn.Conv2d):
 
 
 def can_run(maps: Tensor, weight: Tensor) -> bool:
-    """Tell whether the kernel can take these maps, and is worth while."""
+    """Tell whether Winograd's kernel can take these maps, and is worth while."""
+    return (
+        _is_plain(maps, weight)
+        and all(MIN_CHANNELS <= num <= MAX_CHANNELS and num % LANES == 0 for num in weight.shape[:2])
+        and STEP**2 * num_tiles(*maps.shape[2:]) <= MAX_WASTE * maps.shape[2] * maps.shape[3]
+    )
+
+
+def _is_plain(maps: Tensor, weight: Tensor) -> bool:
+    """Tell whether these are maps of a kind that kernels take, to be learned from."""
     return (
         torch.is_grad_enabled()
         and maps.dim() == 4
@@ -40,8 +87,6 @@ def can_run(maps: Tensor, weight: Tensor) -> bool:
         and maps.dtype == weight.dtype == torch.float32
         and not torch.is_autocast_enabled("cpu")
         and maps.numel() > 0
-        and all(MIN_CHANNELS <= num <= MAX_CHANNELS and num % LANES == 0 for num in weight.shape[:2])
-        and STEP**2 * num_tiles(*maps.shape[2:]) <= MAX_WASTE * maps.shape[2] * maps.shape[3]
         and maps.is_contiguous(memory_format=torch.channels_last)
         and not torch.jit.is_tracing()  # pyright: ignore[reportPrivateImportUsage]
         and not torch.compiler.is_compiling()

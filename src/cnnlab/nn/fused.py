@@ -6,6 +6,7 @@ from itertools import takewhile
 import torch
 from torch import Tensor, nn
 
+from cnnlab.nn.convolution import Conv2d
 from cnnlab.nn.dropout import Dropout, draw_noise
 from cnnlab.nn.kernels import MAX_CHANNELS, MAX_REACH, Stage, load_kernels, run_stage
 from cnnlab.nn.kernels.stage import TYPES
@@ -14,6 +15,8 @@ from cnnlab.nn.lrn import LocalResponseNorm
 
 class FusedSequential(nn.Sequential):
     """`nn.Sequential`, with ReLU, pooling, LRN and dropout behind a convolution done in one pass.
+
+    A convolution of few channels takes ReLU and pooling into its own pass.
 
     Which layers those are is looked up at every call, so that layers can be replaced and watched: where
     somebody has hooked onto one of them, and wherever the kernels cannot run (another device, another type of
@@ -25,7 +28,13 @@ class FusedSequential(nn.Sequential):
         layers = list(self)
         index = 0
         while index < len(layers):
-            num, stage = find_stage(layers[index:]) if can_run(input) else (0, Stage())
+            if num := find_narrow(layers[index:], input):
+                conv = layers[index]
+                assert isinstance(conv, Conv2d)
+                input = conv.narrow_forward(input, is_pooled=True, is_rectified=num == 3)
+                index += num
+                continue
+            num, stage = find_stage(layers[index:], input) if can_run(input) else (0, Stage())
             if num:
                 drops = stage.drop > 0
                 num_out = -(-input.shape[2] // 2) * -(-input.shape[3] // 2) * input.shape[0] * input.shape[1]
@@ -51,10 +60,10 @@ def can_run(maps: Tensor) -> bool:
     )
 
 
-def find_stage(layers: Sequence[nn.Module]) -> tuple[int, Stage]:
-    """Return how many of the first layers one pass does, and what it does; 0 if they are others."""
+def find_stage(layers: Sequence[nn.Module], maps: Tensor) -> tuple[int, Stage]:
+    """Return how many of the first layers one pass over these maps does, and what it does; 0 if none."""
     free = list(takewhile(lambda layer: not _is_watched(layer), layers[:4]))
-    if len(free) < 2 or type(free[0]) is not nn.ReLU or not _halves(free[1]):
+    if len(free) < 2 or type(free[0]) is not nn.ReLU or not _halves(free[1], maps.shape):
         return 0, Stage()
     num, lrn, drop = 2, None, 0.0
     if num < len(free) and isinstance(norm := free[num], LocalResponseNorm) and _is_usual(norm):
@@ -66,11 +75,40 @@ def find_stage(layers: Sequence[nn.Module]) -> tuple[int, Stage]:
     return num, Stage(lrn, drop)
 
 
-def _halves(layer: nn.Module) -> bool:
+def find_narrow(layers: Sequence[nn.Module], maps: Tensor) -> int:
+    """Return how many layers a convolution of few channels does in its pass: pooling, or ReLU and pooling.
+
+    0 where the first is no such convolution, and where LRN or dropout follow, which go with the pooling.
+    """
+    conv, *others = layers[:5]
+    if not isinstance(conv, Conv2d) or not conv.is_narrow(maps) or _is_watched(conv):
+        return 0
+    shape = conv_shape(conv, maps)
+    after = next((place for place, layer in enumerate(others) if type(layer) is nn.MaxPool2d), 2)
+    before = others[:after]
+    if [type(layer) for layer in before] not in ([], [nn.ReLU]) or len(others) <= after:
+        return 0
+    if not _halves(others[after], shape) or any(map(_is_watched, others[: after + 1])):
+        return 0
+    follows = others[after + 1 : after + 2]
+    if any(isinstance(layer, LocalResponseNorm | Dropout) for layer in follows):
+        return 0
+    return after + 2
+
+
+def conv_shape(conv: Conv2d, maps: Tensor) -> torch.Size:
+    """Return the shape of what a convolution makes of maps."""
+    pad, kernel, stride = int(conv.padding[0]), conv.kernel_size[0], conv.stride[0]
+    sides = ((side + 2 * pad - kernel) // stride + 1 for side in maps.shape[2:])
+    return torch.Size((len(maps), conv.out_channels, *sides))
+
+
+def _halves(layer: nn.Module, shape: torch.Size) -> bool:
+    """Tell whether pooling maps of this shape leaves half of each side, rounded up."""
     return (
         type(layer) is nn.MaxPool2d
         and (layer.kernel_size, layer.stride, layer.padding, layer.dilation) == (2, 2, 0, 1)
-        and layer.ceil_mode
+        and (layer.ceil_mode or not (shape[2] % 2 or shape[3] % 2))
         and not layer.return_indices
     )
 

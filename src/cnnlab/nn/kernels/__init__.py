@@ -1,5 +1,6 @@
 """What torch does in more passes over memory, or more multiplications: C, compiled on the user's machine."""
 
+from cnnlab.nn.kernels.lanes import lanes_conv
 from cnnlab.nn.kernels.library import Kernels, load_kernels, seconds_to_compile
 from cnnlab.nn.kernels.stage import MAX_CHANNELS, MAX_REACH, Stage, run_stage
 from cnnlab.nn.kernels.winograd import winograd_conv
@@ -9,6 +10,7 @@ __all__ = [
     "MAX_REACH",
     "Kernels",
     "Stage",
+    "lanes_conv",
     "load_kernels",
     "run_stage",
     "seconds_to_compile",

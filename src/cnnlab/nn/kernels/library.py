@@ -17,7 +17,8 @@ from pathlib import Path
 
 from cnnlab import machine
 
-SOURCES = tuple(Path(__file__).with_name(name) for name in ("stage.c", "winograd.c"))
+SOURCES = tuple(Path(__file__).with_name(name) for name in ("stage.c", "winograd.c", "lanes.c"))
+HEADERS = (Path(__file__).with_name("lanes.h"),)
 SWITCH = "CNNLAB_KERNELS"
 COMPILERS = ("cc", "gcc", "clang")
 # Square roots need not set errno; a * b + c may be rounded once, which changes last bits.
@@ -84,7 +85,7 @@ def _name_of(compiler: str) -> str:
         [compiler, "--version"], capture_output=True, text=True, check=True, timeout=SECONDS_TO_COMPILE
     ).stdout
     parts = [
-        *(source.read_text() for source in SOURCES),
+        *(source.read_text() for source in (*SOURCES, *HEADERS)),
         " ".join(FLAGS),
         version,
         machine.cpu_name(),
