@@ -12,7 +12,7 @@ WORKERS ?= 2
 # For pip, such as --extra-index-url of CPU builds of torch
 PIP_ARGS ?=
 
-.PHONY: demo test check test-slow figures studies figures-table tour golden correctness constraints
+.PHONY: demo test check test-slow figures studies bench figures-table tour golden correctness constraints
 .PHONY: constraints-tensorflow clean
 
 demo: $(VENV)/.installed ## train and compare three networks on real handwritten digits
@@ -37,6 +37,25 @@ figures: $(VENV)/.installed ## train what is missing of the table in README.md (
 studies: $(VENV)/.installed ## run what is missing of the studies in docs/ (hours; goes on after Ctrl-C), then write their tables
 	$(BIN)/cnnlab study origins --jobs $(JOBS) --threads 1 --out $(RUNS) --save docs/studies
 	$(BIN)/cnnlab study pretraining --jobs $(JOBS) --threads 1 --out $(RUNS) --save docs/studies
+	$(MAKE) figures-table
+
+# Programs that train to 99 % on MNIST in another way; see `cnnlab bench time-to --help`
+MNIST_PEERS ?=
+# A table is made anew only from what was measured to its end
+define measured
+	mkdir -p docs/performance
+	$(BIN)/cnnlab bench $(2) --json > docs/performance/$(1).new
+	mv docs/performance/$(1).new docs/performance/$(1).json
+endef
+OTHERS := --peers plain --peers peers/tensorflow_steps.py
+
+bench: $(VENV)/.installed $(TENSORFLOW_VENV)/.installed ## measure what docs/performance.md shows (half an hour of a quiet machine)
+	$(call measured,train-lrn,train alexnet_mnist3 --variant model.args.lrn=false --batch-size 128 $(OTHERS))
+	$(call measured,train,train alexnet_mnist5 resnet20 lenet5 googlenet_small --batch-size 128 $(OTHERS))
+	$(call measured,train-large,train alexnet-cifar10 --batch-size 32 --steps 2 $(OTHERS))
+	$(call measured,infer,infer lenet5 alexnet_mnist3 alexnet_mnist5 resnet20 googlenet_small --plain)
+	$(call measured,data,data lenet5 resnet20 convnet_mnist)
+	$(call measured,time-to-mnist-99,time-to mnist-99 --top1 99 $(MNIST_PEERS:%=--peers %))
 	$(MAKE) figures-table
 
 figures-table: $(VENV)/.installed ## write the tables in README.md and in the studies' pages from what was measured

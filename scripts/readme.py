@@ -9,6 +9,8 @@ import tempfile
 from functools import partial
 from pathlib import Path
 
+import performance
+
 from cnnlab.models import layers_of, list_models, model_info
 from cnnlab.reporting import read_comparison, to_markdown
 
@@ -17,6 +19,8 @@ README = ROOT / "README.md"
 STUDIES = ROOT / "docs" / "studies"
 FIGURES = STUDIES / "mnist" / "comparison.json"
 STUDY_PAGES = {ROOT / "docs" / f"{name}.md": name for name in ("origins", "pretraining")}
+PERFORMANCE = ROOT / "docs" / "performance"
+TRAINING = ("train-lrn", "train", "train-large")
 TOUR = re.compile(r"```sh\n(?P<commands>.*?)```\n\n```text\n(?P<printed>.*?)```\n", re.DOTALL)
 
 
@@ -52,6 +56,14 @@ def study(name: str) -> str:
 
 GENERATED = {
     README: {"networks": networks, "figures": figures},
+    PERFORMANCE.with_suffix(".md"): {
+        "training": partial(
+            performance.training, *(PERFORMANCE / f"train{part}.json" for part in ("-lrn", "", "-large"))
+        ),
+        "inference": partial(performance.inference, PERFORMANCE / "infer.json"),
+        "sources": partial(performance.sources, PERFORMANCE / "data.json"),
+        "time-to": lambda: performance.time_to(*sorted(PERFORMANCE.glob("time-to-*.json"))),
+    },
     **{page: {"study": partial(study, name)} for page, name in STUDY_PAGES.items()},
 }
 
