@@ -9,7 +9,7 @@ import tempfile
 from functools import partial
 from pathlib import Path
 
-import performance
+import performance_page
 
 from cnnlab.models import layers_of, list_models, model_info
 from cnnlab.reporting import read_comparison, to_markdown
@@ -58,11 +58,11 @@ GENERATED = {
     README: {"networks": networks, "figures": figures},
     PERFORMANCE.with_suffix(".md"): {
         "training": partial(
-            performance.training, *(PERFORMANCE / f"train{part}.json" for part in ("-lrn", "", "-large"))
+            performance_page.training, *(PERFORMANCE / f"train{part}.json" for part in ("-lrn", "", "-large"))
         ),
-        "inference": partial(performance.inference, PERFORMANCE / "infer.json"),
-        "sources": partial(performance.sources, PERFORMANCE / "data.json"),
-        "time-to": lambda: performance.time_to(*sorted(PERFORMANCE.glob("time-to-*.json"))),
+        "inference": partial(performance_page.inference, PERFORMANCE / "infer.json"),
+        "sources": partial(performance_page.sources, PERFORMANCE / "data.json"),
+        "time-to": lambda: performance_page.time_to(*sorted(PERFORMANCE.glob("time-to-*.json"))),
     },
     **{page: {"study": partial(study, name)} for page, name in STUDY_PAGES.items()},
 }
@@ -103,7 +103,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tour", action="store_true", help="run the tour and paste its output")
     args = parser.parse_args()
-    for page in STUDY_PAGES:
+    for page in GENERATED.keys() - {README}:
         page.write_text(with_generated_parts(page.read_text(), page))
     text = with_generated_parts(README.read_text())
     README.write_text(with_tour(text) if args.tour else text)

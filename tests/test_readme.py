@@ -14,6 +14,8 @@ TEXT = (ROOT / "README.md").read_text()
 
 
 def readme_script():
+    if str(ROOT / "scripts") not in sys.path:  # it imports its neighbours
+        sys.path.append(str(ROOT / "scripts"))
     spec = importlib.util.spec_from_file_location("readme", ROOT / "scripts" / "readme.py")
     assert spec and spec.loader
     module = importlib.util.module_from_spec(spec)
