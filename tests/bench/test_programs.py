@@ -55,6 +55,7 @@ def test_a_program_is_asked_for_the_same_step(program):
         ("alexnet_mnist3", {"lrn": False, "init": "truncated-normal"}, 28, "a3"),
         ("alexnet_mnist5", {}, 28, "a5"),
         ("lenet5", {"activation": "relu", "pool": "max"}, 28, "lenet5"),
+        ("alexnet_mnist3", {"lrn": True}, 28, "a3-lrn"),
     ],
 )
 def test_names_that_programs_know(program, network, args, size, name):
@@ -99,6 +100,11 @@ def test_both_precisions_where_bf16_is_fast(program, monkeypatch):
             "print(json.dumps({'network': 'a5', 'precision': 'float32', 'images_per_s': 1}))",
             "no images_per_s of",
         ),
+        ("print(json.dumps({'network': 'a3-lrn', 'precision': 'float32'}))", "no images_per_s of"),
+        (
+            "print(json.dumps({'network': 'a3-lrn', 'precision': 'float32', 'images_per_s': 0}))",
+            "no images_per_s of",
+        ),
         ("time.sleep(60)", "took more than 2 s and was ended"),
     ],
 )
@@ -111,19 +117,30 @@ def test_a_program_that_fails(program, monkeypatch, body, line):
 
 
 def test_tensorflow_has_its_own_python(program, monkeypatch, tmp_path):
-    path = program(f"import tensorflow_is_not_meant\n# import tensorflow\n{ECHO}")
+    path = program(f"if 'here' == 'there':\n    import tensorflow\n{ECHO}")
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("CNNLAB_TENSORFLOW", raising=False)
     with pytest.raises(MissingResourceError, match=r"make \.venv-tensorflow"):
         run_program(path, [], threads=1)
-    path.write_text(path.read_text().replace("import tensorflow_is_not_meant\n", ""))
     monkeypatch.setenv("CNNLAB_TENSORFLOW", sys.executable)
     options = ["--networks", "a5", "--precisions", "float32", "--batch", "1", "--steps", "1"]
     assert run_program(path, options, threads=1)[0]["network"] == "a5"
 
 
+def test_two_of_one_name(program):
+    for names in (["plain", "plain"], ["a/other.py", "b/other.py"]):
+        with pytest.raises(ConfigError, match="give each once"):
+            make_peers(names, create_model("alexnet_mnist3"), STEP)
+
+
+def test_a_python_that_cannot_be_run(program, monkeypatch, tmp_path):
+    monkeypatch.setenv("CNNLAB_TENSORFLOW", str(tmp_path))
+    with pytest.raises(MissingResourceError, match="is no program"):
+        run_program(program("from tensorflow import keras"), [], threads=1)
+
+
 def test_a_program_that_is_not_there(tmp_path):
-    with pytest.raises(MissingResourceError, match="must be 'plain' or the file of a program"):
+    with pytest.raises(MissingResourceError, match="must be the file of a program"):
         find_program(str(tmp_path / "none.py"))
 
 

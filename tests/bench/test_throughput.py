@@ -3,8 +3,17 @@
 from dataclasses import replace
 
 import pytest
+import torch
 
-from cnnlab.bench import Throughput, TrainingBench, bench_table, matrix_rate, measure_in_turn, throughput
+from cnnlab.bench import (
+    Bench,
+    Throughput,
+    TrainingBench,
+    bench_table,
+    matrix_rate,
+    measure_in_turn,
+    throughput,
+)
 from cnnlab.config import RunConfig
 from cnnlab.data import load_data
 from cnnlab.training import Execution
@@ -79,6 +88,28 @@ def test_turns(monkeypatch):
     results = measure_in_turn([Fake("a"), Fake("b")], rounds=2, steps=7)
     assert seen == [("a", 7), ("b", 7)] * 3
     assert results == [(3, 5), (4, 6)]  # the first round is not counted
+
+
+def test_every_turn_has_the_threads_of_its_bench(monkeypatch):
+    monkeypatch.setattr(throughput, "matrix_rate", lambda precision, device: 1e9)
+    before, seen = torch.get_num_threads(), []
+
+    def bench(threads):
+        execution = replace(EXECUTION, threads=threads)
+        return Bench(
+            "some",
+            batch_size=1,
+            execution=execution,
+            macs=1,
+            flops_per_mac=2,
+            seconds_of_step=lambda num: seen.append(torch.get_num_threads()) or 1.0,
+        )
+
+    try:
+        measure_in_turn([bench(1), bench(2)], rounds=2, steps=1)
+    finally:
+        torch.set_num_threads(before)
+    assert seen == [1, 2] * 3
 
 
 @pytest.mark.parametrize("precision", ["float32", "bf16"])

@@ -15,7 +15,11 @@ RESULT = TimeTo(
     load_seconds=0.5,
     compile_seconds=1.5,
     warm_up_seconds=0.25,
-    sittings=(Sitting(100, 2.0, 0.1, 0.991), Sitting(101, 4.0, 0.1, 0.988), Sitting(102, 3.0, 0.1, 0.992)),
+    sittings=(
+        Sitting(100, 0.75, 2.0, 0.1, 0.991),
+        Sitting(101, 0.75, 4.0, 0.1, 0.988),
+        Sitting(102, 0.75, 3.0, 0.1, 0.992),
+    ),
     peers={"other": ((8.0, 0.99), (12.0, 0.99), (15.0, 0.99))},
     top1_interval=(0.985, 0.995),
 )
@@ -24,10 +28,16 @@ RESULT = TimeTo(
 def test_figures_by_hand():
     assert RESULT.top1 == pytest.approx(0.99033, abs=1e-5) and RESULT.has_reached
     assert not replace(RESULT, goal=0.9904).has_reached
-    assert RESULT.train_seconds == 3.0 and RESULT.all_seconds == 5.25
+    assert RESULT.train_seconds == 3.0 and RESULT.all_seconds == 6.0
     assert RESULT.times("other") == 4.0  # of 4, 3 and 5
     values = RESULT.as_dict()
-    assert values["seeds"][1] == {"seed": 101, "train_seconds": 4.0, "test_seconds": 0.1, "top1": 0.988}
+    assert values["seeds"][1] == {
+        "seed": 101,
+        "prepare_seconds": 0.75,
+        "train_seconds": 4.0,
+        "test_seconds": 0.1,
+        "top1": 0.988,
+    }
     assert values["peers"][0]["train_seconds"] == 12.0 and values["peers"][0]["times"] == 4.0
 
 
@@ -43,5 +53,5 @@ def test_table():
     }
     assert other == ["other", "1", "99.00%", "12.00", "8.00 to 15.00", "4.00"]
     assert notes[0] == "99.00% is reached: 99.03% (98.50% to 99.50%, 95 % over seeds) on 10,000 test images."
-    assert "compiling 1.50 s (once per machine)" in notes[1] and "5.25 s in all" in notes[1]
+    assert "compiling 1.50 s (once per machine)" in notes[1] and "6.00 s in all" in notes[1]
     assert "99.04% is not reached" in time_table(replace(RESULT, goal=0.9904))[2][0]

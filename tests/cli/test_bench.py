@@ -6,6 +6,7 @@ import pytest
 from PIL import Image
 
 from cnnlab.bench import floor
+from cnnlab.models import layers_of
 
 TINY = ["--data", "digits", "--rounds", "2", "--steps", "1", "--threads", "1"]
 
@@ -85,6 +86,53 @@ def test_data(run_cli, tmp_path):
     assert [row["part"] for row in rows][:2] == ["read", "decode 16 files"]
 
 
+def test_each_network_keeps_its_own_threads(run_cli):
+    arguments = (
+        "bench",
+        "train",
+        "convnet_mnist",
+        *TINY,
+        "--threads",
+        "1",
+        "--variant",
+        "threads=2",
+        "--json",
+    )
+    one, two = json.loads(run_cli(*arguments).out)
+    assert (one["execution"]["threads"], two["execution"]["threads"]) == (1, 2)
+
+
+def test_batches_are_as_large_as_the_data(run_cli):
+    (row,) = json.loads(
+        run_cli(
+            "bench",
+            "train",
+            "lenet5",
+            "--data",
+            "synthetic:1x28x28x50",
+            "--rounds",
+            "2",
+            "--steps",
+            "1",
+            "--threads",
+            "1",
+            "--batch-size",
+            "100000",
+            "--json",
+        ).out
+    )
+    assert row["batch_size"] == 45
+
+
+def test_inference_sees_what_the_recipe_does(run_cli):
+    (row, _) = json.loads(
+        run_cli(
+            "bench", "infer", "resnet20-mnist", "--rounds", "2", "--steps", "1", "--json", "--threads", "1"
+        ).out
+    )
+    assert row["macs"] == layers_of("resnet20", in_channels=1, image_size=28).macs
+
+
 def test_time_to_accuracy(run_cli, tmp_path):
     program = tmp_path / "other.py"
     program.write_text("import json\nprint(json.dumps({'train_seconds': 60.0, 'top1': 90.0}))\n")
@@ -102,11 +150,23 @@ def test_time_to_accuracy(run_cli, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
-        (["time-to", "lenet5", "--top1", "0"], "top1: must be above 0 and at most 1 (100 %). Received: 0."),
+        (["time-to", "lenet5", "--top1", "0.99"], "--top1: is in percent, 1 to 100. Received: 0.99."),
+        (["time-to", "lenet5", "--top1", "199"], "--top1: is in percent, 1 to 100. Received: 199."),
+        (["time-to", "lenet5", "--top1", "99", "--peers", "plain"], "There is no such file: plain."),
+        (
+            ["time-to", "convnet_mnist", "--top1", "99", "--set", "pretrain.method=autoencoder"],
+            "pretrain.method: what is learned before the first step is not timed",
+        ),
+        (["train", "lenet5", "--variant", "lrn"], "--variant takes FIELD=VALUE"),
+        (
+            ["train", "convnet_mnist", "--peers", "plain", "--peers", "plain", "--data", "digits"],
+            "give each once",
+        ),
         (["time-to", "lenet5", "--top1", "99", "--seeds", "0"], "seeds: must be 1 to 1000. Received: 0."),
-        (["time-to", "lenet5", "--top1", "99", "--peers", "none.py"], "there is no such file"),
+        (["time-to", "lenet5", "--top1", "99", "--peers", "none.py"], "There is no such file: none.py."),
         (["infer", "lenet5", "--batch-size", "0"], "batch_size: must be 1 to 100000. Received: 0."),
         (["infer", "lenet6"], "Did you mean"),
+        (["data", "lenet5", "--calls", "0"], "calls: must be 1 to 10000. Received: 0."),
         (["data", "lenet5", "--rounds", "1"], "rounds: must be 2 to 10000. Received: 1."),
     ],
 )

@@ -23,11 +23,10 @@ from cnnlab.data.augment import (
     add_noise,
     affine_maps,
     affine_places,
-    erase,
-    erased_sizes,
     warp,
 )
 from cnnlab.data.crop import crop_and_mirror
+from cnnlab.data.erasing import erase, erased_sizes
 
 MEAN, STD = (0.5, 0.4, 0.3), (0.2, 0.25, 0.3)
 

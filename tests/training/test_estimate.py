@@ -1,9 +1,12 @@
+import time
+
 import pytest
 import torch
 
-from cnnlab.training import SilentProgress
+from cnnlab.training import SilentProgress, estimate
 from cnnlab.training.batches import TrainingBatches
-from cnnlab.training.estimate import MIN_STEPS, estimate_seconds
+from cnnlab.training.candidates import batch_to_learn
+from cnnlab.training.estimate import MIN_STEPS, TrainingLap, estimate_seconds
 from cnnlab.training.execution import Execution
 from cnnlab.training.plan import make_plan
 from cnnlab.training.state import new_state
@@ -69,3 +72,21 @@ def test_it_is_said_before_the_first_step(tmp_path):
     assert said[0][1] is not None
     assert [name for name, _ in said].count("start") == 1
     assert len(said) == 1 + MIN_STEPS
+
+
+def test_steps_that_look_at_several_batches_are_timed_where_they_do(monkeypatch):
+    looked_at = []
+
+    def note(batches, step, model, execution):
+        looked_at.append(step)
+        time.sleep(0.02 if step >= 50 else 0.001)
+        return batch_to_learn(batches, step, model, execution)
+
+    monkeypatch.setattr(estimate, "batch_to_learn", note)
+    state, batches, config, plan = parts(100, train__candidates=3, train__candidates_from=0.5)
+    seconds = estimate_seconds(state, batches, config, plan, FLOAT32, 0)
+    assert looked_at == [*range(5), *range(50, 55)]
+    assert seconds is not None and seconds > 50 * 0.02
+    lap = TrainingLap(config, tiny_images("train"))
+    lap(2)
+    assert looked_at[-2:] == [50, 51]

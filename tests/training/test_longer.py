@@ -118,3 +118,12 @@ def test_stopped_before_its_checkpoint_it_starts_from_the_beginning(tmp_path, mo
     (longer,) = (path for path in tmp_path.iterdir() if path.name != "short")
     run_tiny(longer)
     assert outcome(longer) == whole_outcome(config_of(36))
+
+
+def test_hard_images_begin_at_another_step_in_a_longer_run(tmp_path):
+    changes = {"train.candidates": 2, "train.candidates_from": 0.5}
+    folder = short_run(tmp_path, 12, **changes)
+    assert "several batches from step 6 on" in why_not_longer(folder, config_of(36, **changes))
+    from_the_start = {"train.candidates": 2, "train.candidates_from": 0.0}
+    folder = short_run(tmp_path / "other", 12, **from_the_start)
+    assert why_not_longer(folder, config_of(36, **from_the_start)) == ""

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from cnnlab.config import OptimConfig
 from cnnlab.training.muon import COEFFICIENTS, orthogonal
 from cnnlab.training.optimizers import build_optimizer, set_lr
-from tiny_training import tiny_net
+from tiny_training import tiny_aux_net, tiny_net
 
 
 @pytest.mark.parametrize("shape", [(5, 5), (4, 9), (12, 3), (1, 6), (6, 1)])
@@ -53,6 +53,13 @@ def test_kernels_and_hidden_matrices_are_muons_and_the_rest_is_not():
     assert {found[name][1:] for name in muons} == {(0.5, 0.1)}
     assert found["head.fc2.weight"] == (False, 1.5, 0.1)
     assert found["features.norm1.weight"] == found["head.fc2.bias"] == (False, 0.25, 0.0)
+
+
+def test_the_last_layers_of_auxiliary_heads_are_not_muons_either():
+    model = tiny_aux_net()
+    found = kinds(optimizer_of(model, head_lr_factor=2.0), model)
+    heads = {name for name, (is_orthogonal, lr, _) in found.items() if not is_orthogonal and lr == 1.0}
+    assert heads == {"head.fc2.weight", "auxiliary.act1.fc.weight", "auxiliary.act2.fc.weight"}
 
 
 def test_rates_keep_their_factors():

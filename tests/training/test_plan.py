@@ -58,6 +58,10 @@ def test_epochs_count_what_is_looked_at(epochs, steps):
                 "train.batch_size: 2,000 is more than the 1,257 training images; every step takes 1,257.",
             ],
         ),
+        (
+            {"train__epochs": 1 / 78, "train__candidates": 4},
+            ["train.epochs: 0.0128205 epochs are less than one step; one step is done."],
+        ),
         ({"train__epochs": 1 / 78}, []),  # 1,257 images in batches of 16 are 78 steps
         (
             {"train__epochs": 1e-9},

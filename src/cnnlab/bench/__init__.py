@@ -5,7 +5,7 @@ from cnnlab.bench.breakdown import Breakdown, break_down, breakdown_table
 from cnnlab.bench.floor import matrix_rate
 from cnnlab.bench.inference import InferenceBench
 from cnnlab.bench.plain import plain_twin
-from cnnlab.bench.programs import PLAIN, find_program
+from cnnlab.bench.programs import PLAIN, check_names, find_program
 from cnnlab.bench.throughput import Bench, Throughput, bench_table, measure_in_turn
 from cnnlab.bench.time_to import Sitting, TimeTo, peer_turn, time_table
 from cnnlab.bench.train_step import TrainingBench
@@ -24,6 +24,7 @@ __all__ = [
     "bench_table",
     "break_down",
     "breakdown_table",
+    "check_names",
     "find_program",
     "matrix_rate",
     "measure_in_turn",

@@ -167,7 +167,8 @@ def _with_maps(network: nn.Module, images: Tensor, execution: Execution) -> list
     finally:
         for handle in handles:
             handle.remove()
-    units = {unit.first: unit for unit in _units(network, maps)}
+    with execution.autocast():  # it decides what runs as one
+        units = {unit.first: unit for unit in _units(network, maps)}
     seen = [(units[layer], incoming) for layer, incoming in maps.items() if layer in units]
     for unit, incoming in seen:
         unit.maps = incoming

@@ -1,7 +1,7 @@
 """A forward pass as `predict` and `evaluate` do it, in float32: pixels brought to scale, then the network."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from statistics import median
 
@@ -86,7 +86,7 @@ class PlainInference:
             return self._twin(self._images).argmax(1)
 
 
-def timed_for(act, num_steps: int) -> list[float]:
+def timed_for(act: Callable[[], object], num_steps: int) -> list[float]:
     """Return the seconds of so many calls at least, and of as many as `FEWEST_SECONDS` take."""
     seconds = timed(act, num_steps)
     end = time.perf_counter() + FEWEST_SECONDS

@@ -6,7 +6,9 @@ takes `--seeds N` and prints, for each seed, `peer`, `train_seconds` and `top1` 
 """
 
 import json
+import math
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -44,7 +46,7 @@ FORMS: tuple[tuple[str, str, dict[str, Any]], ...] = (
 )
 """What programs call a network of these arguments; each takes images of the network's own size."""
 
-FREE_ARGS = {"init", "dropout"}
+FREE_ARGS = {"init"}
 """Arguments of networks that change nothing about the work."""
 
 
@@ -60,6 +62,7 @@ def make_peers(names: Sequence[str], network: nn.Module, step: Step) -> list[Pee
         ConfigError: programs do not have this network in this form.
         MissingResourceError: there is no such program.
     """
+    check_names(names)
     fast_bf16 = step.execution.device == "cuda" or machine.has_fast_bf16()
     precisions: list[Precision] = ["float32", "bf16"] if fast_bf16 else ["float32"]
     return [
@@ -91,19 +94,29 @@ class ProgramPeer:
         rows = run_program(self._program, options, threads=self._step.execution.threads)
         for row in rows:
             if (row.get("network"), row.get("precision")) == (self._network, self._precision):
-                return batch_size / float(row["images_per_s"])
+                rate = row.get("images_per_s")
+                if isinstance(rate, int | float) and 0 < rate < math.inf:
+                    return batch_size / rate
         raise ConfigError(
             f"--peers: {self._program} printed no images_per_s of {self._network} in {self._precision}."
         )
+
+
+def check_names(names: Sequence[str]) -> None:
+    """Refuse two peers that a table would call the same; raises ConfigError."""
+    stems = [Path(name).stem for name in names]
+    for stem in stems:
+        if stems.count(stem) > 1:
+            raise ConfigError(
+                f"--peers: two would be called {stem!r}; give each once. Received: {', '.join(names)}."
+            )
 
 
 def find_program(name: str) -> Path:
     """Return the path of a peer's program; raises MissingResourceError if there is none."""
     path = Path(os.path.expanduser(name))
     if not path.is_file():
-        raise MissingResourceError(
-            f"--peers: must be '{PLAIN}' or the file of a program; there is no such file. Received: {name}."
-        )
+        raise MissingResourceError(f"--peers: must be the file of a program. There is no such file: {name}.")
     return path
 
 
@@ -139,9 +152,15 @@ def run_program(program: Path, options: Sequence[str], *, threads: int) -> list[
 
 def _program_network(step: Step) -> str:
     """Return what programs call this network."""
-    args = {name: value for name, value in step.args.items() if name not in FREE_ARGS}
-    names = [name for name, network, its_args in FORMS if (network, its_args) == (step.name, args)]
     info = model_info(step.name)
+    args = {name: value for name, value in step.args.items() if name not in FREE_ARGS}
+    wanted = {**info.arguments, **step.args}
+    names = [
+        name
+        for name, network, its_args in FORMS
+        if network == step.name
+        and all({**info.arguments, **its_args}[arg] == wanted[arg] for arg in wanted.keys() - FREE_ARGS)
+    ]
     size = step.shape[-1]
     if not names or (step.shape[1], size, step.num_classes) != (info.in_channels, info.image_size, 10):
         raise ConfigError(
@@ -156,12 +175,13 @@ def _program_network(step: Step) -> str:
 
 def _python_for(program: Path) -> str:
     """Return the Python to run it with; TensorFlow has an environment of its own."""
-    if "import tensorflow" not in program.read_text(encoding="utf-8", errors="replace"):
+    text = program.read_text(encoding="utf-8", errors="replace")
+    if not re.search(r"^\s*(import|from) tensorflow\b", text, re.MULTILINE):
         return sys.executable
     python = Path(os.environ.get(TENSORFLOW_VARIABLE) or ".venv-tensorflow/bin/python")
-    if not python.exists():
+    if not (python.is_file() and os.access(python, os.X_OK)):
         raise MissingResourceError(
-            f"--peers: {program} needs TensorFlow in an environment of its own, and {python} is not there. "
+            f"--peers: {program} needs TensorFlow in an environment of its own, and {python} is no program. "
             f"Make it with `make .venv-tensorflow/.installed`, or name its Python in {TENSORFLOW_VARIABLE}."
         )
     return str(python)

@@ -40,11 +40,12 @@ class TrainingBench(Bench):
             num_classes=train.num_classes,
             image_size=size,
         )
-        shape = (config.train.batch_size, train.in_channels, size, size)
+        batch_size = min(config.train.batch_size, len(train))
+        shape = (batch_size, train.in_channels, size, size)
         step = Step(config.model.name, config.model.args, shape, train.num_classes, self.lap.execution)
         super().__init__(
             name,
-            batch_size=config.train.batch_size,
+            batch_size=batch_size,
             execution=self.lap.execution,
             macs=table.macs,
             flops_per_mac=TRAINING_FLOPS,

@@ -6,6 +6,7 @@ import typer
 
 from cnnlab.cli import options
 from cnnlab.cli.output import print_json, print_line, print_table, say
+from cnnlab.errors import ConfigError
 
 app = typer.Typer(
     help="How fast this machine is, and how far from what its processor can do.", no_args_is_help=True
@@ -55,7 +56,7 @@ def train(
         rounds=rounds,
         steps=steps,
         peers=peers or [],
-        variants=[options.parse_settings([text]) for text in variants or []],
+        variants=[options.parse_settings([text], option="--variant") for text in variants or []],
         layers=layers,
         say=say,
         data=data,
@@ -177,9 +178,11 @@ def time_to(
     from cnnlab import lab
     from cnnlab.bench import time_table
 
+    if not 1.0 <= top1 <= 100.0:
+        raise ConfigError(f"--top1: is in percent, 1 to 100. Received: {top1:g}.")
     result = lab.time_to(
         name,
-        top1=top1 / 100,
+        top1=round(top1 / 100, 12),  # 99.4 / 100 is above 0.994
         seeds=seeds,
         first_seed=first_seed,
         peers=peers or (),

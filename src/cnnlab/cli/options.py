@@ -71,11 +71,11 @@ Average = Annotated[
 Run = Annotated[Path, typer.Argument(parser=parse_path, metavar="RUN", help="A run folder.")]
 
 
-def parse_settings(settings: list[str] | None) -> dict[str, object]:
-    """Return the fields and values of all `--set` options."""
+def parse_settings(settings: list[str] | None, *, option: str = "--set") -> dict[str, object]:
+    """Return the fields and values of all `--set` options, or of another of their form."""
     from cnnlab.config import parse_setting
 
-    return dict(parse_setting(text) for text in settings or [])
+    return dict(parse_setting(text, option=option) for text in settings or [])
 
 
 def make_folder(path: Path, option: str) -> None:

@@ -41,9 +41,9 @@ class OptimConfig(Section):
     rho: Fraction = 0.9
     """Decay of the squared averages of adadelta and rmsprop."""
     eps: float = Field(default=1e-8, gt=0.0, le=MAX_FLOAT32)
-    """Added to denominators by all but sgd; by adadelta under both roots, so that it sets the first steps."""
+    """Added to denominators, if there are any; by adadelta under both roots, where it sets the first steps."""
     weight_decay: float = Field(default=0.0, ge=0.0, le=MAX_FLOAT32)
-    """L2 penalty (decoupled in adamw)."""
+    """L2 penalty (decoupled in adamw, and for what muon makes orthogonal)."""
     decay_all: bool = False
     """Decay biases and normalisation scales too, as the 2012 recipes did."""
     clip_norm: float | None = Field(default=None, gt=0.0, le=MAX_FLOAT32)
@@ -70,7 +70,7 @@ class ScheduleConfig(Section):
     peak_at: Fraction = 0.3
     """Fraction of the run at which `one-cycle` or `triangle` reaches the peak."""
     final: Fraction = 0.0
-    """Last rate of `cosine`, `one-cycle` and `triangle`, as a fraction of the peak."""
+    """Last rate of `cosine` and `one-cycle`, as a fraction of the peak; `triangle` ends a step before it."""
     milestones: Annotated[tuple[Fraction, ...], Strict(False), AfterValidator(_check_rising)] = (0.5, 0.75)
     """Fractions of the run, rising, at which `step` multiplies the rate by `gamma`."""
     gamma: Fraction = 0.1

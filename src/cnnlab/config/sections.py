@@ -160,7 +160,7 @@ class TrainConfig(Section):
     log_every: Count = 50
     """Steps between two lines of metrics."""
     val_every: Count | None = None
-    """Steps between two validations; once per epoch if not given."""
+    """Steps between two validations; as many as there are batches in an epoch if not given."""
     checkpoint_seconds: float = Field(default=60.0, gt=0.0)
     """A checkpoint is written at each validation, and whenever this much time has passed."""
 

@@ -28,7 +28,7 @@ def parse_toml(text: str, *, source: str) -> dict[str, Any]:
     raise ConfigError(f"{source}: not valid TOML: {reason}.")
 
 
-def parse_setting(text: str) -> tuple[str, Any]:
+def parse_setting(text: str, *, option: str = "--set") -> tuple[str, Any]:
     """Split `optim.lr=0.1` into a field name and a value, read as TOML where it is TOML, else as text.
 
     Two spellings that TOML does not know are understood as well: `.5` and `True`.
@@ -38,7 +38,7 @@ def parse_setting(text: str) -> tuple[str, Any]:
     """
     name, equals, value = (part.strip() for part in text.partition("="))
     if not equals or not name:
-        raise ConfigError(f"--set takes FIELD=VALUE, such as --set optim.lr=0.01. Received: {text!r}.")
+        raise ConfigError(f"{option} takes FIELD=VALUE, such as {option} optim.lr=0.01. Received: {text!r}.")
     if re.fullmatch(r"[+-]?(\d+\.|\.\d+)(e[+-]?\d+)?", value, re.IGNORECASE):
         return name, float(value)
     if value in ("True", "False"):

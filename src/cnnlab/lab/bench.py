@@ -21,7 +21,7 @@ from cnnlab.bench import (
     measure_sources,
 )
 from cnnlab.config import RunConfig
-from cnnlab.data import folder_named, images_per_pass
+from cnnlab.data import DATASETS, folder_named, images_per_pass
 from cnnlab.data.images.decode import decode_image
 from cnnlab.data.images.decode_many import decode_many
 from cnnlab.errors import ConfigError
@@ -138,20 +138,20 @@ def _network_of(
 ) -> tuple[str, nn.Module, tuple[int, int, int], int, Execution]:
     """Return the title, network, shape of an image, multiply-adds and execution that a name stands for."""
     if isinstance(name, str | Path) and Path(name).is_dir():
+        if options.get("changes"):
+            raise ConfigError(f"--set: {name} is a run, whose network is as it was trained. Leave it out.")
         run = load_run(name)
         config = run.folder.config.with_changes({"threads": options.get("threads")})
         network, shape = run.model, (run.in_channels, run.crop_size, run.crop_size)
         num_classes = len(run.class_names)
     else:
         config = resolve(name, **options)
-        info = model_info(config.model.name)
-        shape = (info.in_channels, info.image_size, info.image_size)
-        num_classes = info.num_classes
+        shape, num_classes = _shape_of(config)
         network = create_model(
             config.model.name,
-            in_channels=info.in_channels,
+            in_channels=shape[0],
             num_classes=num_classes,
-            image_size=info.image_size,
+            image_size=shape[1],
             **config.model.args,
         )
         network = network.to(memory_format=torch.channels_last).eval()  # pyright: ignore[reportCallIssue]
@@ -165,6 +165,16 @@ def _network_of(
     )
     title = str(name) if isinstance(name, str | Path) else config.recipe or config.model.name
     return title, network, shape, table.macs, choose_execution(config)
+
+
+def _shape_of(config: RunConfig) -> tuple[tuple[int, int, int], int]:
+    """Return the shape of what a network sees, and its classes; of a folder, what it was made for."""
+    info, data = model_info(config.model.name), config.data
+    known = DATASETS.get(data.name)
+    channels, size, _ = known.shape if known else (info.in_channels, info.image_size, info.image_size)
+    num_classes = len(known.class_names) if known else info.num_classes
+    size = data.crop_size or data.image_size or size
+    return (data.channels or channels, size, size), num_classes
 
 
 def bench_data(
@@ -184,7 +194,7 @@ def bench_data(
         MissingResourceError: the data is not on this machine.
     """
     _check_names(names)
-    _check_counts(rounds, calls)
+    _check_counts(rounds, calls, "calls")
     sources = [source for name in names for source in _sources_of(resolve(name, **options))]
     return measure_sources(sources, rounds=rounds, calls=calls)
 
@@ -203,12 +213,13 @@ def _sources_of(config: RunConfig) -> Iterator[Source]:
 
         yield Source(title, f"decode {len(files):,} files", len(files), 0, decode)
     chosen = config.data.augment
-    on = [field for field in type(chosen).model_fields if field != "fill" and getattr(chosen, field)]
+    how = {"fill": chosen.fill, "alternating": chosen.alternating}  # of what others do
+    on = [field for field in type(chosen).model_fields if field not in how and getattr(chosen, field)]
     kinds = {"batch": {}, **{f"batch, {field}": {field: getattr(chosen, field)} for field in on}}
     if len(on) > 1:
         kinds["batch, all of these"] = {field: getattr(chosen, field) for field in on}
     for part, settings in kinds.items():
-        changed = config.with_changes({"data.augment": {**settings, "fill": chosen.fill}})
+        changed = config.with_changes({"data.augment": {**settings, **how}, "train.candidates": 1})
         check_augmentation(changed.data, train)
         batches = TrainingBatches(train, changed, make_plan(changed, len(train)), choose_execution(changed))
         size = min(config.train.batch_size, len(train))
@@ -222,7 +233,7 @@ def _check_names(names: Sequence[object]) -> None:
         raise ConfigError("bench: name at least one network or recipe; `cnnlab models` lists them.")
 
 
-def _check_counts(rounds: int, steps: int) -> None:
-    for option, value, least in (("rounds", rounds, MIN_ROUNDS), ("steps", steps, 1)):
+def _check_counts(rounds: int, steps: int, name: str = "steps") -> None:
+    for option, value, least in (("rounds", rounds, MIN_ROUNDS), (name, steps, 1)):
         if not least <= value <= 10_000:
             raise ConfigError(f"{option}: must be {least} to 10000. Received: {value}.")

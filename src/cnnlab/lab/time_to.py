@@ -7,10 +7,10 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from cnnlab.bench import Sitting, TimeTo, find_program, peer_turn
+from cnnlab.bench import Sitting, TimeTo, check_names, find_program, peer_turn
 from cnnlab.config import RunConfig
 from cnnlab.data import Dataset
-from cnnlab.errors import ConfigError
+from cnnlab.errors import ConfigError, DivergedError, StoppedError
 from cnnlab.evaluation import mean_interval
 from cnnlab.lab.evaluate import evaluate
 from cnnlab.lab.resolve import resolve
@@ -48,29 +48,44 @@ def time_to(
         **options: as `resolve` takes them: `data`, `precision`, `threads`, ...
 
     Raises:
-        ConfigError: a name, a number or an option is wrong, or a peer failed.
+        ConfigError: a name, a number or an option is wrong, the recipe pre-trains, or a peer failed.
         GeometryError: the images are too small for the network.
         DivergedError: a loss was not finite.
         MissingResourceError: the data, or a peer, is not on this machine.
+        StoppedError: a signal asked to stop.
     """
     if not 0.0 < top1 <= 1.0:
-        raise ConfigError(f"top1: must be above 0 and at most 1 (100 %). Received: {top1:g}.")
+        raise ConfigError(f"top1: must be above 0 and at most 100 %. Received: {100 * top1:g} %.")
     if not 1 <= seeds <= MAX_SEEDS:
         raise ConfigError(f"seeds: must be 1 to {MAX_SEEDS}. Received: {seeds}.")
     say = say or (lambda line: None)
+    check_names(peers)
     programs = [find_program(peer) for peer in peers]
     config = resolve(name, say=say, seed=first_seed, **options)
+    if config.pretrain.method != "none":
+        raise ConfigError(
+            "pretrain.method: what is learned before the first step is not timed, so it must be none. "
+            f"Received: {config.pretrain.method}."
+        )
     start = time.perf_counter()
     splits = load_splits(config.data, ("train", "val", "test"), warn=say)
     load_seconds = time.perf_counter() - start
     check_network(config, splits["train"])
     check_evaluation(config, splits["test"])
-    warm_up_seconds = _warm_up(config, splits["train"])
     execution = choose_execution(config)
+    compile_seconds = seconds_to_compile() if execution.kernels != "none" else 0.0
+    warm_up_seconds = _warm_up(config, splits["train"])
     sittings: list[Sitting] = []
     turns: dict[str, list[tuple[float, float]]] = {program.stem: [] for program in programs}
     for seed in range(first_seed, first_seed + seeds):
-        sitting = _sit(config.with_changes({"seed": seed}), splits)
+        try:
+            sitting = _sit(config.with_changes({"seed": seed}), splits)
+        except StoppedError:
+            done = f"{len(sittings)} of {seeds} seeds were done"
+            raise StoppedError(f"time-to: stopped; {done}, and nothing is kept.", exit_code=130) from None
+        except DivergedError as error:
+            what = str(error).partition(": ")[2].replace("The last good checkpoint is kept. ", "")
+            raise DivergedError(f"time-to: seed {seed} diverged: {what}") from None
         sittings.append(sitting)
         line = f"seed {seed}: {sitting.top1:.2%} after {sitting.train_seconds:.2f} s"
         for program in programs:
@@ -84,7 +99,7 @@ def time_to(
         execution=execution,
         num_images=len(splits["test"]),
         load_seconds=load_seconds,
-        compile_seconds=seconds_to_compile() if execution.kernels != "none" else 0.0,
+        compile_seconds=compile_seconds,
         warm_up_seconds=warm_up_seconds,
         sittings=tuple(sittings),
         peers={program: tuple(pairs) for program, pairs in turns.items()},
@@ -104,6 +119,8 @@ def _warm_up(config: RunConfig, train: Dataset) -> float:
 def _sit(config: RunConfig, splits: dict[str, Dataset]) -> Sitting:
     with tempfile.TemporaryDirectory(prefix="cnnlab-") as place:
         folder = RunFolder.create(Path(place), config)
+        start = time.perf_counter()
         result = fit(config, splits["train"], splits["val"], folder)
+        prepare_seconds = time.perf_counter() - start - result.seconds
         scores = evaluate(folder.path, root=config.data.root)
-    return Sitting(config.seed, result.seconds, scores["seconds"], scores["top1"])
+    return Sitting(config.seed, prepare_seconds, result.seconds, scores["seconds"], scores["top1"])

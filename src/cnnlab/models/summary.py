@@ -145,7 +145,7 @@ def _is_shown(layer: nn.Module) -> bool:
 
 def _count(layer: nn.Module) -> int:
     """Return how many trainable numbers there are."""
-    return sum(parameter.numel() for parameter in layer.parameters() if parameter.requires_grad)
+    return sum(parameter.numel() for parameter in layer.parameters())
 
 
 def _macs(layer: nn.Module, output_shape: tuple[int, ...]) -> int:

@@ -11,6 +11,8 @@ MIN_CHANNELS = 32
 MAX_WASTE = 2.0  # what the tiles of a map cover, over the map
 NARROW_IN, NARROW_OUT = 8, 16
 """Up to so many channels come in and go out where torch's convolution leaves lanes of its vectors empty."""
+MAX_PIXELS = 128**2
+"""Of larger maps a group of interleaved images does not stay in the cache."""
 
 
 class Conv2d(nn.Conv2d):
@@ -43,6 +45,7 @@ class Conv2d(nn.Conv2d):
             and (stride == 1 or not maps.requires_grad)
             and (self.dilation, self.groups, self.padding_mode) == ((1, 1), 1, "zeros")
             and len(maps) >= IMAGES_IN_A_GROUP
+            and maps.shape[2] * maps.shape[3] <= MAX_PIXELS
             and _is_plain(maps, self.weight)
         )
 

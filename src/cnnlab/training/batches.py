@@ -25,7 +25,7 @@ from cnnlab.training.execution import Execution
 from cnnlab.training.loss import balanced_weights, check_classes
 from cnnlab.training.plan import Plan
 
-NUM_FIRST = 1000
+NUM_SOME = 1000
 """Images that are enough to know what patches of them are like."""
 
 GPU_SHARE = 0.5
@@ -125,9 +125,13 @@ class TrainingBatches:
         batches = [first, *others]
         return Batch(torch.cat([one.images for one in batches]), torch.cat([one.labels for one in batches]))
 
-    def first_images(self) -> Tensor:
-        """Return some training images as the network sees them outside training, N x C x H x W, float32."""
-        images = self._images[:NUM_FIRST].to(self._device)
+    def some_images(self) -> Tensor:
+        """Return training images from end to end, as the network sees them outside training.
+
+        Returns:
+            At most `NUM_SOME` x C x H x W, float32, normalised.
+        """
+        images = self._images[:: max(1, -(-len(self._images) // NUM_SOME))].to(self._device)
         if self._crop_size is not None:
             images = centre_crop(images, self._crop_size)
         return normalise(images, self.mean, self.std)

@@ -35,13 +35,20 @@ def estimate_seconds(
     steps_left = plan.num_steps - state.step
     if steps_left < MIN_STEPS:
         return None
-    per_step = seconds_per_step(state, batches, config, execution)
+    per_step = seconds_per_step(state, batches, config, execution, state.step)
+    if plan.candidates > 1:  # until then a step looks at one batch
+        early = max(0, plan.candidates_from - state.step)
+        place = max(state.step, plan.candidates_from)
+        late = seconds_per_step(state, batches, config, execution, place)
+        per_step = (early * per_step + (steps_left - early) * late) / steps_left
     num_validations = steps_left // plan.val_every + 1
     return per_step * (steps_left + num_validations * num_val / plan.batch_size / 3)
 
 
 class TrainingLap:
     """Training steps of a run that has not begun, to be timed; its weights are kept nowhere.
+
+    Where the run looks at several batches in a step, these are the steps in which it does so.
 
     Attributes:
         execution: where and how; sets torch's threads.
@@ -65,7 +72,8 @@ class TrainingLap:
             )
         self.model = self._state.model.train()
         self._batches = TrainingBatches(train, config, plan, self.execution)
-        self._state.start_from_images(self._batches.first_images())
+        self._state.start_from_images(self._batches)
+        self._state.step = plan.candidates_from
 
     def __call__(self, num_steps: int) -> list[float]:
         """Do some steps more, and return the seconds of each."""
@@ -88,7 +96,7 @@ class TrainingLap:
 
     def update(self) -> float:
         """Return the seconds of an update of the weights, by gradients of 0."""
-        for parameter in self.model.parameters():
+        for parameter in (one for one in self.model.parameters() if one.requires_grad):
             parameter.grad = torch.zeros_like(parameter)
         start = time.perf_counter()
         self._state.optimizer.step()
@@ -103,15 +111,15 @@ def probe_seconds_per_step(config: RunConfig, train: Dataset) -> float:
 
 
 def seconds_per_step(
-    state: TrainingState, batches: TrainingBatches, config: RunConfig, execution: Execution
+    state: TrainingState, batches: TrainingBatches, config: RunConfig, execution: Execution, first: int
 ) -> float:
-    """Return the seconds of one training step, the median of a few on a copy of the network."""
+    """Return the seconds of one training step, the median of a few from `first` on, on a copied network."""
     model = copy.deepcopy(state.model).train()
     optimizer = build_optimizer(config.optim, model)
     seconds = []
     for step in range(NUM_WARMUP + NUM_TIMED):
         start = time.perf_counter()
-        batch = batch_to_learn(batches, state.step + step, model, execution)
+        batch = batch_to_learn(batches, first + step, model, execution)
         weights = batches.class_weights
         loss, _ = train_step(model, optimizer, batch, config, execution, class_weights=weights)
         loss.item()

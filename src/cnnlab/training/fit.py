@@ -97,7 +97,7 @@ def fit(
         folder.environment = describe_environment(config, execution, datasets, state.inexact_at)
         batches = TrainingBatches(train, config, plan, execution, unlabelled=unlabelled)
         if checkpoint is None:
-            state.start_from_images(batches.first_images())
+            state.start_from_images(batches)
         if unlabelled is not None and checkpoint is None:
             images = {"unlabelled": unlabelled, "val": val, "mean": batches.mean, "std": batches.std}
             state.start_from(

@@ -38,6 +38,11 @@ def why_not_longer(folder: RunFolder, config: RunConfig) -> str:
     before, now = _plan(folder, folder.config), _plan(folder, config)
     if folder.cost["steps"] < before.num_steps:
         return f"train.patience ended it after {folder.cost['steps']} steps; a longer run would end there too"
+    if now.candidates_from != before.candidates_from:
+        return (
+            f"train.candidates: it looked at several batches from step {before.candidates_from} on, a longer "
+            f"run from {now.candidates_from}"
+        )
     if now.num_steps <= before.num_steps:
         return (
             f"train: it has done {before.num_steps} steps; a longer run has more. Received: {now.num_steps}"

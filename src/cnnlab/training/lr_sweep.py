@@ -135,6 +135,7 @@ def sweep_lr(
     """
     assert config.train.steps is not None
     num_steps = config.train.steps
+    config = config.with_changes({"train.candidates": 1})  # the losses jump where they begin
     check_range(lowest, highest, num_steps)
     execution = choose_execution(config)
     plan = make_plan(config, len(train))
@@ -147,7 +148,7 @@ def sweep_lr(
             image_size=network_size(config.data, train),
         )
         batches = TrainingBatches(train, config, plan, execution)
-        state.start_from_images(batches.first_images())
+        state.start_from_images(batches)
         title = f"{config.model.name} on {train.name}, {execution.summary}, rates {lowest:g} to {highest:g}"
         progress.start(title, plan, step=0, seconds_left=None)
         factor = (highest / lowest) ** (1 / (num_steps - 1))

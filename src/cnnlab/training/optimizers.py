@@ -41,8 +41,7 @@ def build_optimizer(config: OptimConfig, model: nn.Module) -> Optimizer:
 
 def _groups(config: OptimConfig, model: nn.Module) -> list[dict[str, Any]]:
     """Return the parameters by what they have in common; without the kinds of which there are none."""
-    dense = [layer for layer in model.modules() if isinstance(layer, nn.Linear)]
-    head = {dense[-1].weight} if dense else set()
+    head = {weight for part in _heads(model) for weight in _last_dense(part)}
     matrices = {p for p in model.parameters() if p.ndim > 1} - head
     vectors = [p for p in model.parameters() if p.ndim < 2]
     kinds = [
@@ -66,6 +65,19 @@ def _groups(config: OptimConfig, model: nn.Module) -> list[dict[str, Any]]:
         for parameters, factor, decays in kinds
         if parameters
     ]
+
+
+def _heads(model: nn.Module) -> list[nn.Module]:
+    """Return what turns maps into logits, auxiliary heads included; a whole network that has no such part."""
+    auxiliary = getattr(model, "auxiliary", None)
+    heads = list(auxiliary.values()) if isinstance(auxiliary, nn.ModuleDict) else []
+    head = getattr(model, "head", None)
+    return [*heads, head if isinstance(head, nn.Module) else model]
+
+
+def _last_dense(part: nn.Module) -> list[Tensor]:
+    """Return the weights of its last dense layer, if it has one."""
+    return [layer.weight for layer in part.modules() if isinstance(layer, nn.Linear)][-1:]
 
 
 def set_lr(optimizer: Optimizer, lr: float) -> None:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from cnnlab.config import RunConfig
+from cnnlab.config import RunConfig, TrainConfig
 
 
 @dataclass(frozen=True)
@@ -54,9 +54,7 @@ def make_plan(config: RunConfig, num_images: int) -> Plan:
     train = config.train
     batch_size = min(train.batch_size, num_images)
     steps_per_epoch = num_images // batch_size
-    # Before `candidates_from` a step looks at one batch, then at several: so many on average.
-    per_step = train.candidates_from + (1.0 - train.candidates_from) * train.candidates
-    num_steps = train.steps or max(1, round((train.epochs or 0) * steps_per_epoch / per_step))
+    num_steps = train.steps or max(1, round((train.epochs or 0) * steps_per_epoch / _batches_per_step(train)))
     return Plan(
         batch_size,
         steps_per_epoch,
@@ -68,6 +66,11 @@ def make_plan(config: RunConfig, num_images: int) -> Plan:
     )
 
 
+def _batches_per_step(train: TrainConfig) -> float:
+    """Return how many batches a step looks at on average: one before `candidates_from`, then several."""
+    return train.candidates_from + (1.0 - train.candidates_from) * train.candidates
+
+
 def plan_notes(config: RunConfig, plan: Plan, num_images: int) -> list[str]:
     """Return what a user should know where the plan is not what the config asks for, one line each."""
     train, notes = config.train, []
@@ -76,6 +79,6 @@ def plan_notes(config: RunConfig, plan: Plan, num_images: int) -> list[str]:
             f"train.batch_size: {train.batch_size:,} is more than the {num_images:,} training images; "
             f"every step takes {plan.batch_size:,}."
         )
-    if train.epochs is not None and train.epochs * plan.steps_per_epoch < 1:
+    if train.epochs is not None and train.epochs * plan.steps_per_epoch < _batches_per_step(train):
         notes.append(f"train.epochs: {train.epochs:g} epochs are less than one step; one step is done.")
     return notes

@@ -17,6 +17,7 @@ from cnnlab.config import RunConfig
 from cnnlab.data import counter_generator
 from cnnlab.models import StartsFromImages, create_model
 from cnnlab.runs import Checkpoint
+from cnnlab.training.batches import TrainingBatches
 from cnnlab.training.execution import Execution
 from cnnlab.training.optimizers import build_optimizer, optimizer_tensors, restore_optimizer
 
@@ -95,10 +96,12 @@ class TrainingState:
         for network in (self.model, self.evaluated_model):
             network.load_state_dict({**network.state_dict(), **weights})
 
-    def start_from_images(self, images: Tensor) -> None:
-        """Let a network that does so make weights from normalised training images, before the first step."""
-        for network in (self.model, self.evaluated_model):
-            if isinstance(network, StartsFromImages):
+    def start_from_images(self, batches: TrainingBatches) -> None:
+        """Let a network that does so make weights from training images, before the first step."""
+        if isinstance(self.model, StartsFromImages):
+            images = batches.some_images()
+            for network in {self.model, self.evaluated_model}:
+                assert isinstance(network, StartsFromImages)
                 network.start_from_images(images)
 
     def final_weights(self) -> dict[str, Tensor]:

@@ -30,7 +30,7 @@ static inline Lanes choose(Ints mask, Lanes yes, Lanes no) {
 
 static void *room(int64_t numbers) {
     void *memory = aligned_alloc(64, (numbers * sizeof(float) + 63) / 64 * 64);
-    if (memory == NULL) abort(); /* a few hundred kilobytes */
+    if (memory == NULL) abort(); /* some megabytes at most, see `is_narrow` */
     return memory;
 }
 

@@ -16,6 +16,7 @@ from functools import cache
 from pathlib import Path
 
 from cnnlab import machine
+from cnnlab.errors import MissingResourceError
 
 SOURCES = tuple(Path(__file__).with_name(name) for name in ("stage.c", "winograd.c", "lanes.c"))
 HEADERS = (Path(__file__).with_name("lanes.h"),)
@@ -64,15 +65,20 @@ def load_kernels() -> Kernels:
 
 
 def seconds_to_compile() -> float:
-    """Return the seconds of compiling the kernels, which is done once per machine; 0 where there are none."""
+    """Return the seconds of compiling the kernels, which is done once per machine; 0 where there are none.
+
+    Raises:
+        MissingResourceError: the compiler or the disk space is gone.
+    """
     if load_kernels().library is None:
         return 0.0
-    compiler = _find_compiler()
-    assert compiler is not None
-    with tempfile.TemporaryDirectory() as folder:
-        start = time.perf_counter()
-        _compile(compiler, Path(folder) / "kernels.so")
-        return time.perf_counter() - start
+    start = time.perf_counter()
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            _compile(_find_compiler() or COMPILERS[0], Path(folder) / "kernels.so")
+    except (OSError, subprocess.SubprocessError) as error:
+        raise MissingResourceError(f"kernels: cannot be compiled to be timed: {error}") from None
+    return time.perf_counter() - start
 
 
 def _find_compiler() -> str | None:
