@@ -41,7 +41,7 @@ class OptimConfig(Section):
     rho: Fraction = 0.9
     """Decay of the squared averages of adadelta and rmsprop."""
     eps: float = Field(default=1e-8, gt=0.0, le=MAX_FLOAT32)
-    """Added to denominators, if there are any; by adadelta under both roots, where it sets the first steps."""
+    """Added to denominators, if there are any; by adadelta under both roots: it sets the first steps."""
     weight_decay: float = Field(default=0.0, ge=0.0, le=MAX_FLOAT32)
     """L2 penalty (decoupled in adamw, and for what muon makes orthogonal)."""
     decay_all: bool = False
