@@ -88,7 +88,6 @@ EVERYTHING: dict[str, Any] = {
         "momentum": 0.1,
         "nesterov": True,
         "muon_momentum": 0.7,
-        "renormalise": True,
         "head_lr_factor": 2.5,
         "vector_lr_factor": 0.5,
         "beta1": 0.8,
@@ -185,8 +184,8 @@ def test_everything_is_set_to_something_else_than_its_default():
     for name, value in flat(EVERYTHING).items():
         assert default.get(name) != value, name
     given_fields = flat(RunConfig.from_dict(EVERYTHING, source="x").model_dump()).keys()
-    # What must not be set beside steps, class_weights and mixup:
-    unset = {"train.epochs", "train.sampling", "train.candidates"}
+    # What must not be set beside steps, class_weights, mixup and sgd:
+    unset = {"train.epochs", "train.sampling", "train.candidates", "optim.renormalise"}
     assert given_fields - flat(EVERYTHING).keys() == unset
 
 
@@ -199,6 +198,7 @@ def test_toml_round_trip_keeps_every_field():
         "train.epochs": None,
         "train.sampling": "shuffled",
         "train.candidates": 1,
+        "optim.renormalise": False,
     }
     types = {name: type(value) for name, value in back.model.args.items()}
     assert types == {"lrn": bool, "width": int, "dropout": float, "activation": str, "odd.key 'é": float}
@@ -343,6 +343,8 @@ WRONG = [
     ({"optim": {"weight_decay": 1e300}}, "optim.weight_decay", "1e+300"),
     ({"optim": {"clip_norm": 0.0}}, "optim.clip_norm", "0.0"),
     ({"optim": {"nesterov": True, "momentum": 0.0}}, "optim", "momentum=0.0"),
+    ({"optim": {"name": "sgd", "renormalise": True}}, "optim", "name=sgd"),
+    ({"data": {"augment": {"alternating": True}}}, "data.augment", "mirror=false"),
     ({"schedule": {"name": "linear"}}, "schedule.name", "'linear'"),
     ({"schedule": {"milestones": 0.5}}, "schedule.milestones", "0.5"),
     ({"schedule": {"milestones": [0.9, 0.1]}}, "schedule.milestones", "[0.9, 0.1]"),

@@ -93,8 +93,8 @@ def test_both_precisions_where_bf16_is_fast(program, monkeypatch):
 @pytest.mark.parametrize(
     ("body", "line"),
     [
-        ("raise ValueError('no such network')", "failed: ValueError: no such network"),
-        ("sys.exit(3)", "failed: no message"),
+        ("raise ValueError('no such network')", "failed with exit code 1: ValueError: no such network"),
+        ("sys.exit(3)", "failed with exit code 3: it gave no message."),
         ("print('hello')", "printed no JSON object"),
         (
             "print(json.dumps({'network': 'a5', 'precision': 'float32', 'images_per_s': 1}))",

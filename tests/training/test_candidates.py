@@ -53,5 +53,5 @@ def test_which_batches_a_step_looks_at():
 
 
 def test_mixed_images_have_no_rank():
-    with pytest.raises(ConfigError, match="ranks whole images: leave out"):
+    with pytest.raises(ConfigError, match=r"^[^:]+: train\.candidates ranks whole images: leave out"):
         plain_config(train__candidates=2, data__augment__mixup=0.2)

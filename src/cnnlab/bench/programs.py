@@ -116,7 +116,8 @@ def find_program(name: str) -> Path:
     """Return the path of a peer's program; raises MissingResourceError if there is none."""
     path = Path(os.path.expanduser(name))
     if not path.is_file():
-        raise MissingResourceError(f"--peers: must be the file of a program. There is no such file: {name}.")
+        what = "This is a folder" if path.is_dir() else "There is no such file"
+        raise MissingResourceError(f"--peers: must be the file of a program. {what}: {name}.")
     return path
 
 
@@ -142,8 +143,10 @@ def run_program(program: Path, options: Sequence[str], *, threads: int) -> list[
     except subprocess.TimeoutExpired:
         raise ConfigError(f"--peers: {program} took more than {TIME_LIMIT:.0f} s and was ended.") from None
     if done.returncode:
-        words = (done.stderr.strip() or "no message").splitlines()[-1][-LONGEST_WORDS:]
-        raise ConfigError(f"--peers: {program} {' '.join(options)} failed: {words}")
+        words = (done.stderr.strip() or "it gave no message.").splitlines()[-1][-LONGEST_WORDS:]
+        raise ConfigError(
+            f"--peers: {program} {' '.join(options)} failed with exit code {done.returncode}: {words}"
+        )
     rows = [_parsed(line) for line in done.stdout.splitlines()]
     if not any(rows):
         raise ConfigError(f"--peers: {program} printed no JSON object; see the help of --peers.")

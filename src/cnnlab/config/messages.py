@@ -32,7 +32,7 @@ def one_line(error: ValidationError, source: str, config: type[BaseModel]) -> st
     elif first["type"] == "missing":
         text = f"the setting {place!r} is required."
     elif first["type"] == "value_error":
-        text = f"{place}: {message}."
+        text = f"{place}: {message}." if place else f"{message}."  # of the whole config
     else:
         if first["type"] == "model_type":
             message = f"is a section, with the fields {', '.join(_section_at(config, parts).model_fields)}"

@@ -50,9 +50,11 @@ class OptimConfig(Section):
     """Scale gradients down to this global norm."""
 
     @model_validator(mode="after")
-    def _nesterov_has_momentum(self) -> Self:
+    def _what_goes_together(self) -> Self:
         if self.nesterov and self.momentum == 0.0:
             raise ValueError("nesterov needs a momentum above 0. Received: momentum=0.0")
+        if self.renormalise and self.name != "muon":
+            raise ValueError(f"renormalise is for muon alone. Received: name={self.name}")
         return self
 
 

@@ -93,6 +93,12 @@ class AugmentConfig(Section):
     """Colour of what a crop, a shift or a rotation brings in from outside the image; `reflect`: its own
     pixels, mirrored at its edge."""
 
+    @model_validator(mode="after")
+    def _turns_need_a_mirror(self) -> Self:
+        if self.alternating and not self.mirror:
+            raise ValueError("alternating says how to mirror: set mirror too. Received: mirror=false")
+        return self
+
 
 class DataConfig(Section):
     """Which images, and how they are split and brought to the network."""
@@ -146,7 +152,7 @@ class TrainConfig(Section):
     """`balanced` weighs each image's loss by num_images / (num_classes * images of its class)."""
     sampling: Literal["shuffled", "balanced"] = "shuffled"
     """`balanced` shows every class equally often, in epochs of the same length as before."""
-    candidates: int = Field(default=1, ge=1, le=1000)
+    candidates: int = Field(default=1, ge=1, le=64)
     """Batches that a step looks at, forward alone; it learns from the `batch_size` images of the largest loss
     among them. Training figures are then of these images."""
     candidates_from: Fraction = 0.3

@@ -213,13 +213,15 @@ def _sources_of(config: RunConfig) -> Iterator[Source]:
 
         yield Source(title, f"decode {len(files):,} files", len(files), 0, decode)
     chosen = config.data.augment
-    how = {"fill": chosen.fill, "alternating": chosen.alternating}  # of what others do
+    how = ("fill", "alternating")  # of what others do
     on = [field for field in type(chosen).model_fields if field not in how and getattr(chosen, field)]
     kinds = {"batch": {}, **{f"batch, {field}": {field: getattr(chosen, field)} for field in on}}
     if len(on) > 1:
         kinds["batch, all of these"] = {field: getattr(chosen, field) for field in on}
     for part, settings in kinds.items():
-        changed = config.with_changes({"data.augment": {**settings, **how}, "train.candidates": 1})
+        in_turns = chosen.alternating and "mirror" in settings
+        settings = {**settings, "fill": chosen.fill, "alternating": in_turns}
+        changed = config.with_changes({"data.augment": settings, "train.candidates": 1})
         check_augmentation(changed.data, train)
         batches = TrainingBatches(train, changed, make_plan(changed, len(train)), choose_execution(changed))
         size = min(config.train.batch_size, len(train))

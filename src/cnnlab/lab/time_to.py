@@ -58,6 +58,8 @@ def time_to(
         raise ConfigError(f"top1: must be above 0 and at most 100 %. Received: {100 * top1:g} %.")
     if not 1 <= seeds <= MAX_SEEDS:
         raise ConfigError(f"seeds: must be 1 to {MAX_SEEDS}. Received: {seeds}.")
+    if not 0 <= first_seed <= 2**32 - seeds:
+        raise ConfigError(f"first_seed: all seeds must be 0 to {2**32 - 1}. Received: {first_seed}.")
     say = say or (lambda line: None)
     check_names(peers)
     programs = [find_program(peer) for peer in peers]

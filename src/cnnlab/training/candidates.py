@@ -34,10 +34,12 @@ def hardest(batch: Batch, num: int, model: nn.Module, execution: Execution) -> B
     They keep their order, so that equal losses leave no choice open.
     """
     model.eval()
-    with execution.autocast():
-        logits = model(batch.images)
+    losses = []
+    for images, labels in zip(batch.images.split(num), batch.labels.split(num), strict=True):
+        with execution.autocast():
+            logits = model(images)
+        losses.append(F.cross_entropy(logits.float(), labels, reduction="none"))
     model.train()
-    losses = F.cross_entropy(logits.float(), batch.labels, reduction="none")
-    chosen = losses.argsort(descending=True, stable=True)[:num].sort().values
+    chosen = torch.cat(losses).argsort(descending=True, stable=True)[:num].sort().values
     images = batch.images[chosen].contiguous(memory_format=torch.channels_last)
     return batch._replace(images=images, labels=batch.labels[chosen])
