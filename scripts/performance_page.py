@@ -23,7 +23,7 @@ def training(*paths: Path) -> str:
     if not results:
         return MISSING
     header = ["network", "batch", "precision", "images/s", "fastest other", "its images/s", "times"]
-    header += ["of the matrix rate", "memory"]
+    header += ["of the matrix rate"]
     rows = []
     for result in results:
         best = next((peer for peer in result["peers"] if peer["name"] == result["best_peer"]), None)
@@ -38,7 +38,6 @@ def training(*paths: Path) -> str:
                 f"{result['images_per_s']:,.0f}",
                 *other,
                 f"{result['share_of_matrix_rate']:.0%}",
-                f"{result['peak_memory_bytes'] / 1e6:,.0f} MB",
             ]
         )
     return table(header, rows) + "\n" + place(results[0]["execution"], results) + cost_of_norm(results)

@@ -67,7 +67,6 @@ def test_training_steps_stand_beside_the_fastest_other(page, tmp_path):
         "its images/s": "238",
         "times": "2.00",
         "of the matrix rate": "48%",
-        "memory": "5 MB",
     }
     assert second["fastest other"] == ""
     assert "LRN takes 5.0% more time for a step of `some`." in text
