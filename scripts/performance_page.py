@@ -50,8 +50,11 @@ def cost_of_norm(results: Sequence[dict[str, Any]]) -> str:
     for name, without in seconds.items():
         if name.endswith(", lrn=False") and (norm := seconds.get(name.removesuffix(", lrn=False"))):
             ratios = sorted(one / other for one, other in zip(norm, without, strict=True))
-            more = ratios[len(ratios) // 2] - 1
-            lines.append(f"\nLRN takes {more:.1%} more time for a step of `{name.partition(',')[0]}`.\n")
+            low, more, high = (one - 1 for one in (ratios[0], ratios[len(ratios) // 2], ratios[-1]))
+            step = f"a step of `{name.partition(',')[0]}`"
+            lines.append(
+                f"\nLRN takes {more:.1%} more time for {step} ({low:.1%} to {high:.1%} by rounds).\n"
+            )
     return "".join(lines)
 
 

@@ -69,7 +69,7 @@ def test_training_steps_stand_beside_the_fastest_other(page, tmp_path):
         "of the matrix rate": "48%",
     }
     assert second["fastest other"] == ""
-    assert "LRN takes 5.0% more time for a step of `some`." in text
+    assert "LRN takes 5.0% more time for a step of `some` (5.0% to 5.0% by rounds)." in text
     assert (
         "A processor, 2 threads, torch 2.13.0; matrix product of 1536²: 6 GFLOP/s; medians over 3 rounds"
         in text

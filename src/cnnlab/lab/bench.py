@@ -137,7 +137,7 @@ def _network_of(
     name: str | Path | RunConfig, options: dict[str, Any]
 ) -> tuple[str, nn.Module, tuple[int, int, int], int, Execution]:
     """Return the title, network, shape of an image, multiply-adds and execution that a name stands for."""
-    if isinstance(name, str | Path) and Path(name).is_dir():
+    if isinstance(name, str | Path) and (Path(name) / "config.toml").is_file():
         if options.get("changes"):
             raise ConfigError(f"--set: {name} is a run, whose network is as it was trained. Leave it out.")
         run = load_run(name)
