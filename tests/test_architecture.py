@@ -8,10 +8,11 @@ import pytest
 import cnnlab
 
 SOURCE = Path(cnnlab.__file__).parent
-GROUND = {"errors", "machine", "values"}  # every room may use these
+GROUND = {"errors", "machine", "threads", "values"}  # every room may use these
 MAY_IMPORT = {
     "errors": set(),
     "machine": set(),
+    "threads": set(),
     "values": set(),
     "config": set(),
     "recipes": {"config"},

@@ -11,12 +11,8 @@ The verbs of the command line, under the same names::
 Everything is imported on first use: `import cnnlab` does not load torch.
 """
 
-import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
-
-# OpenMP threads that wait by spinning slow a shared machine down, up to ten times. Read when torch is loaded.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 if TYPE_CHECKING:
     from cnnlab.config import RunConfig

@@ -1,5 +1,6 @@
 """Kernels: compiled once, found again, and done without where that is not possible."""
 
+import platform
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +12,7 @@ from torch import nn
 
 from cnnlab.models import create_model
 from cnnlab.nn import load_kernels
-from cnnlab.nn.kernels import library
+from cnnlab.nn.kernels import Stage, library, parallel, run_stage, winograd_conv
 
 
 @pytest.fixture
@@ -101,3 +102,37 @@ def test_a_cache_that_cannot_be_written(fresh, monkeypatch):
 def test_switched_off(fresh, monkeypatch, value):
     monkeypatch.setenv("CNNLAB_KERNELS", value)
     assert load_kernels().why == "switched off by CNNLAB_KERNELS"
+
+
+@needs_compiler
+@pytest.mark.parametrize("borrows", [True, False])
+@pytest.mark.parametrize("num_images", [1, 2, 7])
+def test_threads_divide_the_images_and_change_nothing(borrows, num_images, monkeypatch):
+    if borrows and not parallel.has_torch_threads():
+        pytest.skip("torch computes without GNU OpenMP here: kernels have threads of their own")
+    monkeypatch.setattr(parallel, "has_torch_threads", lambda: borrows)
+    images = torch.rand(num_images, 32, 8, 8, generator=torch.Generator().manual_seed(0))
+    images = images.contiguous(memory_format=torch.channels_last)
+    weight = torch.rand(32, 32, 3, 3, generator=torch.Generator().manual_seed(1))
+
+    def computed(threads):
+        torch.set_num_threads(threads)
+        maps, kernels = images.clone().requires_grad_(), weight.clone().requires_grad_()
+        pooled = run_stage(winograd_conv(maps, kernels, None), Stage((5, 1e-4, 2.0)), None)
+        return pooled.detach(), *torch.autograd.grad(pooled.square().sum(), (maps, kernels))
+
+    before = torch.get_num_threads()
+    try:
+        alone, together = computed(1), computed(3)
+    finally:
+        torch.set_num_threads(before)
+    for one, three in zip(alone, together, strict=True):
+        torch.testing.assert_close(three, one)
+
+
+@needs_compiler
+@pytest.mark.skipif(
+    platform.system() != "Linux" or not torch.backends.openmp.is_available(), reason="no OpenMP"
+)
+def test_torch_and_the_kernels_share_their_threads_on_linux():
+    assert parallel.has_torch_threads()

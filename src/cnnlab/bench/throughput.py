@@ -9,11 +9,10 @@ from dataclasses import dataclass, field
 from statistics import median, quantiles
 from typing import Any
 
-import torch
-
 from cnnlab import machine
 from cnnlab.bench.floor import matrix_rate
 from cnnlab.bench.peers import Peer
+from cnnlab.threads import set_threads
 from cnnlab.training import Execution
 
 TRAINING_FLOPS, INFERENCE_FLOPS = 6, 2
@@ -134,7 +133,7 @@ class Bench:
 
     def round(self, num_steps: int) -> None:
         """Time the matrix product, some steps, and as many of each peer."""
-        torch.set_num_threads(self.execution.threads)  # another bench of these rounds may have set its own
+        set_threads(self.execution.threads)  # another bench of these rounds may have set its own
         self._rates.append(matrix_rate(self.execution.precision, self.execution.device))
         self._seconds.append(self._seconds_of_step(num_steps))
         for peer in self._peers:

@@ -4,8 +4,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from cnnlab import machine
 from cnnlab.config import EvaluationConfig
 from cnnlab.data import Dataset
@@ -23,6 +21,7 @@ from cnnlab.evaluation import (
 from cnnlab.lab.splits import load_split, load_splits, say_converted
 from cnnlab.reporting import write_curves, write_samples
 from cnnlab.runs import RunFolder
+from cnnlab.threads import set_threads
 
 SPLITS = ("train", "val", "test")
 
@@ -126,7 +125,7 @@ def _in_words(tta: str, average: str, first: int | None) -> str:
 
 
 def _score(run: Run, dataset: Dataset, tta: str, average: str, *, first: int | None = None) -> Evaluation:
-    torch.set_num_threads(run.folder.config.threads or machine.default_threads())
+    set_threads(run.folder.config.threads or machine.default_threads())
     machine.keep_freed_memory()
     return score(run, dataset, tta=tta, average=average, first=first)
 

@@ -19,6 +19,7 @@ from cnnlab.data.images.resize import resize_image
 from cnnlab.errors import ConfigError, DataError
 from cnnlab.evaluation import ONE_VIEW, Run, check_run_views, load_run, predict_probs, views_in_words
 from cnnlab.lab.image_files import find_images
+from cnnlab.threads import set_threads
 
 BATCH_SIZE = 64
 """Pictures that the network sees at once, while as many are decoded; more are never held."""
@@ -108,7 +109,7 @@ def iter_predictions(
             f"mirror or ten-crop, or leave average out. Received: average={average}, tta={tta}."
         )
     files = find_images(sources)
-    torch.set_num_threads(machine.default_threads())
+    set_threads(machine.default_threads())
     machine.keep_freed_memory()
     return _predictions(run, files, top_k, {"tta": tta, "average": average}, warn)
 

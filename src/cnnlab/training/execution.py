@@ -10,6 +10,7 @@ from cnnlab import machine
 from cnnlab.config import RunConfig
 from cnnlab.errors import MissingResourceError
 from cnnlab.nn import load_kernels
+from cnnlab.threads import set_threads
 
 Precision = Literal["float32", "bf16"]
 """bf16 is autocast with float32 weights."""
@@ -72,7 +73,7 @@ def choose_execution(config: RunConfig) -> Execution:
         machine.keep_freed_memory()
     precision = config.precision if config.precision != "auto" else ("bf16" if fast_bf16 else "float32")
     threads = config.threads or machine.default_threads()
-    torch.set_num_threads(threads)
+    set_threads(threads)
     hardware = torch.cuda.get_device_name() if device == "cuda" else machine.cpu_name()
     kernels = load_kernels().name if device == "cpu" else "none"
     return Execution(device, precision, threads, hardware, str(torch.__version__), kernels)

@@ -96,9 +96,12 @@ static void pool(const Conv *g, int64_t y, const float *lines, float *restrict o
         }
 }
 
-/* Groups first to last - 1. out: N x H x W x C of the convolution, or of its halves, rounded up. */
-void lanes_forward(const Conv *g, int64_t first, int64_t last, const float *restrict maps, const float *restrict w,
-                   const float *restrict bias, float *restrict out, uint8_t *restrict place) {
+/* Groups first to last - 1. Arrays: maps; the kernels, k x k x C x K; bias, may be NULL; out, N x H x W x C of the
+ * convolution, or of its halves, rounded up; place of each largest, if pooled. */
+void lanes_forward(const Conv *g, int64_t first, int64_t last, void *const *arrays) {
+    const float *restrict maps = arrays[0], *restrict w = arrays[1], *restrict bias = arrays[2];
+    float *restrict out = arrays[3];
+    uint8_t *restrict place = arrays[4];
     const int64_t step = g->channels * LANES, row = (g->width + 2 * g->pad) * step, lines = g->is_pooled ? 2 : 1;
     const int64_t channels = g->out_channels, width = g->is_pooled ? (g->out_width + 1) / 2 : g->out_width;
     const int64_t height = g->is_pooled ? (g->out_height + 1) / 2 : g->out_height, line = width * channels;
@@ -171,11 +174,13 @@ static void unpool(const Conv *g, const float *grad, const uint8_t *place, int64
             }
 }
 
-/* Groups first to last - 1. grad_maps: as maps, may be NULL; `turned` are the kernels for it, half a turn on, with
- * channels for out_channels. sums: for each group, the gradient of the kernels, then that of the bias. */
-void lanes_backward(const Conv *g, int64_t first, int64_t last, const float *restrict maps,
-                    const float *restrict grad_out, const uint8_t *restrict place, const float *restrict turned,
-                    float *restrict grad_maps, float *restrict sums) {
+/* Groups first to last - 1. Arrays: maps; grad_out and place, as forward's; `turned`, the kernels half a turn on,
+ * with channels for out_channels; grad_maps, as maps, may be NULL as `turned` then is; sums, for each group: the
+ * gradient of the kernels, then that of the bias. */
+void lanes_backward(const Conv *g, int64_t first, int64_t last, void *const *arrays) {
+    const float *restrict maps = arrays[0], *restrict grad_out = arrays[1], *restrict turned = arrays[3];
+    const uint8_t *restrict place = arrays[2];
+    float *restrict grad_maps = arrays[4], *restrict sums = arrays[5];
     const int64_t channels = g->out_channels, step = g->channels * LANES, row = (g->width + 2 * g->pad) * step;
     const int64_t run = g->kernel * g->channels, num_w = g->kernel * run * channels;
     const int64_t halves = g->is_pooled ? 2 : 1, height = (g->out_height + halves - 1) / halves;

@@ -18,12 +18,21 @@ from pathlib import Path
 from cnnlab import machine
 from cnnlab.errors import MissingResourceError
 
-SOURCES = tuple(Path(__file__).with_name(name) for name in ("stage.c", "winograd.c", "lanes.c"))
+SOURCES = tuple(Path(__file__).with_name(name) for name in ("team.c", "stage.c", "winograd.c", "lanes.c"))
 HEADERS = (Path(__file__).with_name("lanes.h"),)
 SWITCH = "CNNLAB_KERNELS"
 COMPILERS = ("cc", "gcc", "clang")
 # Square roots need not set errno; a * b + c may be rounded once, which changes last bits.
-FLAGS = ("-O3", "-march=native", "-fno-math-errno", "-ffp-contract=fast", "-shared", "-fPIC", "-std=c11")
+FLAGS = (
+    "-O3",
+    "-march=native",
+    "-fno-math-errno",
+    "-ffp-contract=fast",
+    "-shared",
+    "-fPIC",
+    "-std=c11",
+    "-pthread",
+)
 SECONDS_TO_COMPILE = 60
 
 
@@ -109,6 +118,6 @@ def _compile(compiler: str, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=path.parent) as folder:
         made = Path(folder) / path.name
-        command = [compiler, *FLAGS, "-o", str(made), *map(str, SOURCES), "-lm"]
+        command = [compiler, *FLAGS, "-o", str(made), *map(str, SOURCES), "-lm", "-ldl"]
         subprocess.run(command, capture_output=True, text=True, check=True, timeout=SECONDS_TO_COMPILE)
         os.replace(made, path)

@@ -74,10 +74,13 @@ static inline void NAME(window)(const REAL *restrict v, REAL *restrict out, int6
         for (int64_t c = 0; c < channels; c++) out[c] += v[c + shift];
 }
 
-/* Images first to last - 1. maps: N x H x W x C; out, top, place, noise: N x H/2 x W/2 x C, halves rounded up.
- * noise may be NULL: nothing is dropped. place may be NULL: there will be no way back. */
-void NAME(forward)(const Stage *s, int64_t first, int64_t last, const TYPE *restrict maps, TYPE *restrict out,
-                   TYPE *restrict top, uint8_t *restrict place, const uint16_t *restrict noise) {
+/* Images first to last - 1. Arrays: maps, N x H x W x C; out, top, place, noise, N x H/2 x W/2 x C, halves rounded
+ * up. noise may be NULL: nothing is dropped. place may be NULL: there will be no way back. */
+void NAME(forward)(const Stage *s, int64_t first, int64_t last, void *const *arrays) {
+    const TYPE *restrict maps = arrays[0];
+    TYPE *restrict out = arrays[1], *restrict top = arrays[2];
+    uint8_t *restrict place = arrays[3];
+    const uint16_t *restrict noise = arrays[4];
     const int64_t height = s->height, width = s->width, channels = s->channels;
     const int64_t rows = (height + 1) / 2, columns = (width + 1) / 2;
     const REAL alpha = s->alpha, k = s->k, scale = s->scale;
@@ -128,10 +131,12 @@ void NAME(forward)(const Stage *s, int64_t first, int64_t last, const TYPE *rest
             }
 }
 
-/* grad_out: as out; grad_maps: as maps, every value of it is written. */
-void NAME(backward)(const Stage *s, int64_t first, int64_t last, const TYPE *restrict grad_out,
-                    TYPE *restrict grad_maps, const TYPE *restrict top, const uint8_t *restrict place,
-                    const uint16_t *restrict noise) {
+/* Arrays: grad_out, as out; grad_maps, as maps, every value of it is written; top, place, noise. */
+void NAME(backward)(const Stage *s, int64_t first, int64_t last, void *const *arrays) {
+    const TYPE *restrict grad_out = arrays[0], *restrict top = arrays[2];
+    TYPE *restrict grad_maps = arrays[1];
+    const uint8_t *restrict place = arrays[3];
+    const uint16_t *restrict noise = arrays[4];
     const int64_t height = s->height, width = s->width, channels = s->channels;
     const int64_t rows = (height + 1) / 2, columns = (width + 1) / 2;
     const REAL alpha = s->alpha, k = s->k, scale = s->scale;

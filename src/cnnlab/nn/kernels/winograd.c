@@ -117,8 +117,9 @@ static inline int64_t place(const Tiling *t, int64_t n, int64_t y, int64_t x) {
 #define FOR_CHANNELS for (int64_t c = 0; c < channels; c += LANES)
 
 /* spectrum = Bt maps B */
-void spectrum_of_maps(const Tiling *t, int64_t first, int64_t last, const float *restrict maps,
-                      float *restrict spectrum) {
+void spectrum_of_maps(const Tiling *t, int64_t first, int64_t last, void *const *arrays) {
+    const float *restrict maps = arrays[0];
+    float *restrict spectrum = arrays[1];
     FOR_TILES {
         const float *from[POINTS];
         for (int i = 0; i < SIDE; i++)
@@ -136,9 +137,9 @@ void spectrum_of_maps(const Tiling *t, int64_t first, int64_t last, const float 
 }
 
 /* maps = At spectrum A + bias, which may be NULL */
-void maps_of_spectrum(const Tiling *t, int64_t first, int64_t last, float *restrict maps,
-                      const float *restrict spectrum, const float *restrict bias) {
-    if (bias == NULL) bias = zeros;
+void maps_of_spectrum(const Tiling *t, int64_t first, int64_t last, void *const *arrays) {
+    float *restrict maps = arrays[0];
+    const float *restrict spectrum = arrays[1], *restrict bias = arrays[2] != NULL ? arrays[2] : zeros;
     FOR_TILES {
         const int64_t end_y = t->height - y < STEP ? t->height - y : STEP;
         const int64_t end_x = t->width - x < STEP ? t->width - x : STEP;
@@ -158,8 +159,9 @@ void maps_of_spectrum(const Tiling *t, int64_t first, int64_t last, float *restr
 }
 
 /* The transpose of maps_of_spectrum: spectrum = A grad At. Its plane SIDE + 1 holds the sum of each tile. */
-void spectrum_of_grad(const Tiling *t, int64_t first, int64_t last, const float *restrict grad,
-                      float *restrict spectrum) {
+void spectrum_of_grad(const Tiling *t, int64_t first, int64_t last, void *const *arrays) {
+    const float *restrict grad = arrays[0];
+    float *restrict spectrum = arrays[1];
     FOR_TILES {
         const float *from[STEP * STEP];
         for (int i = 0; i < STEP; i++)
@@ -176,8 +178,9 @@ void spectrum_of_grad(const Tiling *t, int64_t first, int64_t last, const float 
 }
 
 /* The transpose of spectrum_of_maps: grad = the sum over tiles of B spectrum Bt, where windows overlap. */
-void grad_of_spectrum(const Tiling *t, int64_t first, int64_t last, float *restrict grad,
-                      const float *restrict spectrum) {
+void grad_of_spectrum(const Tiling *t, int64_t first, int64_t last, void *const *arrays) {
+    float *restrict grad = arrays[0];
+    const float *restrict spectrum = arrays[1];
     memset(grad + place(t, first, 0, 0), 0, (place(t, last, 0, 0) - place(t, first, 0, 0)) * sizeof *grad);
     FOR_TILES {
         const int start_y = y == 0, start_x = x == 0;
@@ -199,8 +202,9 @@ void grad_of_spectrum(const Tiling *t, int64_t first, int64_t last, float *restr
 }
 
 /* spectrum = G kernels Gt, for kernels first to last - 1, which lie as K x 3 x 3 x C: a row for each. */
-void spectrum_of_kernels(const Tiling *t, int64_t first, int64_t last, const float *restrict kernels,
-                         float *restrict spectrum) {
+void spectrum_of_kernels(const Tiling *t, int64_t first, int64_t last, void *const *arrays) {
+    const float *restrict kernels = arrays[0];
+    float *restrict spectrum = arrays[1];
     const int64_t channels = t->channels, plane = t->rows * channels;
     for (int64_t k = first; k < last; k++)
         FOR_CHANNELS {
@@ -213,8 +217,9 @@ void spectrum_of_kernels(const Tiling *t, int64_t first, int64_t last, const flo
 }
 
 /* The transpose of spectrum_of_kernels: grad = Gt spectrum G. */
-void grad_of_kernels(const Tiling *t, int64_t first, int64_t last, float *restrict grad,
-                     const float *restrict spectrum) {
+void grad_of_kernels(const Tiling *t, int64_t first, int64_t last, void *const *arrays) {
+    float *restrict grad = arrays[0];
+    const float *restrict spectrum = arrays[1];
     const int64_t channels = t->channels, plane = t->rows * channels;
     for (int64_t k = first; k < last; k++)
         FOR_CHANNELS {
