@@ -90,6 +90,7 @@ def test_time_to_accuracy(page, tmp_path):
         name="some",
         goal=0.99,
         execution=EXECUTION,
+        split="test",
         num_images=10_000,
         load_seconds=0.5,
         compile_seconds=1.5,

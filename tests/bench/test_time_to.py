@@ -11,6 +11,7 @@ RESULT = TimeTo(
     name="some",
     goal=0.99,
     execution=Execution("cpu", "float32", 2, "A processor", "2.13.0"),
+    split="test",
     num_images=10_000,
     load_seconds=0.5,
     compile_seconds=1.5,
@@ -35,7 +36,7 @@ def test_figures_by_hand():
         "seed": 101,
         "prepare_seconds": 0.75,
         "train_seconds": 4.0,
-        "test_seconds": 0.1,
+        "score_seconds": 0.1,
         "top1": 0.988,
     }
     assert values["peers"][0]["train_seconds"] == 12.0 and values["peers"][0]["times"] == 4.0
@@ -55,3 +56,8 @@ def test_table():
     assert notes[0] == "99.00% is reached: 99.03% (98.50% to 99.50%, 95 % over seeds) on 10,000 test images."
     assert "compiling 1.50 s (once per machine)" in notes[1] and "6.00 s in all" in notes[1]
     assert "99.04% is not reached" in time_table(replace(RESULT, goal=0.9904))[2][0]
+
+
+def test_images_that_are_not_test_images_are_called_so():
+    (first, second, _) = time_table(replace(RESULT, split="val", num_images=5_000))[2]
+    assert first.endswith("on 5,000 validation images.") and "Scoring the validation images" in second

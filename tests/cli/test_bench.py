@@ -1,11 +1,14 @@
 """`cnnlab bench`."""
 
 import json
+import sys
 
 import pytest
 from PIL import Image
 
+from cnnlab import lab
 from cnnlab.bench import floor
+from cnnlab.lab.splits import load_splits
 from cnnlab.models import layers_of
 
 TINY = ["--data", "digits", "--rounds", "2", "--steps", "1", "--threads", "1"]
@@ -145,6 +148,21 @@ def test_time_to_accuracy(run_cli, tmp_path):
     assert missed.code == 1 and not values["has_reached"] and len(values["seeds"]) == 2
     assert [seed["seed"] for seed in values["seeds"]] == [100, 101]
     assert 0 < values["top1"] < 1 and values["train_seconds"] > 0
+    assert values["split"] == "test" and values["num_images"] == 360
+
+
+def test_time_to_accuracy_on_validation_images(run_cli, monkeypatch):
+    arguments = ("time-to", "convnet_mnist", "--data", "digits", "--seeds", "1", "--set", "train.steps=2")
+    read, module = [], sys.modules[lab.time_to.__module__]
+
+    def load(config, splits, **more):
+        read.append(splits)
+        return load_splits(config, splits, **more)
+
+    monkeypatch.setattr(module, "load_splits", load)
+    values = json.loads(run_cli("bench", *arguments, "--top1", "1", "--split", "val", "--json").out)
+    assert values["split"] == "val" and values["num_images"] == 180
+    assert read == [("train", "val")]
 
 
 @pytest.mark.parametrize(
@@ -153,6 +171,14 @@ def test_time_to_accuracy(run_cli, tmp_path):
         (["time-to", "lenet5", "--top1", "0.99"], "--top1: is in percent, 1 to 100. Received: 0.99."),
         (["time-to", "lenet5", "--top1", "199"], "--top1: is in percent, 1 to 100. Received: 199."),
         (["time-to", "lenet5", "--top1", "99", "--peers", "plain"], "There is no such file: plain."),
+        (
+            ["time-to", "lenet5", "--top1", "99", "--split", "train"],
+            "split: must be test or val. Received: train.",
+        ),
+        (
+            ["time-to", "lenet5", "--top1", "99", "--split", "val", "--peers", "a.py"],
+            "--peers: programs of others are scored on test images; leave out --split val.",
+        ),
         (
             ["time-to", "convnet_mnist", "--top1", "99", "--set", "pretrain.method=autoencoder"],
             "pretrain.method: what is learned before the first step is not timed",

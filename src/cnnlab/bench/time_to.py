@@ -19,14 +19,14 @@ class Sitting:
         seed: of everything random.
         prepare_seconds: around it: weights, statistics of the images, the estimate of its time, saving.
         train_seconds: the loop from the first step to the last, validations and checkpoints included.
-        test_seconds: scoring the test images, which is not part of the training.
-        top1: on the test images, as a fraction.
+        score_seconds: scoring the images, which is not part of the training.
+        top1: on the images that are asked for, as a fraction.
     """
 
     seed: int
     prepare_seconds: float
     train_seconds: float
-    test_seconds: float
+    score_seconds: float
     top1: float
 
 
@@ -38,7 +38,8 @@ class TimeTo:
         name: of the recipe.
         goal: the mean accuracy that is asked for, as a fraction.
         execution: where and how.
-        num_images: test images that each was scored on.
+        split: which images each was scored on: `test`, or `val` to choose a recipe by.
+        num_images: of that split.
         load_seconds: reading the data, once.
         compile_seconds: compiling the kernels, once per machine; 0 where there are none.
         warm_up_seconds: the first steps of a process, beyond what as many take later; once.
@@ -50,6 +51,7 @@ class TimeTo:
     name: str
     goal: float
     execution: Execution
+    split: str
     num_images: int
     load_seconds: float
     compile_seconds: float
@@ -97,6 +99,7 @@ class TimeTo:
             "has_reached": self.has_reached,
             "top1": self.top1,
             "top1_interval": self.top1_interval,
+            "split": self.split,
             "num_images": self.num_images,
             "execution": self.execution.as_dict(),
             "train_seconds": self.train_seconds,
@@ -148,14 +151,15 @@ def time_table(result: TimeTo) -> tuple[list[str], list[list[str]], list[str]]:
     if result.top1_interval is not None:
         low, high = result.top1_interval
         between = f" ({low:.2%} to {high:.2%}, 95 % over seeds)"
+    images = "test images" if result.split == "test" else "validation images"
     reached = "reached" if result.has_reached else "not reached"
-    test_seconds = median(sitting.test_seconds for sitting in result.sittings)
+    score_seconds = median(sitting.score_seconds for sitting in result.sittings)
     notes = [
-        f"{result.goal:.2%} is {reached}: {result.top1:.2%}{between} on {result.num_images:,} test images.",
+        f"{result.goal:.2%} is {reached}: {result.top1:.2%}{between} on {result.num_images:,} {images}.",
         f"A first run: reading {result.load_seconds:.2f} s, compiling {result.compile_seconds:.2f} s (once "
         f"per machine), warming up {result.warm_up_seconds:.2f} s, preparing "
         f"{result.prepare_seconds:.2f} s, training {result.train_seconds:.2f} s: "
-        f"{result.all_seconds:.2f} s in all. Scoring the test images afterwards takes {test_seconds:.2f} s.",
+        f"{result.all_seconds:.2f} s in all. Scoring the {images} afterwards takes {score_seconds:.2f} s.",
         f"{result.execution.hardware}, {result.execution.summary}. Seconds are medians.",
     ]
     return header, rows, notes

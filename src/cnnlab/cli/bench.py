@@ -153,11 +153,14 @@ def data_command(
 @app.command(name="time-to")
 def time_to(
     name: Annotated[str, typer.Argument(metavar="NAME", help="A recipe, a network, or a TOML file.")],
-    top1: Annotated[float, typer.Option(help="The mean accuracy on test that is asked for, in percent.")],
+    top1: Annotated[float, typer.Option(help="The mean accuracy that is asked for, in percent.")],
     seeds: Annotated[int, typer.Option(help="How many trainings.")] = 10,
     first_seed: Annotated[
         int, typer.Option(help="The first seed; recipes were chosen by seeds below 100.")
     ] = 100,
+    split: Annotated[
+        str, typer.Option(help="'test', or 'val' to choose settings by; test images are not looked at then.")
+    ] = "test",
     peers: Annotated[
         list[str] | None,
         typer.Option(
@@ -174,7 +177,7 @@ def time_to(
     settings: options.Settings = None,
     as_json: options.Json = False,
 ) -> None:
-    """Train from several seeds, and tell the seconds and whether their mean reaches an accuracy on test."""
+    """Train from several seeds, and tell the seconds and whether their mean reaches an accuracy."""
     from cnnlab import lab
     from cnnlab.bench import time_table
 
@@ -185,6 +188,7 @@ def time_to(
         top1=round(top1 / 100, 12),  # 99.4 / 100 is above 0.994
         seeds=seeds,
         first_seed=first_seed,
+        split=split,
         peers=peers or (),
         say=say,
         data=data,

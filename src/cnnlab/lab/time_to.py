@@ -24,6 +24,7 @@ NUM_WARM_UP, NUM_LATER = 3, 7
 """Steps whose excess over later ones is the warm-up."""
 
 MAX_SEEDS = 1000
+SPLITS = ("test", "val")
 
 
 def time_to(
@@ -32,18 +33,20 @@ def time_to(
     top1: float,
     seeds: int = 10,
     first_seed: int = 100,
+    split: str = "test",
     peers: Sequence[str] = (),
     say: Callable[[str], None] | None = None,
     **options: Any,
 ) -> TimeTo:
-    """Train a recipe from several seeds and look at each on the test images once; nothing is kept.
+    """Train a recipe from several seeds and look at each on the images of a split once; nothing is kept.
 
     Args:
         name: a recipe, a network, a TOML file, or a complete config.
-        top1: the mean accuracy on test that is asked for, as a fraction.
+        top1: the mean accuracy that is asked for, as a fraction.
         seeds: how many.
         first_seed: the first; the others follow it. 100 is far from the seeds by which recipes were chosen.
-        peers: files of programs, each trained once after every seed.
+        split: `val` where something is chosen by what comes out; the figures to tell are on `test`.
+        peers: files of programs, each trained once after every seed; only with `test`, which they look at.
         say: takes one line about each seed.
         **options: as `resolve` takes them: `data`, `precision`, `threads`, ...
 
@@ -60,6 +63,10 @@ def time_to(
         raise ConfigError(f"seeds: must be 1 to {MAX_SEEDS}. Received: {seeds}.")
     if not 0 <= first_seed <= 2**32 - seeds:
         raise ConfigError(f"first_seed: all seeds must be 0 to {2**32 - 1}. Received: {first_seed}.")
+    if split not in SPLITS:
+        raise ConfigError(f"split: must be {' or '.join(SPLITS)}. Received: {split}.")
+    if peers and split != "test":
+        raise ConfigError("--peers: programs of others are scored on test images; leave out --split val.")
     say = say or (lambda line: None)
     check_names(peers)
     programs = [find_program(peer) for peer in peers]
@@ -70,10 +77,10 @@ def time_to(
             f"Received: {config.pretrain.method}."
         )
     start = time.perf_counter()
-    splits = load_splits(config.data, ("train", "val", "test"), warn=say)
+    splits = load_splits(config.data, ("train", "val", *({split} - {"val"})), warn=say)
     load_seconds = time.perf_counter() - start
     check_network(config, splits["train"])
-    check_evaluation(config, splits["test"])
+    check_evaluation(config, splits[split])
     execution = choose_execution(config)
     compile_seconds = seconds_to_compile() if execution.kernels != "none" else 0.0
     warm_up_seconds = _warm_up(config, splits["train"])
@@ -81,7 +88,7 @@ def time_to(
     turns: dict[str, list[tuple[float, float]]] = {program.stem: [] for program in programs}
     for seed in range(first_seed, first_seed + seeds):
         try:
-            sitting = _sit(config.with_changes({"seed": seed}), splits)
+            sitting = _sit(config.with_changes({"seed": seed}), splits, split)
         except StoppedError:
             done = f"{len(sittings)} of {seeds} seeds were done"
             raise StoppedError(f"time-to: stopped; {done}, and nothing is kept.", exit_code=130) from None
@@ -94,12 +101,13 @@ def time_to(
             turns[program.stem].append(peer_turn(program, threads=execution.threads))
             line += f"; {program.stem} {turns[program.stem][-1][0]:.2f} s"
         say(line)
-    interval = mean_interval([sitting.top1 for sitting in sittings], resolution=1 / len(splits["test"]))
+    interval = mean_interval([sitting.top1 for sitting in sittings], resolution=1 / len(splits[split]))
     return TimeTo(
         name=config.recipe or config.model.name,
         goal=top1,
         execution=execution,
-        num_images=len(splits["test"]),
+        split=split,
+        num_images=len(splits[split]),
         load_seconds=load_seconds,
         compile_seconds=compile_seconds,
         warm_up_seconds=warm_up_seconds,
@@ -118,11 +126,11 @@ def _warm_up(config: RunConfig, train: Dataset) -> float:
     return max(0.0, sum(first) - NUM_WARM_UP * median(lap(NUM_LATER)))
 
 
-def _sit(config: RunConfig, splits: dict[str, Dataset]) -> Sitting:
+def _sit(config: RunConfig, splits: dict[str, Dataset], split: str) -> Sitting:
     with tempfile.TemporaryDirectory(prefix="cnnlab-") as place:
         folder = RunFolder.create(Path(place), config)
         start = time.perf_counter()
         result = fit(config, splits["train"], splits["val"], folder)
         prepare_seconds = time.perf_counter() - start - result.seconds
-        scores = evaluate(folder.path, root=config.data.root)
+        scores = evaluate(folder.path, split=split, root=config.data.root)
     return Sitting(config.seed, prepare_seconds, result.seconds, scores["seconds"], scores["top1"])
