@@ -7,7 +7,8 @@ from torch.nn import functional as F
 
 from cnnlab.nn import Conv2d, Kernels
 from cnnlab.nn import convolution as module
-from cnnlab.nn.kernels import winograd, winograd_conv
+from cnnlab.nn.kernels import winograd, winograd_blocks, winograd_conv
+from cnnlab.nn.kernels import winograd_planes as planes
 
 pytestmark = pytest.mark.usefixtures("kernels")
 
@@ -38,7 +39,15 @@ def ways(monkeypatch):
 
 
 @pytest.mark.parametrize("threads", [1, 2])
-@pytest.mark.parametrize("chunk_bytes", [winograd.CHUNK_BYTES, 1])
+@pytest.mark.parametrize(
+    ("most_of_blocks", "settings"),
+    [
+        (0, {}),
+        (0, {"CHUNK_BYTES": 1}),  # many chunks, the last one smaller
+        (2**20, {}),
+        (2**20, {"BLOCK": 7}),  # blocks that end within an image, the last one smaller
+    ],
+)
 @pytest.mark.parametrize(
     ("num", "channels", "out_channels", "height", "width"),
     [
@@ -51,13 +60,15 @@ def ways(monkeypatch):
     ],
 )
 def test_values_and_gradients_are_those_of_the_direct_sum(
-    num, channels, out_channels, height, width, chunk_bytes, threads, monkeypatch
+    num, channels, out_channels, height, width, most_of_blocks, settings, threads, monkeypatch
 ):
     maps, grad = numbers(num, channels, height, width), numbers(num, out_channels, height, width, seed=1)
     weight = numbers(out_channels, channels, 3, 3, seed=2) / (9 * channels) ** 0.5
     bias = numbers(out_channels, seed=3)
     monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
-    monkeypatch.setattr(winograd, "CHUNK_BYTES", chunk_bytes)  # 1: many chunks, the last one smaller
+    monkeypatch.setattr(winograd, "MOST_OF_BLOCKS", most_of_blocks)
+    for name, value in settings.items():
+        monkeypatch.setattr(winograd_blocks if name == "BLOCK" else planes, name, value)
     found = gradients(winograd_conv, maps, weight, bias, grad)
     exact = gradients(
         lambda *inputs: F.conv2d(*inputs, padding=1), maps.double(), weight.double(), bias.double(), grad
@@ -84,12 +95,14 @@ def test_what_is_no_number_is_found():
     assert out[0].isfinite().all() and out[1].isnan().any()
 
 
-def test_what_memory_held_before_is_not_seen(monkeypatch):
-    monkeypatch.setattr(winograd, "CHUNK_BYTES", 1)
+@pytest.mark.parametrize("most_of_blocks", [0, 2**20])
+def test_what_memory_held_before_is_not_seen(most_of_blocks, monkeypatch):
+    monkeypatch.setattr(winograd, "MOST_OF_BLOCKS", most_of_blocks)
+    monkeypatch.setattr(planes, "CHUNK_BYTES", 1)
     empty = torch.empty
     monkeypatch.setattr(torch, "empty", lambda *args, **options: empty(*args, **options).fill_(torch.nan))
     drawn = numbers(13, 8, 7, 7), numbers(16, 8, 3, 3), numbers(16), numbers(13, 16, 7, 7)
-    assert 13 % winograd._chunk_size(drawn[0], drawn[3]) > 0  # several chunks, the last one smaller
+    assert 13 % planes._chunk_size(drawn[0], drawn[3]) > 0  # several chunks, the last one smaller
     assert all(part.isfinite().all() for part in gradients(winograd_conv, *drawn))
 
 
@@ -115,7 +128,7 @@ def test_the_layer_takes_the_kernel_in_training_alone(ways):
         (Conv2d(64, 64, 3, padding=1, groups=2), numbers(2, 64, 16, 16)),
         (Conv2d(32, 32, 5, padding=2), numbers(2, 32, 16, 16)),
         (Conv2d(36, 32, 3, padding=1), numbers(2, 36, 16, 16)),  # no multiple of the lanes
-        (Conv2d(16, 32, 3, padding=1), numbers(2, 16, 16, 16)),  # not worth while
+        (Conv2d(8, 32, 3, padding=1), numbers(2, 8, 16, 16)),  # not worth while
         (Conv2d(32, 2056, 3, padding=1), numbers(1, 32, 4, 4)),  # too many
         (Conv2d(32, 32, 3, padding=1), numbers(2, 32, 5, 5)),  # tiles cover more than twice the map
         (Conv2d(32, 32, 3, padding=1), numbers(2, 32, 16, 16).contiguous()),

@@ -5,9 +5,10 @@ from torch import Tensor, nn
 
 from cnnlab.nn.kernels import lanes_conv, load_kernels, winograd_conv
 from cnnlab.nn.kernels.lanes import LANES as IMAGES_IN_A_GROUP
-from cnnlab.nn.kernels.winograd import LANES, MAX_CHANNELS, STEP, num_tiles
+from cnnlab.nn.kernels.winograd import LANES, MAX_CHANNELS
+from cnnlab.nn.kernels.winograd_kernels import STEP, num_tiles
 
-MIN_CHANNELS = 32
+MIN_CHANNELS = 16
 MAX_WASTE = 2.0  # what the tiles of a map cover, over the map
 NARROW_IN, NARROW_OUT = 8, 16
 """Up to so many channels come in and go out where torch's convolution leaves lanes of its vectors empty."""

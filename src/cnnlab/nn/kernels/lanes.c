@@ -64,7 +64,7 @@ static void convolve(const float *framed, const int64_t *base, int64_t count, co
 
 /* Where the windows of all places begin. */
 static int64_t *all_bases(int64_t height, int64_t width, int64_t stride, int64_t row, int64_t step) {
-    int64_t *base = room(2 * height * width);
+    int64_t *base = (int64_t *)room(2 * height * width);
     for (int64_t y = 0, p = 0; y < height; y++)
         for (int64_t x = 0; x < width; x++, p++) base[p] = y * stride * row + x * stride * step;
     return base;

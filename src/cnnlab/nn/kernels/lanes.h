@@ -1,11 +1,6 @@
 /* Eight images of a batch, one in each lane of a vector: into that order and out of it. */
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
+#include "vectors.h"
 
-
-enum { LANES = 8 };
-typedef float Lanes __attribute__((vector_size(sizeof(float) * LANES)));
 typedef int32_t Ints __attribute__((vector_size(sizeof(int32_t) * LANES)));
 typedef uint8_t Bytes __attribute__((vector_size(LANES)));
 
@@ -16,22 +11,8 @@ typedef uint8_t Bytes __attribute__((vector_size(LANES)));
 #define PICK(a, b, ...) __builtin_shuffle(a, b, (Ints){__VA_ARGS__})
 #endif
 
-static inline Lanes load(const float *from) {
-    Lanes v;
-    memcpy(&v, from, sizeof v);
-    return v;
-}
-
-static inline void store(float *to, Lanes v) { memcpy(to, &v, sizeof v); }
-
 static inline Lanes choose(Ints mask, Lanes yes, Lanes no) {
     return (Lanes)(((Ints)yes & mask) | ((Ints)no & ~mask));
-}
-
-static void *room(int64_t numbers) {
-    void *memory = aligned_alloc(64, (numbers * sizeof(float) + 63) / 64 * 64);
-    if (memory == NULL) abort(); /* some megabytes at most, see `is_narrow` */
-    return memory;
 }
 
 /* Rows become columns. */

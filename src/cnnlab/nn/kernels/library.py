@@ -18,8 +18,13 @@ from pathlib import Path
 from cnnlab import machine
 from cnnlab.errors import MissingResourceError
 
-SOURCES = tuple(Path(__file__).with_name(name) for name in ("team.c", "stage.c", "winograd.c", "lanes.c"))
-HEADERS = (Path(__file__).with_name("lanes.h"),)
+SOURCES = tuple(
+    Path(__file__).with_name(name)
+    for name in ("team.c", "stage.c", "winograd_planes.c", "winograd_blocks.c", "lanes.c")
+)
+HEADERS = tuple(
+    Path(__file__).with_name(name) for name in ("vectors.h", "product.h", "winograd.h", "lanes.h")
+)
 SWITCH = "CNNLAB_KERNELS"
 COMPILERS = ("cc", "gcc", "clang")
 # Square roots need not set errno; a * b + c may be rounded once, which changes last bits.

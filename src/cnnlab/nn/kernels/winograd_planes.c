@@ -1,0 +1,90 @@
+/* Winograd's transforms, one after the other: for convolutions of so many channels that their products are best
+ * left to a library, and for the kernels of all. */
+#include "winograd.h"
+
+enum { C_MAX = 2048 };
+
+typedef struct {
+    Shape shape;  /* of the maps */
+    int64_t rows; /* of one plane of the spectrum */
+} Tiling;
+
+typedef struct {
+    int64_t channels;
+    int64_t row, plane; /* numbers from row to row, and from plane to plane */
+    int64_t parts;      /* of the gradient, to be added up */
+} Kernels;
+
+static const float zeros[C_MAX];
+
+#define START                                                                                     \
+    const int64_t channels = t->shape.channels, plane = t->rows * channels;                       \
+    const int64_t tiles = num_tiles(&t->shape), start = first * tiles, count = last * tiles - start
+
+/* Images first to last - 1. Arrays: maps; spectrum. */
+void maps_to_spectrum(const Tiling *t, int64_t first, int64_t last, void *const *arrays) {
+    START;
+    float *framed = room(POINTS * channels), *spectrum = arrays[1];
+    spectrum_of_maps(&t->shape, arrays[0], start, count, spectrum + start * channels, plane, framed);
+    free(framed);
+}
+
+/* Images first to last - 1. Arrays: maps; spectrum; bias, may be NULL. */
+void spectrum_to_maps(const Tiling *t, int64_t first, int64_t last, void *const *arrays) {
+    START;
+    const float *spectrum = arrays[1];
+    const float *bias = arrays[2] != NULL ? arrays[2] : zeros;
+    maps_of_spectrum(&t->shape, arrays[0], start, count, spectrum + start * channels, plane, bias);
+}
+
+/* Images first to last - 1. Arrays: gradient of what was convolved; spectrum. Its plane SIDE + 1 holds the sum of
+ * each tile. */
+void grad_to_spectrum(const Tiling *t, int64_t first, int64_t last, void *const *arrays) {
+    START;
+    float *framed = room(POINTS * channels), *spectrum = arrays[1];
+    spectrum_of_grad(&t->shape, arrays[0], start, count, spectrum + start * channels, plane, NULL, framed);
+    free(framed);
+}
+
+/* Images first to last - 1. Arrays: gradient of the maps; spectrum. */
+void spectrum_to_grad(const Tiling *t, int64_t first, int64_t last, void *const *arrays) {
+    START;
+    const int64_t image = t->shape.height * t->shape.width * channels;
+    float *grad = arrays[0];
+    const float *spectrum = arrays[1];
+    memset(grad + first * image, 0, (last - first) * image * sizeof *grad);
+    add_windows(&t->shape, grad, start, count, spectrum + start * channels, plane);
+}
+
+/* Kernels first to last - 1. Arrays: kernels, K x 3 x 3 x C; spectrum, G kernels Gt: a row for each. */
+void kernels_to_spectrum(const Kernels *k, int64_t first, int64_t last, void *const *arrays) {
+    const float *kernels = arrays[0];
+    float *spectrum = arrays[1];
+    const int64_t channels = k->channels;
+    for (int64_t row = first; row < last; row++)
+        for (int64_t c = 0; c < channels; c += LANES) {
+            Lanes g[TAPS * TAPS], half[TAPS * SIDE], v[POINTS];
+            for (int p = 0; p < TAPS * TAPS; p++) g[p] = load(kernels + (row * TAPS * TAPS + p) * channels + c);
+            for (int i = 0; i < TAPS; i++) kernel_to_spectrum(g + TAPS * i, 1, half + SIDE * i, 1);
+            for (int j = 0; j < SIDE; j++) kernel_to_spectrum(half + j, SIDE, v + j, SIDE);
+            for (int p = 0; p < POINTS; p++) store(spectrum + p * k->plane + row * k->row + c, v[p]);
+        }
+}
+
+/* The transpose: Gt spectrum G, of the sum of all parts. */
+void spectrum_to_kernels(const Kernels *k, int64_t first, int64_t last, void *const *arrays) {
+    float *grad = arrays[0];
+    const float *spectrum = arrays[1];
+    const int64_t channels = k->channels;
+    for (int64_t row = first; row < last; row++)
+        for (int64_t c = 0; c < channels; c += LANES) {
+            Lanes v[POINTS], half[TAPS * SIDE], g[TAPS * TAPS];
+            for (int p = 0; p < POINTS; p++) v[p] = load(spectrum + p * k->plane + row * k->row + c);
+            for (int64_t part = 1; part < k->parts; part++)
+                for (int p = 0; p < POINTS; p++)
+                    v[p] += load(spectrum + (part * POINTS + p) * k->plane + row * k->row + c);
+            for (int j = 0; j < SIDE; j++) spectrum_to_kernel(v + j, SIDE, half + j, SIDE);
+            for (int i = 0; i < TAPS; i++) spectrum_to_kernel(half + SIDE * i, 1, g + TAPS * i, 1);
+            for (int p = 0; p < TAPS * TAPS; p++) store(grad + (row * TAPS * TAPS + p) * channels + c, g[p]);
+        }
+}
