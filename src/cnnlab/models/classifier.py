@@ -76,12 +76,13 @@ class AuxiliaryClassifier(ImageClassifier):
 
     def forward_with_aux(self, images: Tensor) -> tuple[Tensor, list[Tensor]]:
         """Return the logits, and those of each auxiliary head, all N x num_classes."""
-        maps, auxiliary_logits = images, []
-        for name, layer in self.features.named_children():
-            maps = layer(maps)
+        maps, auxiliary_logits, start = images, [], 0
+        for index, (name, _) in enumerate(self.features.named_children(), start=1):
             if name in self.auxiliary:
+                maps = self.features[start:index](maps)
                 auxiliary_logits.append(self.auxiliary[name](maps))
-        return self.head(maps), auxiliary_logits
+                start = index
+        return self.head(self.features[start:](maps)), auxiliary_logits
 
 
 def has_batch_norm(network: nn.Module) -> bool:

@@ -28,6 +28,7 @@ from cnnlab.nn import (
     Activation,
     Branches,
     Conv2d,
+    FusedSequential,
     LocalResponseNorm,
     Probability,
     initialize,
@@ -96,7 +97,7 @@ def googlenet(
             "branch_pool": {"pool": nn.MaxPool2d(3, 1, padding=1)} | unit("conv", channels, after_pool, 1),
         }
         return Branches(
-            OrderedDict((name, nn.Sequential(OrderedDict(chain))) for name, chain in branches.items())
+            OrderedDict((name, FusedSequential(OrderedDict(chain))) for name, chain in branches.items())
         )
 
     def lrn(name: str) -> dict[str, nn.Module]:

@@ -19,7 +19,16 @@ from torch import nn
 
 from cnnlab.models.classifier import AuxiliaryClassifier
 from cnnlab.models.registry import register_model
-from cnnlab.nn import Activation, Branches, Conv2d, Probability, initialize, make_activation, output_shape
+from cnnlab.nn import (
+    Activation,
+    Branches,
+    Conv2d,
+    FusedSequential,
+    Probability,
+    initialize,
+    make_activation,
+    output_shape,
+)
 
 AUX_WEIGHT = 0.3
 AUX_DROPOUT = 0.7
@@ -79,7 +88,7 @@ def googlenet_small(
             "branch_pool": {"pool": nn.MaxPool2d(3, 1, padding=1)} | unit("conv", channels, after_pool, 1),
         }
         return Branches(
-            OrderedDict((name, nn.Sequential(OrderedDict(chain))) for name, chain in branches.items())
+            OrderedDict((name, FusedSequential(OrderedDict(chain))) for name, chain in branches.items())
         )
 
     layers = unit("conv1", in_channels, 96, 3) | {"pool1": nn.MaxPool2d(3, 2, padding=1)}  # N x 96 x 16 x 16

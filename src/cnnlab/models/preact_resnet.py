@@ -24,7 +24,7 @@ from torch.nn import functional
 
 from cnnlab.models.classifier import ImageClassifier
 from cnnlab.models.registry import register_model
-from cnnlab.nn import Activation, Conv2d, NormMomentum, initialize, make_activation
+from cnnlab.nn import Activation, Conv2d, FusedSequential, NormMomentum, initialize, make_activation
 
 Shortcut = Literal["A", "B"]
 StrideAt = Literal["first", "3x3"]
@@ -88,7 +88,7 @@ class PreActivationBlock(nn.Module):
                 layers[f"act{index}"] = make_activation(activation)
             layers[f"conv{index}"] = Conv2d(channels, width, kernel, stride, kernel // 2, bias=False)
             channels = width
-        self.branch = nn.Sequential(layers)
+        self.branch = FusedSequential(layers)
         stride = max(strides)
         self.shortcut: nn.Module | None = None
         if residual and (in_channels != channels or stride != 1):

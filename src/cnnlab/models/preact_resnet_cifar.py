@@ -22,7 +22,7 @@ from torch.nn import functional
 
 from cnnlab.models.classifier import ImageClassifier
 from cnnlab.models.registry import register_model
-from cnnlab.nn import Activation, Conv2d, NormMomentum, initialize, make_activation
+from cnnlab.nn import Activation, Conv2d, NormMomentum, initialize, make_activation, norm_act
 
 Shortcut = Literal["A", "B"]
 
@@ -83,8 +83,8 @@ class PreActivationBlock(nn.Module):
 
     def forward(self, maps: Tensor) -> Tensor:
         """Return N x out_channels x h x w from N x in_channels x H x W."""
-        branch = self.conv1(self.act1(self.norm1(maps)))  # N x out_channels x h x w
-        branch = self.conv2(self.act2(self.norm2(branch)))
+        branch = self.conv1(norm_act(self.norm1, self.act1, maps))  # N x out_channels x h x w
+        branch = self.conv2(norm_act(self.norm2, self.act2, branch))
         if self.shortcut is not None:
             branch = branch + self.shortcut(maps)
         return branch

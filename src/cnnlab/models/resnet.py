@@ -23,7 +23,7 @@ from torch.nn import functional
 
 from cnnlab.models.classifier import ImageClassifier
 from cnnlab.models.registry import register_model
-from cnnlab.nn import Activation, Conv2d, NormMomentum, initialize, make_activation
+from cnnlab.nn import Activation, Conv2d, FusedSequential, NormMomentum, initialize, make_activation
 
 Shortcut = Literal["A", "B"]
 StrideAt = Literal["first", "3x3"]
@@ -83,7 +83,7 @@ class Block(nn.Module):
             layers[f"conv{index}"] = Conv2d(channels, width, kernel, stride, kernel // 2, bias=False)
             layers[f"norm{index}"] = nn.BatchNorm2d(width, momentum=norm_momentum)
             channels = width
-        self.branch = nn.Sequential(layers)
+        self.branch = FusedSequential(layers)
         self.last_act = make_activation(activation)
         stride = max(strides)
         self.shortcut: nn.Module | None = None

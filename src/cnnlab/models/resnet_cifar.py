@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from cnnlab.models.classifier import ImageClassifier
 from cnnlab.models.registry import register_model
-from cnnlab.nn import Activation, Conv2d, NormMomentum, initialize, make_activation
+from cnnlab.nn import Activation, Conv2d, NormMomentum, initialize, make_activation, norm_act
 
 Shortcut = Literal["A", "B"]
 
@@ -80,11 +80,10 @@ class ResidualBlock(nn.Module):
 
     def forward(self, maps: Tensor) -> Tensor:
         """Return N x out_channels x h x w from N x in_channels x H x W."""
-        branch = self.act1(self.norm1(self.conv1(maps)))  # N x out_channels x h x w
-        branch = self.norm2(self.conv2(branch))
-        if self.shortcut is not None:
-            branch = branch + self.shortcut(maps)
-        return self.act2(branch)
+        branch = norm_act(self.norm1, self.act1, self.conv1(maps))  # N x out_channels x h x w
+        branch = self.conv2(branch)
+        added = None if self.shortcut is None else self.shortcut(maps)
+        return norm_act(self.norm2, self.act2, branch, added)
 
 
 def _resnet(

@@ -10,6 +10,7 @@ from cnnlab.nn.geometry import conv_output_size, output_shape, pool_output_size
 from cnnlab.nn.initialization import Init, initialize
 from cnnlab.nn.kernels import Kernels, load_kernels, seconds_to_compile
 from cnnlab.nn.lrn import LocalResponseNorm, local_response_norm, local_response_norm_reference
+from cnnlab.nn.norm_act import norm_act
 from cnnlab.nn.pooling import Pool, make_halving_pool
 from cnnlab.nn.whitening import whitening_filters
 
@@ -35,6 +36,7 @@ __all__ = [
     "local_response_norm_reference",
     "make_activation",
     "make_halving_pool",
+    "norm_act",
     "output_shape",
     "pool_output_size",
     "seconds_to_compile",

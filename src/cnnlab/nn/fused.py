@@ -11,12 +11,13 @@ from cnnlab.nn.dropout import Dropout, draw_noise
 from cnnlab.nn.kernels import MAX_CHANNELS, MAX_REACH, Stage, load_kernels, run_stage
 from cnnlab.nn.kernels.stage import TYPES
 from cnnlab.nn.lrn import LocalResponseNorm
+from cnnlab.nn.norm_act import can_fuse, is_watched, norm_act
 
 
 class FusedSequential(nn.Sequential):
     """`nn.Sequential`, with ReLU, pooling, LRN and dropout behind a convolution done in one pass.
 
-    A convolution of few channels takes ReLU and pooling into its own pass.
+    A convolution of few channels takes ReLU and pooling into its own pass; batch norm and ReLU run as one.
 
     Which layers those are is looked up at every call, so that layers can be replaced and watched: where
     somebody has hooked onto one of them, and wherever the kernels cannot run (another device, another type of
@@ -33,6 +34,10 @@ class FusedSequential(nn.Sequential):
                 assert isinstance(conv, Conv2d)
                 input = conv.narrow_forward(input, is_pooled=True, is_rectified=num == 3)
                 index += num
+                continue
+            if len(layers) > index + 1 and can_fuse(layers[index], layers[index + 1], input):
+                input = norm_act(layers[index], layers[index + 1], input)
+                index += 2
                 continue
             num, stage = find_stage(layers[index:], input) if can_run(input) else (0, Stage())
             if num:
@@ -62,7 +67,7 @@ def can_run(maps: Tensor) -> bool:
 
 def find_stage(layers: Sequence[nn.Module], maps: Tensor) -> tuple[int, Stage]:
     """Return how many of the first layers one pass over these maps does, and what it does; 0 if none."""
-    free = list(takewhile(lambda layer: not _is_watched(layer), layers[:4]))
+    free = list(takewhile(lambda layer: not is_watched(layer), layers[:4]))
     if len(free) < 2 or type(free[0]) is not nn.ReLU or not _halves(free[1], maps.shape):
         return 0, Stage()
     num, lrn, drop = 2, None, 0.0
@@ -81,14 +86,14 @@ def find_narrow(layers: Sequence[nn.Module], maps: Tensor) -> int:
     0 where the first is no such convolution, and where LRN or dropout follow, which go with the pooling.
     """
     conv, *others = layers[:5]
-    if not isinstance(conv, Conv2d) or not conv.is_narrow(maps) or _is_watched(conv):
+    if not isinstance(conv, Conv2d) or not conv.is_narrow(maps) or is_watched(conv):
         return 0
     shape = conv_shape(conv, maps)
     after = next((place for place, layer in enumerate(others) if type(layer) is nn.MaxPool2d), 2)
     before = others[:after]
     if [type(layer) for layer in before] not in ([], [nn.ReLU]) or len(others) <= after:
         return 0
-    if not _halves(others[after], shape) or any(map(_is_watched, others[: after + 1])):
+    if not _halves(others[after], shape) or any(map(is_watched, others[: after + 1])):
         return 0
     follows = others[after + 1 : after + 2]
     if any(isinstance(layer, LocalResponseNorm | Dropout) for layer in follows):
@@ -115,10 +120,3 @@ def _halves(layer: nn.Module, shape: torch.Size) -> bool:
 
 def _is_usual(norm: LocalResponseNorm) -> bool:
     return norm.beta == 0.75 and norm.size <= MAX_REACH
-
-
-def _is_watched(layer: nn.Module) -> bool:
-    """Tell whether somebody wants to see what goes in or out of a layer."""
-    return bool(
-        layer._forward_hooks or layer._forward_pre_hooks or layer._backward_hooks or layer._backward_pre_hooks
-    )

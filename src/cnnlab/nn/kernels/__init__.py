@@ -2,6 +2,7 @@
 
 from cnnlab.nn.kernels.lanes import lanes_conv
 from cnnlab.nn.kernels.library import Kernels, load_kernels, seconds_to_compile
+from cnnlab.nn.kernels.norm import norm_relu
 from cnnlab.nn.kernels.stage import MAX_CHANNELS, MAX_REACH, Stage, run_stage
 from cnnlab.nn.kernels.winograd import winograd_conv
 
@@ -12,6 +13,7 @@ __all__ = [
     "Stage",
     "lanes_conv",
     "load_kernels",
+    "norm_relu",
     "run_stage",
     "seconds_to_compile",
     "winograd_conv",

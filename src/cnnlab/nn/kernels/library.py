@@ -20,7 +20,7 @@ from cnnlab.errors import MissingResourceError
 
 SOURCES = tuple(
     Path(__file__).with_name(name)
-    for name in ("team.c", "stage.c", "winograd_planes.c", "winograd_blocks.c", "lanes.c")
+    for name in ("team.c", "stage.c", "winograd_planes.c", "winograd_blocks.c", "lanes.c", "norm.c")
 )
 HEADERS = tuple(
     Path(__file__).with_name(name) for name in ("vectors.h", "product.h", "winograd.h", "lanes.h")

@@ -1,0 +1,72 @@
+"""Batch norm, an addition and an activation behind it, in few passes over memory where that can be."""
+
+import torch
+from torch import Tensor, nn
+
+from cnnlab.nn.kernels import load_kernels, norm_relu
+from cnnlab.nn.kernels.norm import LANES
+
+
+def norm_act(norm: nn.Module, act: nn.Module, maps: Tensor, added: Tensor | None = None) -> Tensor:
+    """Return act(norm(maps) + added), N x C x H x W as `maps`.
+
+    In training on the CPU in float32, batch norm and ReLU run as one, with the same results to rounding;
+    everything else, and whatever somebody has hooked onto, runs layer by layer.
+    """
+    if isinstance(norm, nn.BatchNorm2d) and can_fuse(norm, act, maps) and _is_like(added, maps):
+        out, mean, variance = norm_relu(maps, norm.weight, norm.bias, added, norm.eps)
+        _keep_moments(norm, mean, variance, maps.numel() // maps.shape[1])
+        return out
+    maps = norm(maps)
+    return act(maps if added is None else maps + added)
+
+
+def can_fuse(norm: nn.Module, act: nn.Module, maps: Tensor) -> bool:
+    """Tell whether batch norm and ReLU of these maps can run as one."""
+    return (
+        type(norm) is nn.BatchNorm2d
+        and type(act) is nn.ReLU
+        and norm.training
+        and norm.affine
+        and norm.track_running_stats
+        and norm.momentum is not None
+        and not is_watched(norm)
+        and not is_watched(act)
+        and torch.is_grad_enabled()
+        and not torch.is_autocast_enabled("cpu")
+        and maps.dim() == 4
+        and maps.device.type == "cpu"
+        and maps.dtype == norm.weight.dtype == torch.float32
+        and maps.shape[1] == norm.num_features
+        and maps.shape[1] % LANES == 0
+        and maps.numel() > maps.shape[1]
+        and maps.is_contiguous(memory_format=torch.channels_last)
+        and not torch.jit.is_tracing()  # pyright: ignore[reportPrivateImportUsage]
+        and not torch.compiler.is_compiling()
+        and load_kernels().library is not None
+    )
+
+
+def is_watched(layer: nn.Module) -> bool:
+    """Tell whether somebody wants to see what goes in or out of a layer."""
+    return bool(
+        layer._forward_hooks or layer._forward_pre_hooks or layer._backward_hooks or layer._backward_pre_hooks
+    )
+
+
+def _is_like(added: Tensor | None, maps: Tensor) -> bool:
+    return added is None or (
+        added.shape == maps.shape
+        and added.dtype == maps.dtype
+        and added.is_contiguous(memory_format=torch.channels_last)
+    )
+
+
+@torch.no_grad()
+def _keep_moments(norm: nn.BatchNorm2d, mean: Tensor, variance: Tensor, count: int) -> None:
+    """Let the running moments follow, as torch does: with the variance that is free of bias."""
+    assert norm.running_mean is not None and norm.running_var is not None and norm.momentum is not None
+    norm.running_mean.lerp_(mean, norm.momentum)
+    norm.running_var.lerp_(variance * (count / (count - 1)), norm.momentum)
+    if norm.num_batches_tracked is not None:
+        norm.num_batches_tracked.add_(1)
