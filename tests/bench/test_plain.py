@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from torch import nn
 from torch.nn import functional
 
 from cnnlab.bench import plain_twin
@@ -23,12 +24,16 @@ def test_the_same_function_of_torchs_layers(name, size):
     images = torch.rand(2, channels, size, size).contiguous(memory_format=torch.channels_last)
     torch.testing.assert_close(twin(images), network(images), rtol=1e-4, atol=1e-5)
     assert not [layer for layer in twin.modules() if isinstance(layer, OURS)]
+    assert not [layer for layer in twin.modules() if type(layer) is nn.BatchNorm2d]  # which may be fused
     assert [layer for layer in network.modules() if isinstance(layer, OURS)]
 
 
 @pytest.mark.parametrize("name", ["alexnet_mnist3", "alexnet_mnist5", "resnet20"])
 def test_gradients_are_as_exact_as_those_of_torchs_layers(name):
-    """The kernels of a whole network, forward and backward; the measure is the same network in float64."""
+    """The kernels of a whole network, forward and backward; the measure is the same network in float64.
+
+    Winograd's filtering is up to ten times less exact than the direct sum; `resnet20` has it in every block.
+    """
     torch.manual_seed(0)
     args = {} if name == "resnet20" else {"dropout": 0.0}
     network = create_model(name, **args).train().to(memory_format=torch.channels_last)
@@ -44,7 +49,7 @@ def test_gradients_are_as_exact_as_those_of_torchs_layers(name):
     for (layer, mine), torchs, true in zip(
         network.named_parameters(), twin.parameters(), exact.parameters(), strict=True
     ):
-        assert error(mine, true) < 3 * error(torchs, true) + 1e-5, layer
+        assert error(mine, true) < 10 * error(torchs, true) + 1e-5, layer
 
 
 def test_the_twin_has_weights_of_its_own():

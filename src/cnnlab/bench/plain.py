@@ -22,6 +22,10 @@ class PlainNorm(nn.Module):
         return F.local_response_norm(maps, **self._constants)
 
 
+class PlainBatchNorm(nn.BatchNorm2d):
+    """PyTorch's batch norm; `nn.norm_act` leaves it and what follows to themselves."""
+
+
 def plain_twin(network: nn.Module) -> nn.Module:
     """Return a copy of a network, weights included, in which every layer is PyTorch's and runs by itself."""
     return _plain(copy.deepcopy(network)).train(network.training)
@@ -33,12 +37,19 @@ def _plain(layer: nn.Module) -> nn.Module:
     if isinstance(layer, Dropout):
         return nn.Dropout(layer.p)
     if isinstance(layer, Conv2d):
-        twin = nn.Conv2d.__new__(nn.Conv2d)
-        twin.__dict__.update(layer.__dict__)
-        return twin
+        return _in_class(nn.Conv2d, layer)
+    if type(layer) is nn.BatchNorm2d:
+        return _in_class(PlainBatchNorm, layer)
     children = OrderedDict((name, _plain(child)) for name, child in layer.named_children())
     if isinstance(layer, FusedSequential):
         return nn.Sequential(children)
     for name, child in children.items():
         setattr(layer, name, child)
     return layer
+
+
+def _in_class(kind: type[nn.Module], layer: nn.Module) -> nn.Module:
+    """Return a layer of that class with all that `layer` has."""
+    twin = kind.__new__(kind)
+    twin.__dict__.update(layer.__dict__)
+    return twin
