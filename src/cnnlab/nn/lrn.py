@@ -18,12 +18,16 @@ AlexNet paper (section 3.3). Others write the same thing differently; what to pa
 | cuda-convnet's 11pct: size=9, scale=0.001; divides | `size=9, alpha=0.001/9, k=1` |
 """
 
+from functools import cache
+from importlib.util import find_spec
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.autograd.function import Function, once_differentiable
 from torch.nn import functional
+
+MOST_GPU_CHANNELS = 8192  # a line of them is one program's
 
 
 class LocalResponseNorm(nn.Module):
@@ -59,6 +63,10 @@ class LocalResponseNorm(nn.Module):
 
 def local_response_norm(maps: Tensor, size: int, *, alpha: float, beta: float, k: float) -> Tensor:
     """Normalise across channels; arguments, shapes and types as for `LocalResponseNorm`."""
+    if _goes_by_triton(maps):
+        from cnnlab.nn.lrn_gpu import lrn_on_gpu
+
+        return lrn_on_gpu(maps, size, alpha=alpha, beta=beta, k=k)
     wide = maps.float() if maps.dtype in (torch.float16, torch.bfloat16) else maps
     if torch.is_grad_enabled() and wide.requires_grad:
         normalised = _ClosedFormNorm.apply(wide, size, alpha, beta, k)
@@ -76,6 +84,26 @@ def local_response_norm_reference(maps: Tensor, size: int, *, alpha: float, beta
         window = maps[:, max(0, c - below) : min(channels, c + above + 1)]
         normalised.append(maps[:, c] / (k + alpha * (window**2).sum(dim=1)) ** beta)
     return torch.stack(normalised, dim=1)
+
+
+def _goes_by_triton(maps: Tensor) -> bool:
+    """Tell whether the GPU's own way can take these maps."""
+    return (
+        maps.is_cuda
+        and maps.dim() == 4
+        and maps.dtype in (torch.float32, torch.float16, torch.bfloat16)
+        and 0 < maps.shape[1] <= MOST_GPU_CHANNELS
+        and maps.numel() > 0
+        and maps.is_contiguous(memory_format=torch.channels_last)
+        and not torch.jit.is_tracing()  # pyright: ignore[reportPrivateImportUsage]
+        and not torch.compiler.is_compiling()
+        and _has_triton()
+    )
+
+
+@cache
+def _has_triton() -> bool:
+    return find_spec("triton") is not None
 
 
 class _ClosedFormNorm(Function):
