@@ -45,6 +45,7 @@ EVERYTHING: dict[str, Any] = {
     "device": "cpu",
     "precision": "bf16",
     "threads": 3,
+    "compile": True,
     "model": {
         "name": "alexnet_mnist3",
         "args": {"lrn": False, "width": 1024, "dropout": 0.1 + 0.2, "activation": "tanh", "odd.key 'é": 1.0},

@@ -5,10 +5,12 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 import torch
+from torch import nn
 
 from cnnlab import machine
 from cnnlab.config import RunConfig
 from cnnlab.errors import MissingResourceError
+from cnnlab.models import HasAuxiliaryHeads
 from cnnlab.nn import load_kernels
 from cnnlab.threads import set_threads
 
@@ -27,6 +29,7 @@ class Execution:
         hardware: the processor's or the GPU's name.
         torch: the version of torch.
         kernels: what computes neighbouring layers in one pass, see `nn.load_kernels`; `none` for torch alone.
+        compiled: by torch; no kernels of ours run then.
     """
 
     device: Literal["cpu", "cuda"]
@@ -35,16 +38,30 @@ class Execution:
     hardware: str
     torch: str
     kernels: str = "none"
+    compiled: bool = False
 
     def autocast(self) -> AbstractContextManager[Any]:
         """Return the context for forward passes."""
         return torch.autocast(self.device, torch.bfloat16, enabled=self.precision == "bf16")
 
+    def compile(self, network: nn.Module) -> None:
+        """Let torch compile a network at its first step, in place, if this is how to compute.
+
+        On a GPU a step's kernels are then recorded, and called all at once (CUDA graphs).
+        """
+        if not self.compiled:
+            return
+        mode = "reduce-overhead" if self.device == "cuda" else "default"
+        network.compile(mode=mode, dynamic=False)
+        if isinstance(network, HasAuxiliaryHeads):
+            with_aux = torch.compile(network.forward_with_aux, mode=mode, dynamic=False)
+            network.forward_with_aux = with_aux  # pyright: ignore[reportAttributeAccessIssue]
+
     @property
     def summary(self) -> str:
         """Device, precision and threads in a few words."""
         place = f"{self.threads} thread{'s' if self.threads > 1 else ''}" if self.device == "cpu" else "GPU"
-        return f"{self.precision}, {place}"
+        return f"{self.precision}, {place}{', compiled by torch' if self.compiled else ''}"
 
     def as_dict(self) -> dict[str, Any]:
         """Return the fields for JSON."""
@@ -75,5 +92,5 @@ def choose_execution(config: RunConfig) -> Execution:
     threads = config.threads or machine.default_threads()
     set_threads(threads)
     hardware = torch.cuda.get_device_name() if device == "cuda" else machine.cpu_name()
-    kernels = load_kernels().name if device == "cpu" else "none"
-    return Execution(device, precision, threads, hardware, str(torch.__version__), kernels)
+    kernels = load_kernels().name if device == "cpu" and not config.compile else "none"
+    return Execution(device, precision, threads, hardware, str(torch.__version__), kernels, config.compile)

@@ -41,7 +41,7 @@ def check_same_origin(before: dict[str, Any], now: dict[str, Any], run: Path, *,
             raise RunError(
                 f"{run}: the {split} images are not those of the checkpoint. Bring them back, or train anew."
             )
-    different = differences(before["execution"], now["execution"])
+    different = differences(_execution_of(before), now["execution"])
     if different and not inexact:
         remedy = "--threads chooses the threads; --inexact goes on with other bits."
         raise RunError(f"{run}: cannot go on to the same bits: {different}. {remedy}")
@@ -49,7 +49,7 @@ def check_same_origin(before: dict[str, Any], now: dict[str, Any], run: Path, *,
     if different and not inexact:
         remedy = "Change config.toml back; --inexact goes on with the new settings."
         raise RunError(f"{run}: config.toml is not what the checkpoint was made with: {different}. {remedy}")
-    return not different and not differences(before["execution"], now["execution"])
+    return not different and not differences(_execution_of(before), now["execution"])
 
 
 def why_other_bits(folder: RunFolder, config: RunConfig, *, warn: Callable[[str], None]) -> str:
@@ -69,7 +69,7 @@ def why_other_bits(folder: RunFolder, config: RunConfig, *, warn: Callable[[str]
         return ""
     before = checkpoint.state["origin"]
     parts = (
-        differences(before["execution"], choose_execution(config).as_dict()),
+        differences(_execution_of(before), choose_execution(config).as_dict()),
         differences(_with_defaults(before["settings"]), settings_of(config)),
     )
     return "; ".join(part for part in parts if part)
@@ -119,6 +119,11 @@ def settings_of(config: RunConfig) -> dict[str, Any]:
         f"{name}.{field}": value for name, section in sections.items() for field, value in section.items()
     }
     return {"seed": config.seed, **dotted}
+
+
+def _execution_of(origin: dict[str, Any]) -> dict[str, Any]:
+    """Return how a run was computed; an earlier version did not know of compiling."""
+    return {"compiled": False, **origin["execution"]}
 
 
 def _with_defaults(before: dict[str, Any]) -> dict[str, Any]:
