@@ -22,7 +22,8 @@ MAY_IMPORT = {
     "runs": {"config"},
     "training": {"config", "data", "models", "nn", "runs"},
     "evaluation": {"data", "models", "runs"},
-    "reporting": {"runs", "evaluation"},
+    "explain": {"data", "models", "runs", "evaluation"},
+    "reporting": {"runs", "models", "evaluation", "explain"},
     "bench": {"config", "data", "models", "nn", "training"},
     "lab": {
         "config",
@@ -34,6 +35,7 @@ MAY_IMPORT = {
         "training",
         "bench",
         "evaluation",
+        "explain",
         "reporting",
     },
     "studies": {

@@ -1,0 +1,25 @@
+"""What a network has learned and why it answers as it does, as arrays; `reporting` draws them."""
+
+from cnnlab.explain.activations import LayerOutput, activations, first_filters
+from cnnlab.explain.answers import SURE, Answer, sure_mistakes, suspected_labels, unsure_hits
+from cnnlab.explain.attribution import grad_cam, integrated_gradients, occlusion, saliency
+from cnnlab.explain.embedding import embed, penultimate
+from cnnlab.explain.inputs import network_inputs
+
+__all__ = [
+    "SURE",
+    "Answer",
+    "LayerOutput",
+    "activations",
+    "embed",
+    "first_filters",
+    "grad_cam",
+    "integrated_gradients",
+    "network_inputs",
+    "occlusion",
+    "penultimate",
+    "saliency",
+    "sure_mistakes",
+    "suspected_labels",
+    "unsure_hits",
+]
