@@ -5,11 +5,13 @@ from cnnlab.explain.answers import SURE, Answer, sure_mistakes, suspected_labels
 from cnnlab.explain.attribution import grad_cam, integrated_gradients, occlusion, saliency
 from cnnlab.explain.embedding import embed, penultimate
 from cnnlab.explain.inputs import network_inputs
+from cnnlab.explain.structure import Part, structure
 
 __all__ = [
     "SURE",
     "Answer",
     "LayerOutput",
+    "Part",
     "activations",
     "embed",
     "first_filters",
@@ -19,6 +21,7 @@ __all__ = [
     "occlusion",
     "penultimate",
     "saliency",
+    "structure",
     "sure_mistakes",
     "suspected_labels",
     "unsure_hits",

@@ -1,7 +1,7 @@
 """Which pixels an answer rests on: four ways, each with its source.
 
-All take a run, N images of its form (C x H x W each, uint8) and a class for each, and return N x h x w, h and w
-the run's `crop_size`: one number, float32, for each pixel that the network sees.
+All take a run, N images of its form (C x H x W each, uint8) and a class for each, and return N x h x w, h and
+w the run's `crop_size`: one number, float32, for each pixel that the network sees.
 """
 
 import torch
@@ -82,8 +82,8 @@ def grad_cam(run: Run, images: Tensor, classes: Tensor) -> tuple[Tensor, str]:
 def occlusion(run: Run, images: Tensor, classes: Tensor, *, patches: int = PATCHES) -> Tensor:
     """Return by how much the class's probability falls when a grey square lies over a pixel.
 
-    The square is of what the network takes as 0, the mean colour with the usual scale; it is a `patches`-th of
-    the side wide and moves by half of that. A pixel's number is the mean over the squares that hide it.
+    The square is of what the network takes as 0, the mean colour with the usual scale; it is a `patches`-th
+    of the side wide and moves by half of that. A pixel's number is the mean over the squares that hide it.
 
     Source: Zeiler and Fergus, arXiv:1311.2901, section 4.2.
     """

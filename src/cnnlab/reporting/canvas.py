@@ -7,6 +7,7 @@ user's own matplotlib settings neither matter nor change.
 import io
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +34,8 @@ STYLE = {
     "grid.color": "#E4E4E4",
     "grid.linewidth": 0.7,
     "text.parse_math": False,  # a class may be called "$5"
+    "svg.fonttype": "none",  # text stays text
+    "svg.hashsalt": "cnnlab",  # the same file for the same figure
 }
 
 
@@ -54,6 +57,34 @@ def to_png(figure: "Figure") -> bytes:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
     return buffer.getvalue()
+
+
+def to_svg(figure: "Figure") -> bytes:
+    """Return the picture as vectors, but for what is made of pixels; the same bytes for the same figure."""
+    buffer = io.BytesIO()
+    nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+    figure.savefig(buffer, format="svg", metadata=nothing)
+    return buffer.getvalue()
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One picture in both forms.
+
+    Attributes:
+        png: pixels.
+        svg: vectors.
+        alt: what it shows, in a sentence, for those who cannot see it.
+    """
+
+    png: bytes
+    svg: bytes
+    alt: str
+
+
+def to_picture(figure: "Figure", *, alt: str) -> Picture:
+    """Return a figure in both forms."""
+    return Picture(to_png(figure), to_svg(figure), alt)
 
 
 def write_title(figure: "Figure", text: str, *, y: float = 0.98) -> None:

@@ -3,15 +3,13 @@
 import math
 from typing import TYPE_CHECKING
 
-import numpy as np
-from torch import Tensor
-
 from cnnlab.reporting.canvas import GREY, new_figure, text_width, title_width, to_png, write_title
+from cnnlab.reporting.mosaic import centred_levels, mosaic, num_columns, num_rows
+from cnnlab.reporting.place import drawable, place_axes, show
 from cnnlab.runs import Pretraining
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    pass
 
 METHODS = {"autoencoder": "denoising auto-encoder", "rbm": "restricted Boltzmann machine"}
 MAX_FILTERS = 64
@@ -24,7 +22,6 @@ NOTE_SIZE = 7.5  # points
 
 # Pixels of a mosaic: how often a filter's own pixel is repeated, and what lies between two filters.
 ENLARGED, GAP = 12, 6
-PALE_BLUE = (0.85, 0.9, 0.97)  # what lies there: no filter's black, grey or white
 
 
 def filters_picture(pretraining: Pretraining, *, title: str) -> bytes:
@@ -34,18 +31,23 @@ def filters_picture(pretraining: Pretraining, *, title: str) -> bytes:
     """
     before, after = pretraining.pictures["filters before"], pretraining.pictures["filters after"]
     num = len(after)
+    shown_num = min(num, MAX_FILTERS)
     what = METHODS[pretraining.record.method]
     shown = f"all {num}" if num <= MAX_FILTERS else f"the first {MAX_FILTERS} of {num}"
-    width, height = 2 * SIDE + 0.4, TITLE + HEADING + SIDE * _num_rows(num) / _num_columns(num) + NOTE
+    width, height = (
+        2 * SIDE + 0.4,
+        TITLE + HEADING + SIDE * num_rows(shown_num) / num_columns(shown_num) + NOTE,
+    )
     with new_figure(width, height) as figure:
         write_title(figure, title, y=1 - 0.1 / height)
         for left, tensor, heading in (
             (0.1, before, "Before: starting weights"),
             (SIDE + 0.3, after, f"After: {what}"),
         ):
-            tall = SIDE * _num_rows(num) / _num_columns(num)
-            axes = _place(figure, left, TITLE + HEADING, SIDE, tall)
-            axes.imshow(_mosaic(tensor[:MAX_FILTERS]))
+            tall = SIDE * num_rows(shown_num) / num_columns(shown_num)
+            axes = place_axes(figure, left, TITLE + HEADING, SIDE, tall)
+            levels = centred_levels(tensor[:MAX_FILTERS], in_full=DRAWN_IN_FULL)
+            axes.imshow(mosaic(levels, columns=num_columns(shown_num), enlarged=ENLARGED, gap=GAP))
             axes.set_title(heading, pad=4)
         layer, size = pretraining.record.layers[0].layer, " x ".join(map(str, after.shape[2:]))
         note = f"{layer}: {shown} filters of {size}; grey is 0, black and white the largest 5 % of each half"
@@ -78,48 +80,8 @@ def restored_picture(pretraining: Pretraining, *, title: str) -> bytes:
             y = 1 - (top + IMAGE / 2) / height
             figure.text((LABEL - 0.12) / width, y, label, ha="right", va="center")
             for column, image in enumerate(pretraining.pictures[name]):
-                axes = _place(figure, LABEL + column * IMAGE, top, IMAGE - 0.06, IMAGE - 0.06)
-                axes.imshow(_drawable(image), cmap="gray", vmin=0.0, vmax=1.0, interpolation="nearest")
+                axes = place_axes(figure, LABEL + column * IMAGE, top, IMAGE - 0.06, IMAGE - 0.06)
+                show(axes, drawable(image))
         for place, text in enumerate(reversed(rows)):
             figure.text(0.1 / width, (0.07 + NOTE * place) / height, text, fontsize=NOTE_SIZE, color=GREY)
         return to_png(figure)
-
-
-def _place(figure: "Figure", left: float, top: float, width: float, height: float) -> "Axes":
-    """Return axes without ticks, placed in inches from the upper left corner."""
-    whole_width, whole_height = figure.get_size_inches()
-    bottom = whole_height - top - height
-    axes = figure.add_axes(
-        (left / whole_width, bottom / whole_height, width / whole_width, height / whole_height)
-    )
-    axes.set_axis_off()
-    return axes
-
-
-def _mosaic(filters: Tensor) -> np.ndarray:
-    """Return the filters as one picture in [0, 1], H x W x 3."""
-    num, (height, width) = len(filters), (size * ENLARGED + GAP for size in filters.shape[2:])
-    largest = max(float(filters.abs().flatten().quantile(DRAWN_IN_FULL)), float(np.finfo(np.float32).tiny))
-    rows, columns = _num_rows(num), _num_columns(num)
-    picture = np.full((rows * height - GAP, columns * width - GAP, 3), PALE_BLUE)
-    for index, tensor in enumerate(filters):
-        levels = (0.5 + tensor / (2 * largest)).clamp(0.0, 1.0)
-        tile = levels.permute(1, 2, 0).numpy()  # h x w x C
-        tile = tile.repeat(ENLARGED, axis=0).repeat(ENLARGED, axis=1)
-        top, left = index // columns * height, index % columns * width
-        picture[top : top + tile.shape[0], left : left + tile.shape[1]] = tile
-    return picture
-
-
-def _drawable(image: Tensor) -> np.ndarray:
-    """Return an image, C x H x W, as H x W or H x W x 3 in [0, 1]."""
-    pixels = image.clamp(0.0, 1.0).permute(1, 2, 0).numpy()
-    return pixels[:, :, 0] if pixels.shape[2] == 1 else pixels
-
-
-def _num_columns(num: int) -> int:
-    return min(8, min(num, MAX_FILTERS))
-
-
-def _num_rows(num: int) -> int:
-    return math.ceil(min(num, MAX_FILTERS) / _num_columns(num))

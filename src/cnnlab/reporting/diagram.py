@@ -1,0 +1,129 @@
+"""The architecture of a network, drawn from itself: a box for each part, its sides to scale.
+
+In the manner of figure 2 of the AlexNet paper: the height and the depth of a box are the height and width of the
+maps, its length is the number of channels.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from cnnlab.explain import Part
+from cnnlab.reporting.canvas import GREY, Picture, new_figure, title_width, to_picture, write_title
+from cnnlab.reporting.place import write_at
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+COLOURS = {
+    "image": "#FFFFFF",
+    "convolution": "#A6CDE6",
+    "pooling": "#F6D28F",
+    "dense": "#C9C9C9",
+    "block": "#BFE3D3",
+}
+OTHER = "#E8D5E6"
+
+# Lengths in inches.
+TALLEST, LONGEST, THIN, SLANT = 1.7, 0.75, 0.05, 0.35
+MARGIN, TITLE, CAPTION, NOTE, SLOT = 0.15, 0.5, 1.0, 0.3, 1.02
+
+
+def diagram(parts: Sequence[Part], *, in_channels: int, image_size: int, title: str) -> Picture:
+    """Draw a network from its image to its logits.
+
+    Args:
+        parts: what `structure` returned.
+        in_channels: channels of the images.
+        image_size: height and width that the network sees, in pixels.
+        title: what stands above.
+    """
+    image = Part("image", "image", "", (in_channels, image_size, image_size), 0)
+    boxes = [image, *parts]
+    most_channels = max(part.shape[0] for part in boxes if len(part.shape) == 3)
+    most_values = max((part.shape[0] for part in boxes if len(part.shape) == 1), default=1)
+    slots = [
+        max(SLOT, sum(_extent(part, image_size, most_channels, most_values)[:2]) + 0.3) for part in boxes
+    ]
+    width = max(sum(slots), title_width(title)) + 2 * MARGIN
+    height = TITLE + TALLEST * (1 + SLANT) + CAPTION + NOTE
+    with new_figure(width, height) as figure:
+        write_title(figure, title, y=1 - 0.1 / height)
+        left = MARGIN
+        for part, slot in zip(boxes, slots, strict=True):
+            length, depth, tall = _extent(part, image_size, most_channels, most_values)
+            _draw_box(figure, part, left, length, depth, tall)
+            _write_caption(figure, part, left, TITLE + TALLEST * (1 + SLANT) + 0.08)
+            left += slot
+        note = (
+            "Height and depth of a box: pixels of the maps, to scale; length: channels, to scale. Bars: values of a "
+            "dense layer, by their root."
+        )
+        write_at(figure, MARGIN, height - NOTE + 0.05, note, fontsize=7, color=GREY)
+        row = ", ".join(f"{part.name} ({' x '.join(map(str, part.shape))})" for part in boxes)
+        return to_picture(figure, alt=f"The network from left to right: {row}.")
+
+
+def _extent(part: Part, image_size: int, most_channels: int, most_values: int) -> tuple[float, float, float]:
+    """Return the length, the depth along the page and the height of a box, in inches."""
+    if len(part.shape) == 1:
+        return 0.12, 0.0, max(0.15, TALLEST * math.sqrt(part.shape[0] / most_values))
+    channels, tall, wide = part.shape
+    length = max(THIN, LONGEST * channels / most_channels)
+    return length, SLANT * TALLEST * wide / image_size, max(THIN, TALLEST * tall / image_size)
+
+
+def _draw_box(figure: "Figure", part: Part, left: float, length: float, depth: float, tall: float) -> None:
+    from matplotlib.patches import Polygon
+
+    width, height = figure.get_size_inches()
+    # The middle of all boxes lies on one line.
+    middle = height - TITLE - TALLEST * (1 + SLANT) / 2
+    low = middle - (tall + depth) / 2
+    style = {"edgecolor": "#333333", "linewidth": 0.7, "transform": figure.dpi_scale_trans}
+    colour = COLOURS.get(part.kind, OTHER)
+    front = [(left, low), (left + length, low), (left + length, low + tall), (left, low + tall)]
+    top = [
+        front[3],
+        front[2],
+        (left + length + depth, low + tall + depth),
+        (left + depth, low + tall + depth),
+    ]
+    side = [front[1], front[2], top[2], (left + length + depth, low + depth)]
+    for corners, shade in ((front, 0.0), (top, 0.25), (side, -0.12)):
+        if depth or corners is front:
+            figure.add_artist(Polygon(corners, closed=True, facecolor=_shaded(colour, shade), **style))
+
+
+def _shaded(colour: str, by: float) -> tuple[float, ...]:
+    """Return a colour, lighter or darker."""
+    from matplotlib.colors import to_rgb
+
+    return tuple(min(1.0, max(0.0, part + by * (1 - part if by > 0 else part))) for part in to_rgb(colour))
+
+
+def _write_caption(figure: "Figure", part: Part, left: float, top: float) -> None:
+    detail = part.detail or ("" if part.kind in ("image", "dense") else part.kind)
+    beside = ", ".join(
+        {"BatchNorm2d": "BN", "LocalResponseNorm": "LRN"}.get(name, name) for name in part.beside
+    )
+    lines = [
+        (part.name, {"fontweight": "bold"}),
+        (" x ".join(map(str, part.shape)), {}),
+        *((text, {"color": GREY}) for text in (*_broken(detail), *_broken(beside)) if text),
+        *([(f"{part.parameters:,}", {"color": GREY, "style": "italic"})] if part.parameters else []),
+    ]
+    for number, (text, style) in enumerate(lines[:6]):
+        write_at(figure, left, top + 0.15 * number, text, fontsize=6.5, **style)
+
+
+def _broken(text: str, *, most: int = 20) -> list[str]:
+    """Return a text in lines of at most about so many letters, broken behind commas."""
+    lines = [""]
+    for word in text.split(", "):
+        longer = f"{lines[-1]}, {word}" if lines[-1] else word
+        if len(longer) <= most:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    return lines

@@ -1,0 +1,84 @@
+"""What is inside a network: the filters of its first convolution, and what each layer makes of an image."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from cnnlab.explain import LayerOutput
+from cnnlab.reporting.canvas import GREY, Picture, new_figure, title_width, to_picture, write_title
+from cnnlab.reporting.mosaic import centred_levels, mosaic, num_columns, num_rows
+from cnnlab.reporting.place import drawable, place_axes, show, write_at
+
+MAX_FILTERS = 96
+MAX_MAPS = 16  # of a layer
+MAX_VALUES = 64  # of a dense layer
+
+# Lengths in inches.
+MARGIN, TITLE, NOTE, FILTERS_WIDTH = 0.12, 0.5, 0.3, 6.0
+MAP, LABEL, ROW_GAP, BAR = 0.42, 2.5, 0.08, 0.42
+
+
+def first_filters_picture(name: str, kernels: Tensor, *, title: str) -> Picture:
+    """Draw the first convolution's kernels, light where a weight is positive; in colour for three channels.
+
+    Args:
+        name: the layer's.
+        kernels: K x C x k x k; of other numbers of channels than 1 and 3 their mean is drawn.
+        title: what stands above.
+    """
+    num = min(len(kernels), MAX_FILTERS)
+    if kernels.shape[1] not in (1, 3):
+        kernels = kernels.mean(1, keepdim=True)
+    levels = centred_levels(kernels[:num], in_full=0.98)
+    most = 12 if num > 32 else 8
+    tall = FILTERS_WIDTH * num_rows(num, most=most) / num_columns(num, most=most)
+    size = " x ".join(map(str, kernels.shape[2:]))
+    shown = f"all {num}" if num == len(kernels) else f"the first {num} of {len(kernels)}"
+    width = max(FILTERS_WIDTH, title_width(title)) + 2 * MARGIN
+    with new_figure(width, TITLE + tall + NOTE) as figure:
+        write_title(figure, title, y=1 - 0.1 / (TITLE + tall + NOTE))
+        axes = place_axes(figure, MARGIN, TITLE, FILTERS_WIDTH, tall)
+        axes.imshow(mosaic(levels, columns=num_columns(num, most=most), enlarged=8, gap=4))
+        note = f"{name}: {shown} filters of {size} pixels; grey is 0, all on one scale"
+        write_at(figure, MARGIN, TITLE + tall + 0.08, note, fontsize=7.5, color=GREY)
+        return to_picture(figure, alt=f"The filters of {name}: {shown}, {size} pixels each.")
+
+
+def activations_picture(image: Tensor, layers: Sequence[LayerOutput], *, title: str) -> Picture:
+    """Draw an image and, line by line, what each layer makes of it.
+
+    Args:
+        image: C x H x W, uint8.
+        layers: what `activations` returned; of a layer's maps the first 16 are drawn, each from its own least
+            value, black, to its largest, white.
+        title: what stands above.
+    """
+    width = max(LABEL + MAX_MAPS * MAP + 2 * MARGIN, title_width(title) + 2 * MARGIN)
+    height = TITLE + 3 * MAP + ROW_GAP + len(layers) * (MAP + ROW_GAP) + NOTE
+    with new_figure(width, height) as figure:
+        write_title(figure, title, y=1 - 0.1 / height)
+        write_at(figure, MARGIN, TITLE + 0.1, "the image", fontsize=8)
+        show(place_axes(figure, LABEL, TITLE, 3 * MAP, 3 * MAP - 0.04), drawable(image))
+        top = TITLE + 3 * MAP + ROW_GAP
+        for layer in layers:
+            shape = " x ".join(map(str, layer.values.shape))
+            write_at(figure, MARGIN, top + 0.04, layer.name, fontsize=7.5)
+            write_at(figure, MARGIN, top + 0.2, f"{layer.kind}, {shape}", fontsize=6.5, color=GREY)
+            if layer.values.dim() == 3 and layer.values[0].numel() > 1:
+                for place, values in enumerate(layer.values[:MAX_MAPS]):
+                    axes = place_axes(figure, LABEL + place * MAP, top, MAP - 0.04, MAP - 0.04)
+                    show(axes, _from_least_to_largest(values).numpy())
+            else:
+                axes = place_axes(figure, LABEL, top, MAX_MAPS * MAP - 0.04, BAR - 0.04)
+                values = layer.values.flatten()[:MAX_VALUES]
+                show(axes, _from_least_to_largest(values)[None].numpy(), aspect="auto")
+            top += MAP + ROW_GAP
+        note = "Of each layer the first 16 maps, or 64 values; each map from its least value to its largest"
+        write_at(figure, MARGIN, height - NOTE + 0.06, note, fontsize=7.5, color=GREY)
+        return to_picture(figure, alt=f"What each of {len(layers)} layers makes of one image, a line each.")
+
+
+def _from_least_to_largest(values: Tensor) -> Tensor:
+    low, high = values.min(), values.max()
+    return (values - low) / (high - low) if high > low else torch.zeros_like(values)
