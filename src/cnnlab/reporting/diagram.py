@@ -1,7 +1,7 @@
 """The architecture of a network, drawn from itself: a box for each part, its sides to scale.
 
-In the manner of figure 2 of the AlexNet paper: the height and the depth of a box are the height and width of the
-maps, its length is the number of channels.
+In the manner of figure 2 of the AlexNet paper: the height and the depth of a box are the height and width of
+the maps, its length is the number of channels.
 """
 
 import math
@@ -23,6 +23,7 @@ COLOURS = {
     "block": "#BFE3D3",
 }
 OTHER = "#E8D5E6"
+SHORT = {"BatchNorm2d": "BN", "LocalResponseNorm": "LRN"}
 
 # Lengths in inches.
 TALLEST, LONGEST, THIN, SLANT = 1.7, 0.75, 0.05, 0.35
@@ -38,26 +39,23 @@ def diagram(parts: Sequence[Part], *, in_channels: int, image_size: int, title: 
         image_size: height and width that the network sees, in pixels.
         title: what stands above.
     """
-    image = Part("image", "image", "", (in_channels, image_size, image_size), 0)
-    boxes = [image, *parts]
+    boxes = [Part("image", "image", "", (in_channels, image_size, image_size), 0), *parts]
     most_channels = max(part.shape[0] for part in boxes if len(part.shape) == 3)
     most_values = max((part.shape[0] for part in boxes if len(part.shape) == 1), default=1)
-    slots = [
-        max(SLOT, sum(_extent(part, image_size, most_channels, most_values)[:2]) + 0.3) for part in boxes
-    ]
+    extents = [_extent(part, image_size, most_channels, most_values) for part in boxes]
+    slots = [max(SLOT, length + depth + 0.3) for length, depth, _ in extents]
     width = max(sum(slots), title_width(title)) + 2 * MARGIN
     height = TITLE + TALLEST * (1 + SLANT) + CAPTION + NOTE
     with new_figure(width, height) as figure:
         write_title(figure, title, y=1 - 0.1 / height)
         left = MARGIN
-        for part, slot in zip(boxes, slots, strict=True):
-            length, depth, tall = _extent(part, image_size, most_channels, most_values)
-            _draw_box(figure, part, left, length, depth, tall)
+        for part, extent, slot in zip(boxes, extents, slots, strict=True):
+            _draw_box(figure, part, left, *extent)
             _write_caption(figure, part, left, TITLE + TALLEST * (1 + SLANT) + 0.08)
             left += slot
         note = (
-            "Height and depth of a box: pixels of the maps, to scale; length: channels, to scale. Bars: values of a "
-            "dense layer, by their root."
+            "Height and depth of a box: pixels of the maps, to scale; length: channels, to scale. "
+            "Bars: values, by their root. In italics: parameters."
         )
         write_at(figure, MARGIN, height - NOTE + 0.05, note, fontsize=7, color=GREY)
         row = ", ".join(f"{part.name} ({' x '.join(map(str, part.shape))})" for part in boxes)
@@ -76,20 +74,15 @@ def _extent(part: Part, image_size: int, most_channels: int, most_values: int) -
 def _draw_box(figure: "Figure", part: Part, left: float, length: float, depth: float, tall: float) -> None:
     from matplotlib.patches import Polygon
 
-    width, height = figure.get_size_inches()
     # The middle of all boxes lies on one line.
-    middle = height - TITLE - TALLEST * (1 + SLANT) / 2
+    middle = figure.get_size_inches()[1] - TITLE - TALLEST * (1 + SLANT) / 2
     low = middle - (tall + depth) / 2
+    right, high = left + length + depth, low + tall + depth
+    front = [(left, low), (left + length, low), (left + length, low + tall), (left, low + tall)]
+    top = [front[3], front[2], (right, high), (left + depth, high)]
+    side = [front[1], front[2], (right, high), (right, low + depth)]
     style = {"edgecolor": "#333333", "linewidth": 0.7, "transform": figure.dpi_scale_trans}
     colour = COLOURS.get(part.kind, OTHER)
-    front = [(left, low), (left + length, low), (left + length, low + tall), (left, low + tall)]
-    top = [
-        front[3],
-        front[2],
-        (left + length + depth, low + tall + depth),
-        (left + depth, low + tall + depth),
-    ]
-    side = [front[1], front[2], top[2], (left + length + depth, low + depth)]
     for corners, shade in ((front, 0.0), (top, 0.25), (side, -0.12)):
         if depth or corners is front:
             figure.add_artist(Polygon(corners, closed=True, facecolor=_shaded(colour, shade), **style))
@@ -104,9 +97,7 @@ def _shaded(colour: str, by: float) -> tuple[float, ...]:
 
 def _write_caption(figure: "Figure", part: Part, left: float, top: float) -> None:
     detail = part.detail or ("" if part.kind in ("image", "dense") else part.kind)
-    beside = ", ".join(
-        {"BatchNorm2d": "BN", "LocalResponseNorm": "LRN"}.get(name, name) for name in part.beside
-    )
+    beside = ", ".join(SHORT.get(name, name) for name in part.beside)
     lines = [
         (part.name, {"fontweight": "bold"}),
         (" x ".join(map(str, part.shape)), {}),
