@@ -11,6 +11,7 @@ from cnnlab.cli import (
     data,
     doctor,
     evaluate,
+    explain,
     lr_find,
     models,
     predict,
@@ -20,7 +21,7 @@ from cnnlab.cli import (
     study,
     train,
 )
-from cnnlab.cli.explain import INTERRUPTED, explain
+from cnnlab.cli.mistakes import INTERRUPTED, as_line
 from cnnlab.cli.output import say
 from cnnlab.cli.streams import ReaderLeftError, prepare_streams
 from cnnlab.errors import CnnlabError
@@ -35,6 +36,7 @@ app.command()(train.train)
 app.command()(resume.resume)
 app.command()(evaluate.evaluate)
 app.command()(predict.predict)
+app.command()(explain.explain)
 app.command()(compare.compare)
 app.command()(lr_find.lr_find)
 app.command()(study.study)
@@ -82,7 +84,7 @@ def main(arguments: list[str] | None = None) -> None:
     except (Exception, KeyboardInterrupt) as error:
         if debug and not isinstance(error, ReaderLeftError):
             raise
-        code, line = explain(error, arguments)
+        code, line = as_line(error, arguments)
     if line:
         say(line)
     with suppress(CnnlabError):  # what had been printed before an error; the error is what counts

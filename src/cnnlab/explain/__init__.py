@@ -3,7 +3,7 @@
 from cnnlab.explain.activations import LayerOutput, activations, first_filters
 from cnnlab.explain.answers import SURE, Answer, sure_mistakes, suspected_labels, unsure_hits
 from cnnlab.explain.attribution import grad_cam, integrated_gradients, occlusion, saliency
-from cnnlab.explain.embedding import embed, penultimate
+from cnnlab.explain.embedding import Method, embed, penultimate
 from cnnlab.explain.inputs import network_inputs
 from cnnlab.explain.structure import Part, structure
 
@@ -11,6 +11,7 @@ __all__ = [
     "SURE",
     "Answer",
     "LayerOutput",
+    "Method",
     "Part",
     "activations",
     "embed",

@@ -3,6 +3,7 @@
 from cnnlab.lab.bench import bench_data, bench_inference, bench_training
 from cnnlab.lab.compare import compare
 from cnnlab.lab.evaluate import evaluate
+from cnnlab.lab.explain import explain
 from cnnlab.lab.lr_find import lr_find
 from cnnlab.lab.predict import predict
 from cnnlab.lab.resolve import resolve
@@ -21,6 +22,7 @@ __all__ = [
     "check_network",
     "compare",
     "evaluate",
+    "explain",
     "finish_all",
     "load_splits",
     "lr_find",

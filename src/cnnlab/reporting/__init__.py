@@ -1,6 +1,13 @@
 """Reporting: pictures of a run, and tables of a comparison."""
 
+from cnnlab.reporting.answers import Block, answers_picture
+from cnnlab.reporting.attributions import Attribution, attributions_picture
+from cnnlab.reporting.canvas import Picture, run_title
+from cnnlab.reporting.diagram import diagram
+from cnnlab.reporting.explain_page import Shown, explain_page
 from cnnlab.reporting.grid import Table, escape_markdown, table_markdown, table_text
+from cnnlab.reporting.image_map import image_map
+from cnnlab.reporting.inside import activations_picture, first_filters_picture
 from cnnlab.reporting.lr_curve import lr_curve
 from cnnlab.reporting.pictures import FILTERS, RESTORED, write_curves, write_pretraining, write_samples
 from cnnlab.reporting.tables import (
@@ -17,12 +24,24 @@ from cnnlab.reporting.tables import (
 __all__ = [
     "FILTERS",
     "RESTORED",
+    "Attribution",
+    "Block",
+    "Picture",
+    "Shown",
     "Table",
+    "activations_picture",
+    "answers_picture",
+    "attributions_picture",
     "comparison_notes",
     "comparison_rows",
+    "diagram",
     "escape_markdown",
+    "explain_page",
+    "first_filters_picture",
+    "image_map",
     "lr_curve",
     "read_comparison",
+    "run_title",
     "short_commit",
     "table_markdown",
     "table_text",

@@ -1,21 +1,46 @@
 """Sample test images with the network's answers."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from torch import Tensor
 
-from cnnlab.reporting.canvas import GREY, VERMILION, drawable_names, new_figure, to_png, write_title
+from cnnlab.reporting.canvas import (
+    GREY,
+    VERMILION,
+    Picture,
+    drawable_names,
+    new_figure,
+    to_picture,
+    to_png,
+    write_title,
+)
 from cnnlab.reporting.samples import choose_samples
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 MAX_NAME = 16  # characters of a class name that fit below an image
 
 # Lengths of the grid, in inches.
 NUM_COLUMNS, CELL, IMAGE, CAPTION, HEADING, TITLE = 6, 1.5, 1.3, 0.55, 0.4, 0.4
+
+
+@dataclass(frozen=True)
+class Block:
+    """Some images under one heading.
+
+    Attributes:
+        heading: what they have in common.
+        indices: which of the images.
+    """
+
+    heading: str
+    indices: Sequence[int]
 
 
 def sample_predictions(
@@ -35,9 +60,38 @@ def sample_predictions(
     num_right = num_images - num_wrong
     right = f"Right: {num_right:,} of {num_images:,} test images; shown: the first of each class in turn"
     wrong = f"Wrong: {num_wrong:,} of {num_images:,} test images; shown: the most confident ones"
-    blocks = [(right, samples.right), (wrong, samples.wrong)]
+    blocks = [Block(right, samples.right), Block(wrong, samples.wrong)]
+    with answers_figure(images, labels, probs, class_names, blocks, title=title) as figure:
+        return to_png(figure)
+
+
+def answers_picture(
+    images: Tensor,
+    labels: Tensor,
+    probs: Tensor,
+    class_names: Sequence[str],
+    blocks: Sequence[Block],
+    *,
+    title: str,
+) -> Picture:
+    """Draw images by blocks, each with predicted and true label and confidence, in both forms."""
+    with answers_figure(images, labels, probs, class_names, blocks, title=title) as figure:
+        return to_picture(figure, alt="; ".join(f"{block.heading}" for block in blocks) + ".")
+
+
+@contextmanager
+def answers_figure(
+    images: Tensor,
+    labels: Tensor,
+    probs: Tensor,
+    class_names: Sequence[str],
+    blocks: Sequence[Block],
+    *,
+    title: str = "",
+) -> Iterator["Figure"]:
+    """Give a figure of images by blocks; arguments as `sample_predictions` takes them."""
     names = [_shortened(name) for name in drawable_names(class_names)]
-    num_rows = [math.ceil(len(chosen) / NUM_COLUMNS) for _, chosen in blocks]
+    num_rows = [math.ceil(len(block.indices) / NUM_COLUMNS) for block in blocks]
     width = NUM_COLUMNS * CELL
     height = TITLE + sum(HEADING + rows * (CELL + CAPTION) for rows in num_rows)
     with new_figure(width, height) as figure:
@@ -45,10 +99,10 @@ def sample_predictions(
         legend = "below: predicted (✓ right, ✗ wrong), true label, confidence"
         figure.text(0.99, 1 - 0.13 / height, legend, fontsize=7.5, color=GREY, ha="right", va="top")
         top = height - TITLE
-        for heading, chosen in blocks:
-            figure.text(0.01, (top - 0.12) / height, heading, fontsize=10, va="top")
+        for block in blocks:
+            figure.text(0.01, (top - 0.12) / height, block.heading, fontsize=10, va="top")
             top -= HEADING
-            for place, index in enumerate(chosen):
+            for place, index in enumerate(block.indices):
                 row, column = divmod(place, NUM_COLUMNS)
                 left = column * CELL + (CELL - IMAGE) / 2
                 bottom = top - row * (CELL + CAPTION) - IMAGE
@@ -59,8 +113,8 @@ def sample_predictions(
                 prob = float(probs[index, predicted])
                 sure = f"{prob:.1%} sure" if prob < 0.9995 else "> 99.9% sure"
                 _write_answer(axes, names[predicted], names[true], sure, is_right=predicted == true)
-            top -= math.ceil(len(chosen) / NUM_COLUMNS) * (CELL + CAPTION)
-        return to_png(figure)
+            top -= math.ceil(len(block.indices) / NUM_COLUMNS) * (CELL + CAPTION)
+        yield figure
 
 
 def _draw_image(axes: "Axes", image: Tensor, *, is_right: bool) -> None:

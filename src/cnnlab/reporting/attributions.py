@@ -19,8 +19,8 @@ from cnnlab.reporting.canvas import (
 from cnnlab.reporting.place import drawable, place_axes, show, write_at
 
 # Lengths in inches.
-CELL, CAPTION, MARGIN, TITLE, HEADING, NOTE = 1.25, 0.42, 0.12, 0.45, 0.3, 0.52
-HEADINGS = ("image", "saliency", "integrated gradients", "Grad-CAM", "occlusion")
+CELL, CAPTION, MARGIN, TITLE, HEADING, NOTE = 1.25, 0.42, 0.12, 0.45, 0.36, 0.52
+HEADINGS = ("image", "saliency", "integrated\ngradients", "Grad-CAM", "occlusion")
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,19 @@ from cnnlab.reporting.canvas import GREY, Picture, drawable_names, new_figure, t
 
 WIDTH, HEIGHT = 7.2, 5.2
 MARKERS = "osD^v<>P*X"
-# M. Okabe, K. Ito, "Color Universal Design", 2008, and a grey
-COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#000000", "#F0E442", "#888888")
+# M. Okabe, K. Ito, "Color Universal Design", 2008, a grey and a brown
+COLOURS = (
+    "#0072B2",
+    "#E69F00",
+    "#009E73",
+    "#CC79A7",
+    "#56B4E9",
+    "#D55E00",
+    "#000000",
+    "#F0E442",
+    "#888888",
+    "#8C564B",
+)
 MAX_IN_LEGEND = 20
 
 
