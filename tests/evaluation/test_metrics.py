@@ -28,6 +28,8 @@ def test_scores_worked_by_hand():
     assert confusion.tolist() == [[1, 0, 0], [0, 1, 0], [1, 1, 0]]  # row: true, column: predicted
     assert metrics.recall(confusion) == [1.0, 1.0, 0.0]
     assert metrics.precision(confusion) == [0.5, 0.5, None]
+    assert metrics.f1(confusion) == pytest.approx([2 / 3, 2 / 3, 0.0])
+    assert metrics.f1(torch.zeros(2, 2, dtype=torch.int64)) == [None, None]
 
 
 def test_ece_worked_by_hand():
@@ -93,3 +95,17 @@ def test_a_class_without_images_has_no_recall():
 
 def test_loss_of_an_impossible_label_is_finite():
     assert metrics.nll(torch.tensor([[1.0, 0.0]]), torch.tensor([1])) == pytest.approx(87.34, abs=0.01)
+
+
+def test_most_confused_pairs_in_order():
+    confusion = torch.tensor([[50, 2, 0], [5, 40, 2], [0, 9, 30]])
+    assert metrics.most_confused(confusion) == [(2, 1, 9), (1, 0, 5), (0, 1, 2), (1, 2, 2)]
+    assert metrics.most_confused(confusion, most=1) == [(2, 1, 9)]
+    assert metrics.most_confused(torch.eye(3, dtype=torch.int64)) == []
+
+
+def test_f1_agrees_with_scikit_learn(random_answers):
+    probs, labels = random_answers
+    found = metrics.f1(metrics.confusion_matrix(probs, labels))
+    expected = reference.f1_score(labels.numpy(), probs.argmax(1).numpy(), average=None)
+    assert found == pytest.approx(list(expected), abs=1e-12)

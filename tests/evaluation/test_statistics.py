@@ -5,7 +5,15 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from cnnlab.evaluation import mcnemar, mean_interval, next_interval, paired_t, wilson_interval
+from cnnlab.evaluation import (
+    effect_size,
+    mcnemar,
+    mean_interval,
+    next_interval,
+    paired_t,
+    sign_flips,
+    wilson_interval,
+)
 
 
 def test_mean_interval_worked_by_hand():
@@ -122,3 +130,31 @@ def test_the_next_value_lies_in_its_interval_as_often_as_it_says():
         assert interval.low is not None and interval.high is not None
         inside += interval.low <= following <= interval.high
     assert 0.935 <= inside / 2000 <= 0.965
+
+
+def test_effect_size_worked_by_hand():
+    # Differences 1, 2, 3: mean 2, deviation 1.
+    assert effect_size([0.0, 0.0, 0.0], [1.0, 2.0, 3.0]) == pytest.approx(2.0)
+    assert effect_size([1.0, 2.0, 3.0], [0.0, 0.0, 0.0]) == pytest.approx(-2.0)
+    assert effect_size([0.5, 0.5], [0.5, 0.5]) == 0.0
+    assert effect_size([0.5, 0.5], [0.6, 0.6]) > 1e6
+    # Of equal differences the spread is that of two roundings: 1 / (360 sqrt(6)).
+    assert effect_size([0.5, 0.5], [0.5 + 1 / 360] * 2, resolution=1 / 360) == pytest.approx(math.sqrt(6))
+
+
+def test_sign_flips_worked_by_hand():
+    # Of the eight choices of signs of 1, 2, 3 only two reach 6 or -6.
+    assert sign_flips([0.0, 0.0, 0.0], [1.0, 2.0, 3.0]) == 2 / 8
+    # 1, -2, 3: sum 2; as far are 6, 4, 2, 2 and their opposites, so all but the two 0s.
+    assert sign_flips([0.0, 2.0, 0.0], [1.0, 0.0, 3.0]) == 6 / 8
+    assert sign_flips([0.3, 0.3], [0.3, 0.3]) == 1.0
+
+
+def test_sign_flips_agree_with_scipy():
+    generator = np.random.default_rng(0)
+    for num in (3, 6, 9):
+        a, b = generator.normal(size=num), generator.normal(0.5, size=num)
+        theirs = stats.permutation_test(
+            (b - a,), np.mean, permutation_type="samples", alternative="two-sided", n_resamples=np.inf
+        )
+        assert sign_flips(list(a), list(b)) == pytest.approx(theirs.pvalue, abs=1e-9)

@@ -1,5 +1,6 @@
 """Evaluation: loading a run, prediction, metrics as pure functions, statistics of comparisons."""
 
+from cnnlab.evaluation.calibration import ReliabilityBin, at_temperature, fit_temperature, reliability
 from cnnlab.evaluation.comparison import (
     Comparison,
     NetworkResult,
@@ -13,10 +14,12 @@ from cnnlab.evaluation.prediction import check_run_views, predict_probs
 from cnnlab.evaluation.scoring import Evaluation, check_first, score
 from cnnlab.evaluation.statistics import (
     Interval,
+    effect_size,
     mcnemar,
     mean_interval,
     next_interval,
     paired_t,
+    sign_flips,
     wilson_interval,
 )
 from cnnlab.evaluation.stored import StoredPredictions, load_predictions, save_predictions
@@ -29,14 +32,18 @@ __all__ = [
     "Interval",
     "NetworkResult",
     "PairedTest",
+    "ReliabilityBin",
     "Run",
     "StoredPredictions",
+    "at_temperature",
     "check_first",
     "check_run_views",
     "check_slack",
     "check_view_names",
     "compare_runs",
+    "effect_size",
     "evaluated_scores",
+    "fit_temperature",
     "hardware_of",
     "load_predictions",
     "load_run",
@@ -45,8 +52,10 @@ __all__ = [
     "next_interval",
     "paired_t",
     "predict_probs",
+    "reliability",
     "save_predictions",
     "score",
+    "sign_flips",
     "views_in_words",
     "wilson_interval",
 ]

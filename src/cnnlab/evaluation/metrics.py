@@ -69,6 +69,33 @@ def precision(confusion: Tensor) -> list[float | None]:
     return _shares(confusion.diagonal(), confusion.sum(0))
 
 
+def f1(confusion: Tensor) -> list[float | None]:
+    """Return, per class, the harmonic mean of precision and recall; None for a class never seen nor named.
+
+    Args:
+        confusion: from `confusion_matrix`.
+    """
+    return _shares(2 * confusion.diagonal(), confusion.sum(0) + confusion.sum(1))
+
+
+def most_confused(confusion: Tensor, *, most: int = 10) -> list[tuple[int, int, int]]:
+    """Return (true class, predicted class, images) of the most frequent mistakes, the most frequent first.
+
+    Equals come in the order of the classes; pairs without images are left out.
+
+    Args:
+        confusion: from `confusion_matrix`.
+        most: how many pairs at most.
+    """
+    pairs = [
+        (true, predicted, count)
+        for true, row in enumerate(confusion.tolist())
+        for predicted, count in enumerate(row)
+        if true != predicted and count
+    ]
+    return sorted(pairs, key=lambda pair: -pair[2])[:most]
+
+
 def ece(probs: Tensor, labels: Tensor, *, num_bins: int = NUM_ECE_BINS) -> float:
     """Return the expected calibration error: how far confidence lies from accuracy, on average over images.
 

@@ -129,6 +129,46 @@ def paired_t(values_a: Sequence[float], values_b: Sequence[float], *, resolution
     return 2 * _t_cdf(-abs(mean) / error, num - 1) if error > 1e-13 else 0.0
 
 
+def effect_size(values_a: Sequence[float], values_b: Sequence[float], *, resolution: float = 0.0) -> float:
+    """Return Cohen's d of paired values: the mean of b - a over the spread of these differences.
+
+    About 0.2 is called small, 0.5 medium, 0.8 large. The spread is taken to be at least what rounding causes,
+    as in `paired_t`.
+
+    Args:
+        values_a: the first network's scores, one per seed, at least two.
+        values_b: the second's, for the same seeds in the same order.
+        resolution: the smallest difference that two scores can have, such as 1 / num_images.
+
+    Source: J. Cohen, Statistical Power Analysis for the Behavioral Sciences, 1988, section 2.3.5 (d_z).
+    """
+    differences = [b - a for a, b in zip(values_a, values_b, strict=True)]
+    spread = max(stdev(differences), resolution / math.sqrt(6))
+    mean = fmean(differences)
+    return mean / spread if spread > 0 else math.copysign(math.inf, mean) if mean else 0.0
+
+
+def sign_flips(values_a: Sequence[float], values_b: Sequence[float]) -> float:
+    """Return the p value of the exact two-sided permutation test of paired values.
+
+    Under the null hypothesis each difference may as well have the other sign; counted are all choices of
+    signs whose sum is as far from 0. With n seeds p is at least 2 / 2^n, so that fewer than 6 never say 0.05.
+
+    Args:
+        values_a: the first network's scores, one per seed, at most 20.
+        values_b: the second's, for the same seeds in the same order.
+
+    Source: R. A. Fisher, The Design of Experiments, 1935, section 21.
+    """
+    differences = [b - a for a, b in zip(values_a, values_b, strict=True)]
+    assert len(differences) <= 20, "a million choices of signs are enough"
+    sums = [0.0]
+    for difference in differences:
+        sums = [total + signed for total in sums for signed in (difference, -difference)]
+    as_far = sum(abs(total) >= abs(sums[0]) - 1e-12 for total in sums)
+    return as_far / len(sums)
+
+
 # scipy.special is imported on use: it takes a tenth of a second that most commands do not need.
 def _t_quantile(probability: float, degrees: int) -> float:
     from scipy.special import stdtrit
