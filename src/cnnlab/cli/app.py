@@ -16,6 +16,7 @@ from cnnlab.cli import (
     models,
     predict,
     recipes,
+    report,
     resume,
     runs,
     study,
@@ -38,6 +39,7 @@ app.command()(evaluate.evaluate)
 app.command()(predict.predict)
 app.command()(explain.explain)
 app.command()(compare.compare)
+app.command()(report.report)
 app.command()(lr_find.lr_find)
 app.command()(study.study)
 app.command()(runs.runs)

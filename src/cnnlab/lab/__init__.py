@@ -6,6 +6,7 @@ from cnnlab.lab.evaluate import evaluate
 from cnnlab.lab.explain import explain
 from cnnlab.lab.lr_find import lr_find
 from cnnlab.lab.predict import predict
+from cnnlab.lab.report import report
 from cnnlab.lab.resolve import resolve
 from cnnlab.lab.side_by_side import Task, check_jobs, finish_all, say_to_stderr, share_of_threads
 from cnnlab.lab.splits import load_splits
@@ -27,6 +28,7 @@ __all__ = [
     "load_splits",
     "lr_find",
     "predict",
+    "report",
     "resolve",
     "resume",
     "say_to_stderr",

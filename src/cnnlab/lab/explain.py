@@ -105,7 +105,9 @@ def explain(
         pictures.append((Shown(stem, heading, caption, picture.alt), picture))
 
     draw_network(run, add)
-    rows, answers = _explained(run, images)
+    pixels = torch.stack([image.pixels for image in images])
+    rows = attributions_of(run, pixels, [image.name for image in images], [image.true for image in images])
+    answers = [{"name": row.name, "label": row.explained, "prob": row.prob, "true": row.true} for row in rows]
     draw_images(run, images[0].pixels, images[0].name, rows, add)
     written = []
     if test is not None and stored is not None:
@@ -159,8 +161,17 @@ def _chosen(test: Dataset, stored: StoredPredictions) -> list[ExplainedImage]:
     ]
 
 
-def _explained(run: Run, images: Sequence[ExplainedImage]) -> tuple[list[Attribution], list[dict[str, Any]]]:
-    pixels = torch.stack([image.pixels for image in images])
+def attributions_of(
+    run: Run, pixels: Tensor, names: Sequence[str], true: Sequence[int | None]
+) -> list[Attribution]:
+    """Ask, in four ways, which pixels a network's own answers rest on.
+
+    Args:
+        run: a finished run.
+        pixels: N x C x H x W, uint8, of the run's form.
+        names: of the images.
+        true: index of each one's class, where that is known.
+    """
     probs = predict_probs(run, pixels)
     classes = probs.argmax(1)
     gradient = saliency(run, pixels, classes)
@@ -168,14 +179,13 @@ def _explained(run: Run, images: Sequence[ExplainedImage]) -> tuple[list[Attribu
     seen, _ = grad_cam(run, pixels, classes)
     falls = occlusion(run, pixels, classes)
     window = centre_crop(pixels, run.crop_size)
-    rows, answers = [], []
-    for index, image in enumerate(images):
-        label, prob = run.class_names[int(classes[index])], float(probs[index].max())
-        true = None if image.true is None else run.class_names[image.true]
+    rows = []
+    for index, (name, label) in enumerate(zip(names, true, strict=True)):
         parts = (gradient[index], integrated[index], seen[index], falls[index])
-        rows.append(Attribution(window[index], image.name, label, prob, true, *parts))
-        answers.append({"name": image.name, "label": label, "prob": prob, "true": true})
-    return rows, answers
+        answer = run.class_names[int(classes[index])], float(probs[index].max())
+        known = None if label is None else run.class_names[label]
+        rows.append(Attribution(window[index], name, *answer, known, *parts))
+    return rows
 
 
 def _labels_csv(stored: StoredPredictions) -> str:

@@ -1,0 +1,21 @@
+"""The report: facts from run folders, words in two languages, and the forms it takes."""
+
+from cnnlab.reporting.report.extras import Cover, Extras, Latency, NetworkExtras, ShownMistake, Temperature
+from cnnlab.reporting.report.facts import Facts, NetworkFacts, gather
+from cnnlab.reporting.report.page import html_report
+from cnnlab.reporting.report.text import LANGUAGES, Text
+
+__all__ = [
+    "LANGUAGES",
+    "Cover",
+    "Extras",
+    "Facts",
+    "Latency",
+    "NetworkExtras",
+    "NetworkFacts",
+    "ShownMistake",
+    "Temperature",
+    "Text",
+    "gather",
+    "html_report",
+]

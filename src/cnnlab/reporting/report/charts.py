@@ -1,0 +1,140 @@
+"""The charts of a report, from its facts."""
+
+import math
+from collections.abc import Sequence
+
+from cnnlab.reporting.report.facts import NetworkFacts
+from cnnlab.reporting.report.svg import (
+    Axis,
+    Line,
+    interval_chart,
+    legend,
+    line_chart,
+    matrix_chart,
+    round_ticks,
+)
+from cnnlab.reporting.report.text import Text
+
+BEST_ERROR = 0.0005  # the end of an axis of errors
+ERROR_TICKS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
+
+
+def accuracy_chart(networks: Sequence[NetworkFacts], text: Text, *, by: str) -> str:
+    """Draw validation accuracy over `epoch` or `seconds`, one line per network and seed; the axis shows errors."""
+    place = 0 if by == "epoch" else 1
+    lines, errors, furthest = [], [], 0.0
+    for series, network in enumerate(networks):
+        for number, curve in enumerate(network.curves):
+            points = []
+            for point in curve.val:
+                says = text(
+                    "charts.point",
+                    network=network.name,
+                    seed=curve.seed,
+                    epoch=f"{point[0]:.3g}",
+                    seconds=f"{point[1]:,.0f}",
+                    top1=f"{point[3]:.2%}",
+                )
+                points.append((point[place], point[3], says))
+                errors.append(1 - point[3])
+                furthest = max(furthest, point[place])
+            label = network.name if number == 0 else ""
+            lines.append(Line(label, points, series, is_faint=number > 0))
+    x = Axis(
+        text(f"charts.{by}"),
+        0.0,
+        furthest or 1.0,
+        round_ticks(0.0, furthest or 1.0),
+        lambda tick: f"{tick:g}",
+    )
+    y = _accuracy_axis(errors, text)
+    chart = line_chart(lines, x, y, title=text("charts.accuracy_title", by=text(f"charts.{by}")))
+    return chart + legend(lines)
+
+
+def loss_chart(networks: Sequence[NetworkFacts], text: Text) -> str:
+    """Draw training and validation loss over epochs, of the first seed of each network."""
+    lines, values, furthest = [], [], 0.0
+    for index, network in enumerate(networks):
+        curve = network.curves[0]
+        for part, points in enumerate((curve.train, curve.val)):
+            which = text("charts.train" if part == 0 else "charts.val")
+            marked = [
+                (point[0], point[2], f"{network.name}, {which}, {point[0]:.3g}: {point[2]:.4f}")
+                for point in points
+                if point[2] > 0
+            ]
+            lines.append(Line(f"{network.name}, {which}", marked, 2 * index + part))
+            values += [point[1] for point in marked]
+            furthest = max([furthest, *(point[0] for point in marked)])
+    low, high = min(values, default=0.1), max(values, default=1.0)
+    ticks = [
+        factor * 10.0**power
+        for power in range(math.floor(math.log10(low)) - 1, math.ceil(math.log10(high)) + 1)
+        for factor in (1, 2, 5)
+        if low * 0.8 <= factor * 10.0**power <= high * 1.25
+    ]
+    x = Axis(
+        text("charts.epoch"),
+        0.0,
+        furthest or 1.0,
+        round_ticks(0.0, furthest or 1.0),
+        lambda tick: f"{tick:g}",
+    )
+    y = Axis(text("charts.loss"), low * 0.9, high * 1.1, ticks, lambda tick: f"{tick:g}", math.log)
+    return line_chart(lines, x, y, title=text("charts.loss_title")) + legend(lines)
+
+
+def intervals(networks: Sequence[tuple[str, float, float, float]], text: Text) -> str:
+    """Draw each network's test accuracy with its interval: (name, mean, low, high)."""
+    low, high = min(row[2] for row in networks), max(row[3] for row in networks)
+    margin = max(0.05 * (high - low), 0.0005)
+    low, high = max(0.0, low - margin), min(1.0, high + margin)
+    ticks = round_ticks(low, high, most=5)
+    digits = 2 if high - low < 0.02 else 1
+    x = Axis(text("charts.top1"), low, high, ticks, lambda value: f"{100 * value:.{digits}f}")
+    return interval_chart(networks, x, title=text("charts.interval_title"))
+
+
+def confusion_chart(network: NetworkFacts, class_names: Sequence[str], text: Text) -> str:
+    """Draw a network's confusion matrix, of all seeds together."""
+    title = text("charts.confusion_title", network=network.name)
+    labels = text("charts.true"), text("charts.predicted")
+    return matrix_chart(network.confusion.tolist(), class_names, title=title, labels=labels)
+
+
+def reliability_chart(networks: Sequence[NetworkFacts], text: Text) -> str:
+    """Draw accuracy against confidence; the diagonal is what a network should be."""
+    ticks = [0.0, 0.2, 0.4, 0.6, 0.8, 1.0]
+    percent = lambda tick: f"{100 * tick:.0f}"  # noqa: E731 # a name for two axes
+    x = Axis(text("charts.confidence"), 0.0, 1.0, ticks, percent)
+    y = Axis(text("charts.right"), 0.0, 1.0, ticks, percent)
+    lines = []
+    for series, network in enumerate(networks):
+        points = [
+            (
+                part.confidence,
+                part.accuracy,
+                f"{network.name}: {part.confidence:.1%} → {part.accuracy:.1%} ({part.num_images:,})",
+            )
+            for part in network.bins
+            if part.confidence is not None and part.accuracy is not None
+        ]
+        lines.append(Line(network.name, points, series))
+    diagonal = Line("", [(0.0, 0.0, ""), (1.0, 1.0, "")], 5, is_faint=True)
+    return line_chart([diagonal, *lines], x, y, title=text("charts.reliability_title")) + legend(lines)
+
+
+def _accuracy_axis(errors: Sequence[float], text: Text) -> Axis:
+    """Return an axis of accuracies on which errors are logarithmic: near 100 % a tenth of a point is seen."""
+    worst = max(errors, default=1.0)
+    best = max(min(errors, default=0.1) * 0.8, BEST_ERROR)
+    ticks = [1 - tick for tick in ERROR_TICKS if best <= tick <= worst * 1.1]
+    return Axis(
+        text("charts.val_top1"),
+        1 - max(worst * 1.1, best * 2),
+        1 - best,
+        ticks,
+        lambda value: f"{100 * value:.5g}",
+        lambda value: -math.log(max(1 - value, BEST_ERROR / 10)),
+    )
