@@ -81,7 +81,8 @@ def fit_temperature(probs: Tensor, labels: Tensor) -> float:
         return -scaled.gather(1, labels[:, None]).mean().item()
 
     ends = (math.log(COLDEST), math.log(HOTTEST))
-    return math.exp(float(minimize_scalar(loss, bounds=ends, method="bounded").x))
+    found = minimize_scalar(loss, bounds=ends, method="bounded")
+    return math.exp(float(found.x))  # pyright: ignore[reportAttributeAccessIssue] # scipy has no types
 
 
 def at_temperature(probs: Tensor, temperature: float) -> Tensor:

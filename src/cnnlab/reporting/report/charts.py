@@ -20,7 +20,7 @@ ERROR_TICKS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0
 
 
 def accuracy_chart(networks: Sequence[NetworkFacts], text: Text, *, by: str) -> str:
-    """Draw validation accuracy over `epoch` or `seconds`, one line per network and seed; the axis shows errors."""
+    """Draw validation accuracy over `epoch` or `seconds`, a line per network and seed, by its error."""
     place = 0 if by == "epoch" else 1
     lines, errors, furthest = [], [], 0.0
     for series, network in enumerate(networks):
@@ -123,6 +123,11 @@ def reliability_chart(networks: Sequence[NetworkFacts], text: Text) -> str:
         lines.append(Line(network.name, points, series))
     diagonal = Line("", [(0.0, 0.0, ""), (1.0, 1.0, "")], 5, is_faint=True)
     return line_chart([diagonal, *lines], x, y, title=text("charts.reliability_title")) + legend(lines)
+
+
+def _from_zero(label: str, furthest: float) -> Axis:
+    end = furthest or 1.0
+    return Axis(label, 0.0, end, round_ticks(0.0, end), lambda tick: f"{tick:g}")
 
 
 def _accuracy_axis(errors: Sequence[float], text: Text) -> Axis:

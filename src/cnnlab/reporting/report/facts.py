@@ -1,4 +1,4 @@
-"""What a report tells, taken from run folders and nothing else: no sentence and no figure comes from elsewhere."""
+"""What a report tells, taken from run folders and nothing else."""
 
 import math
 from collections.abc import Sequence
@@ -70,8 +70,8 @@ class NetworkFacts:
         epochs: of a run.
         steps: of a run.
         curves: of each seed.
-        epoch_seconds: mean and standard deviation of an epoch's time, over all epochs of all seeds; the deviation
-            is None of a single epoch.
+        epoch_seconds: mean and standard deviation of an epoch's time, over all epochs of all seeds; of a
+            single epoch the deviation is None.
         recall: per class, mean over seeds; None for a class without images.
         precision: likewise.
         f1: likewise.

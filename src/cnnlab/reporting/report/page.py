@@ -134,8 +134,8 @@ def cost_rows(facts: Facts, extras: Extras, text: Text) -> list[CostRow]:
         ]
         if extras.latency_hardware:
             latency = extras.of(network.name).latency
-            cells.append((latency.seconds, f"{1e3 * latency.seconds:.2f} ms") if latency else (math.inf, "–"))
-            cells.append((latency.images_per_s, f"{latency.images_per_s:,.0f}/s") if latency else (0.0, "–"))
+            cells.append((latency.seconds, f"{1e3 * latency.seconds:.2f} ms") if latency else (math.inf, "-"))
+            cells.append((latency.images_per_s, f"{latency.images_per_s:,.0f}/s") if latency else (0.0, "-"))
         rows.append(CostRow(network.name, tuple(cells)))
     return rows
 

@@ -27,7 +27,7 @@ def points(difference: float) -> str:
 
 def interval(result: NetworkResult) -> str:
     """Return the ends of a network's interval."""
-    return f"{percent(result.interval[0])} – {percent(result.interval[1])}"
+    return " – ".join(map(percent, result.interval))  # noqa: RUF001 # the dash of ranges
 
 
 def title(facts: Facts, text: Text) -> str:

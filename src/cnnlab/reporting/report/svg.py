@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
 
-# M. Okabe, K. Ito, "Color Universal Design", 2008: told apart with any colour vision; the page lightens them if dark.
+# M. Okabe, K. Ito, "Color Universal Design", 2008: told apart with any colour vision.
 SERIES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 DASHES = ("", "6 3", "2 2", "8 3 2 3", "1 3", "10 4")
 
@@ -130,7 +130,8 @@ def interval_chart(rows: Sequence[tuple[str, float, float, float]], x: Axis, *, 
         parts.append(
             f'<path d="M{left(low):.1f} {middle}H{left(high):.1f}M{left(low):.1f} {middle - 6}v12'
             f'M{left(high):.1f} {middle - 6}v12" stroke="{colour}" stroke-width="2" fill="none"/>'
-            f'<circle cx="{left(mean):.1f}" cy="{middle}" r="5" fill="{colour}"><title>{escape(says)}</title></circle>'
+            f'<circle cx="{left(mean):.1f}" cy="{middle}" r="5" fill="{colour}">'
+            f"<title>{escape(says)}</title></circle>"
         )
     return _svg(parts, title, height=height)
 
@@ -169,7 +170,8 @@ def matrix_chart(
             kind = "right" if i == j else "wrong"
             says = f"{name} → {other}: {count:,.0f}"
             parts.append(
-                f'<rect x="{before + side * j}" y="{before + side * i}" width="{side - 1}" height="{side - 1}" '
+                f'<rect x="{before + side * j}" y="{before + side * i}" '
+                f'width="{side - 1}" height="{side - 1}" '
                 f'class="{kind}" fill-opacity="{max(0.06, share):.2f}"><title>{escape(says)}</title></rect>'
             )
             if side >= 24 and count:
