@@ -17,7 +17,9 @@ def report(
         Path, typer.Option("--out", parser=options.parse_path, metavar="<path>", help="Folder for the files.")
     ] = Path("report"),
     lang: Annotated[str, typer.Option(help="en or zh.")] = "en",
-    formats: Annotated[str, typer.Option("--format", help="html; several with commas.")] = "html",
+    formats: Annotated[
+        str, typer.Option("--format", help="html, pdf, pptx or md; several with commas.")
+    ] = "html",
     title: Annotated[
         str, typer.Option(help="Of the report; made of its networks and data if not given.")
     ] = "",
@@ -27,7 +29,7 @@ def report(
     data_root: options.DataRoot = None,
     as_json: options.Json = False,
 ) -> None:
-    """Write a report of finished runs: one page with tables, curves, mistakes and how to reproduce it.
+    """Write a report of finished runs: a page, slides, PDF or Markdown, in English or Chinese.
 
     Runs that differ in the seed alone are one network; the others are compared with the first.
     """

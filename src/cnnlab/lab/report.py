@@ -1,5 +1,6 @@
 """`report`: from run folders to a page that a person can read, print and hand in."""
 
+import tempfile
 from collections.abc import Callable, Sequence
 from datetime import date as today
 from importlib.metadata import version
@@ -34,14 +35,18 @@ from cnnlab.reporting.report import (
     ShownMistake,
     Temperature,
     Text,
+    find_browser,
     gather,
     html_report,
+    markdown_report,
+    print_to_pdf,
+    slides_report,
 )
 from cnnlab.runs import RunFolder
 from cnnlab.runs.atomic import write_bytes
 from cnnlab.threads import set_threads
 
-FORMATS = ("html",)
+FORMATS = ("html", "pdf", "pptx", "md")
 MAX_MISTAKES, NUM_EXPLAINED, NUM_SAMPLES = 60, 4, 12
 
 
@@ -65,7 +70,7 @@ def report(
         run_paths: run folders.
         out: folder for the files.
         lang: `en` or `zh`.
-        formats: some of `html`.
+        formats: some of `html`, `pdf` (printed by Chromium), `pptx` (slides) and `md`.
         title: of the report; made of its networks and data if empty.
         course: for which it is written.
         author: who writes it.
@@ -80,7 +85,7 @@ def report(
     Raises:
         ConfigError: no runs, or an unknown language or format.
         RunError: a run is missing, damaged, not evaluated, or of other images than the others.
-        MissingResourceError: the disk is full.
+        MissingResourceError: a browser or python-pptx is missing, or the disk is full.
     """
     if lang not in LANGUAGES:
         raise ConfigError(f"--lang: must be {' or '.join(LANGUAGES)}. Received: {lang}.")
@@ -90,14 +95,36 @@ def report(
     if not run_paths:
         raise ConfigError("report: name at least one run folder; `cnnlab runs` lists them.")
     warn = warn or (lambda line: None)
+    if "pdf" in formats:
+        find_browser()  # what is missing is told before the work, not after
     facts = gather([RunFolder.open(Path(path)) for path in run_paths], command=command)
     extras = _extras(facts, root=root, warn=warn)
-    cover = Cover(title, course, author, date or today.today().isoformat())
+    parts = facts, extras, Cover(title, course, author, date or today.today().isoformat()), Text(lang)
     place = Path(out)
     place.mkdir(parents=True, exist_ok=True)
-    path = place / f"report.{lang}.html"
-    write_bytes(path, html_report(facts, extras, cover, Text(lang), version=version("cnnlab")).encode())
-    return [path]
+    page = html_report(*parts, version=version("cnnlab")).encode()
+    written = []
+    for name in dict.fromkeys(formats):
+        path = place / f"report.{lang}.{name}"
+        match name:
+            case "html":
+                content = page
+            case "pdf":
+                content = _printed(page)
+            case "pptx":
+                content = slides_report(*parts)
+            case _:
+                content = markdown_report(*parts).encode()
+        write_bytes(path, content)
+        written.append(path)
+    return written
+
+
+def _printed(page: bytes) -> bytes:
+    with tempfile.TemporaryDirectory(prefix="cnnlab-") as place:
+        path = Path(place) / "report.html"
+        path.write_bytes(page)
+        return print_to_pdf(path)
 
 
 def _extras(facts: Facts, *, root: Path | str | None, warn: Callable[[str], None]) -> Extras:

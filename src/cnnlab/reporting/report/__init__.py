@@ -2,7 +2,10 @@
 
 from cnnlab.reporting.report.extras import Cover, Extras, Latency, NetworkExtras, ShownMistake, Temperature
 from cnnlab.reporting.report.facts import Facts, NetworkFacts, gather
+from cnnlab.reporting.report.markdown import markdown_report
 from cnnlab.reporting.report.page import html_report
+from cnnlab.reporting.report.pdf import find_browser, print_to_pdf
+from cnnlab.reporting.report.slides import slides_report
 from cnnlab.reporting.report.text import LANGUAGES, Text
 
 __all__ = [
@@ -16,6 +19,10 @@ __all__ = [
     "ShownMistake",
     "Temperature",
     "Text",
+    "find_browser",
     "gather",
     "html_report",
+    "markdown_report",
+    "print_to_pdf",
+    "slides_report",
 ]
