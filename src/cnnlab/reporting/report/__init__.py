@@ -1,7 +1,8 @@
 """The report: facts from run folders, words in two languages, and the forms it takes."""
 
 from cnnlab.reporting.report.extras import Cover, Extras, Latency, NetworkExtras, ShownMistake, Temperature
-from cnnlab.reporting.report.facts import Facts, NetworkFacts, gather
+from cnnlab.reporting.report.facts import Facts, NetworkFacts
+from cnnlab.reporting.report.gather import gather
 from cnnlab.reporting.report.markdown import markdown_report
 from cnnlab.reporting.report.page import html_report
 from cnnlab.reporting.report.pdf import find_browser, print_to_pdf
