@@ -172,7 +172,9 @@ def _samples(test: Dataset, run: Run, name: str) -> Any:
     stored = load_predictions(run.folder)
     indices = list(range(min(NUM_SAMPLES, len(test))))
     answers = (stored.labels, stored.probs, stored.class_names)
-    return answers_picture(test.images, *answers, [Block("", indices)], title=name)
+    return answers_picture(
+        test.images, *answers, [Block(f"The first {len(indices)} test images", indices)], title=name
+    )
 
 
 def _temperature(run: Run, val: Dataset) -> Temperature:

@@ -127,7 +127,7 @@ class _Deck:
         from pptx.enum.chart import XL_CHART_TYPE, XL_LEGEND_POSITION
         from pptx.util import Inches, Pt
 
-        data = XyChartData()
+        data: Any = XyChartData()
         lowest = 1.0
         for network in facts.networks:
             series = data.add_series(network.name)
@@ -136,7 +136,8 @@ class _Deck:
                 lowest = min(lowest, top1)
         slide = self._titled(title)
         place = (Inches(LEFT), Inches(TOP), Inches(WIDTH), Inches(5.5))
-        chart = slide.shapes.add_chart(XL_CHART_TYPE.XY_SCATTER_LINES, *place, data).chart
+        frame: Any = slide.shapes.add_chart(XL_CHART_TYPE.XY_SCATTER_LINES, *place, data)
+        chart = frame.chart
         chart.has_legend = True
         chart.legend.position, chart.legend.include_in_layout = XL_LEGEND_POSITION.BOTTOM, False
         chart.legend.font.size = Pt(14)
@@ -194,5 +195,5 @@ class _Deck:
         wide, high = Image.open(io.BytesIO(picture.png)).size
         scale = min(width / wide, height / high)
         size = (Inches(wide * scale), Inches(high * scale))
-        shape = slide.shapes.add_picture(io.BytesIO(picture.png), Inches(left), Inches(top), *size)
+        shape: Any = slide.shapes.add_picture(io.BytesIO(picture.png), Inches(left), Inches(top), *size)
         shape._element.nvPicPr.cNvPr.set("descr", picture.alt)
