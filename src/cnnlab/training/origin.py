@@ -41,7 +41,7 @@ def check_same_origin(before: dict[str, Any], now: dict[str, Any], run: Path, *,
             raise RunError(
                 f"{run}: the {split} images are not those of the checkpoint. Bring them back, or train anew."
             )
-    different = differences(_execution_of(before), now["execution"])
+    different = differences(_execution_of(before), _execution_of(now))
     if different and not inexact:
         remedy = "--threads chooses the threads; --inexact goes on with other bits."
         raise RunError(f"{run}: cannot go on to the same bits: {different}. {remedy}")
@@ -49,7 +49,7 @@ def check_same_origin(before: dict[str, Any], now: dict[str, Any], run: Path, *,
     if different and not inexact:
         remedy = "Change config.toml back; --inexact goes on with the new settings."
         raise RunError(f"{run}: config.toml is not what the checkpoint was made with: {different}. {remedy}")
-    return not different and not differences(_execution_of(before), now["execution"])
+    return not different and not differences(_execution_of(before), _execution_of(now))
 
 
 def why_other_bits(folder: RunFolder, config: RunConfig, *, warn: Callable[[str], None]) -> str:
