@@ -98,6 +98,11 @@ def report(
     if "pdf" in formats:
         find_browser()  # what is missing is told before the work, not after
     facts = gather([RunFolder.open(Path(path)) for path in run_paths], command=command)
+    told = {folder.path for network in facts.networks for folder in network.folders}
+    told |= {folder.path for folder, _, _ in facts.unfinished}
+    for path in map(Path, run_paths):
+        if path not in told:
+            warn(f"{path}: is left out: not every network has a run of its seed.")
     extras = _extras(facts, root=root, warn=warn)
     parts = facts, extras, Cover(title, course, author, date or today.today().isoformat()), Text(lang)
     place = Path(out)
