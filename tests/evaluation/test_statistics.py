@@ -11,7 +11,6 @@ from cnnlab.evaluation import (
     mean_interval,
     next_interval,
     paired_t,
-    sign_flips,
     wilson_interval,
 )
 
@@ -140,21 +139,3 @@ def test_effect_size_worked_by_hand():
     assert effect_size([0.5, 0.5], [0.6, 0.6]) > 1e6
     # Of equal differences the spread is that of two roundings: 1 / (360 sqrt(6)).
     assert effect_size([0.5, 0.5], [0.5 + 1 / 360] * 2, resolution=1 / 360) == pytest.approx(math.sqrt(6))
-
-
-def test_sign_flips_worked_by_hand():
-    # Of the eight choices of signs of 1, 2, 3 only two reach 6 or -6.
-    assert sign_flips([0.0, 0.0, 0.0], [1.0, 2.0, 3.0]) == 2 / 8
-    # 1, -2, 3: sum 2; as far are 6, 4, 2, 2 and their opposites, so all but the two 0s.
-    assert sign_flips([0.0, 2.0, 0.0], [1.0, 0.0, 3.0]) == 6 / 8
-    assert sign_flips([0.3, 0.3], [0.3, 0.3]) == 1.0
-
-
-def test_sign_flips_agree_with_scipy():
-    generator = np.random.default_rng(0)
-    for num in (3, 6, 9):
-        a, b = generator.normal(size=num), generator.normal(0.5, size=num)
-        theirs = stats.permutation_test(
-            (b - a,), np.mean, permutation_type="samples", alternative="two-sided", n_resamples=np.inf
-        )
-        assert sign_flips(list(a), list(b)) == pytest.approx(theirs.pvalue, abs=1e-9)

@@ -19,7 +19,6 @@ from cnnlab.evaluation.statistics import (
     mean_interval,
     next_interval,
     paired_t,
-    sign_flips,
     wilson_interval,
 )
 from cnnlab.evaluation.stored import StoredPredictions, load_predictions, save_predictions
@@ -55,7 +54,6 @@ __all__ = [
     "reliability",
     "save_predictions",
     "score",
-    "sign_flips",
     "views_in_words",
     "wilson_interval",
 ]

@@ -148,27 +148,6 @@ def effect_size(values_a: Sequence[float], values_b: Sequence[float], *, resolut
     return mean / spread if spread > 0 else math.copysign(math.inf, mean) if mean else 0.0
 
 
-def sign_flips(values_a: Sequence[float], values_b: Sequence[float]) -> float:
-    """Return the p value of the exact two-sided permutation test of paired values.
-
-    Under the null hypothesis each difference may as well have the other sign; counted are all choices of
-    signs whose sum is as far from 0. With n seeds p is at least 2 / 2^n, so that fewer than 6 never say 0.05.
-
-    Args:
-        values_a: the first network's scores, one per seed, at most 20.
-        values_b: the second's, for the same seeds in the same order.
-
-    Source: R. A. Fisher, The Design of Experiments, 1935, section 21.
-    """
-    differences = [b - a for a, b in zip(values_a, values_b, strict=True)]
-    assert len(differences) <= 20, "a million choices of signs are enough"
-    sums = [0.0]
-    for difference in differences:
-        sums = [total + signed for total in sums for signed in (difference, -difference)]
-    as_far = sum(abs(total) >= abs(sums[0]) - 1e-12 for total in sums)
-    return as_far / len(sums)
-
-
 # scipy.special is imported on use: it takes a tenth of a second that most commands do not need.
 def _t_quantile(probability: float, degrees: int) -> float:
     from scipy.special import stdtrit

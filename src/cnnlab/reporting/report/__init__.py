@@ -1,6 +1,6 @@
 """The report: facts from run folders, words in two languages, and the forms it takes."""
 
-from cnnlab.reporting.report.extras import Cover, Extras, Latency, NetworkExtras, ShownMistake, Temperature
+from cnnlab.reporting.report.extras import Cover, Extras, NetworkExtras, ShownMistake, Temperature
 from cnnlab.reporting.report.facts import Facts, NetworkFacts
 from cnnlab.reporting.report.gather import gather
 from cnnlab.reporting.report.markdown import markdown_report
@@ -14,7 +14,6 @@ __all__ = [
     "Cover",
     "Extras",
     "Facts",
-    "Latency",
     "NetworkExtras",
     "NetworkFacts",
     "ShownMistake",

@@ -42,19 +42,6 @@ class Temperature:
 
 
 @dataclass(frozen=True)
-class Latency:
-    """What classifying takes.
-
-    Attributes:
-        seconds: of one image by itself, the median.
-        images_per_s: in batches.
-    """
-
-    seconds: float
-    images_per_s: float
-
-
-@dataclass(frozen=True)
 class NetworkExtras:
     """Of one network; each part may be missing.
 
@@ -64,7 +51,6 @@ class NetworkExtras:
         pixels: which pixels some answers rest on.
         filters: of the first convolution.
         temperature: fitted on validation.
-        latency: measured for the report.
     """
 
     samples: Picture | None = None
@@ -72,7 +58,6 @@ class NetworkExtras:
     pixels: Picture | None = None
     filters: Picture | None = None
     temperature: Temperature | None = None
-    latency: Latency | None = None
 
 
 @dataclass(frozen=True)
@@ -81,11 +66,9 @@ class Extras:
 
     Attributes:
         networks: by name.
-        latency_hardware: where latency was measured.
     """
 
     networks: dict[str, NetworkExtras] = field(default_factory=dict)
-    latency_hardware: str = ""
 
     def of(self, name: str) -> NetworkExtras:
         """Return a network's, empty ones if there are none."""

@@ -38,7 +38,7 @@ def markdown_report(facts: Facts, extras: Extras, cover: Cover, text: Text) -> s
             for true, predicted, count in network.confused
         ]
         blocks.append(_list(rows) if rows else text("results.no_mistakes", network=network.name))
-    blocks += [_heading(text, "cost"), _costs(facts, extras, text)]
+    blocks += [_heading(text, "cost"), _costs(facts, text)]
     blocks += [_heading(text, "threats"), _list(prose.threats(facts, text))]
     blocks += [_heading(text, "reproduce"), "```\n" + "\n".join(train_commands(facts)) + "\n```"]
     return "\n\n".join(block for block in blocks if block) + "\n"
@@ -60,13 +60,11 @@ def results_table(facts: Facts, text: Text) -> tuple[list[str], list[list[str]]]
     return [text(f"results.{key}") for key in keys], rows
 
 
-def costs_table(facts: Facts, extras: Extras, text: Text) -> tuple[list[str], list[list[str]]]:
+def costs_table(facts: Facts, text: Text) -> tuple[list[str], list[list[str]]]:
     """Return the header and a row for each network: size, time, memory."""
     header = [text("cost.network"), text("networks.parameters"), text("networks.macs")]
     header += [text(f"cost.{key}") for key in ("epoch", "training", "memory", "size")]
-    if extras.latency_hardware:
-        header += [text("cost.latency"), text("cost.throughput")]
-    rows = [[row.name, *(shown for _, shown in row.cells)] for row in cost_rows(facts, extras, text)]
+    rows = [[row.name, *(shown for _, shown in row.cells)] for row in cost_rows(facts, text)]
     return header, rows
 
 
@@ -83,8 +81,8 @@ def _results(facts: Facts, text: Text) -> str:
     return table_markdown(Table(header, rows, "<>>>>>")).strip()
 
 
-def _costs(facts: Facts, extras: Extras, text: Text) -> str:
-    header, rows = costs_table(facts, extras, text)
+def _costs(facts: Facts, text: Text) -> str:
+    header, rows = costs_table(facts, text)
     return table_markdown(Table(header, rows, "<" + ">" * (len(header) - 1))).strip()
 
 

@@ -88,7 +88,7 @@ def html_report(facts: Facts, extras: Extras, cover: Cover, text: Text, *, versi
         reliability=charts.reliability_chart(networks, text),
         effects=effects(facts),
         has_images=any(extras.of(network.name).mistakes for network in networks),
-        costs=cost_rows(facts, extras, text),
+        costs=cost_rows(facts, text),
         at_once=any("runs at once" in hardware for hardware in facts.comparison.hardware),
         commands=train_commands(facts),
         commits=[commit[:12] for commit in facts.comparison.commits],
@@ -115,7 +115,7 @@ def effects(facts: Facts) -> dict[str, str]:
     return {result.name: f"{effect_size(first.top1, result.top1, resolution=unit):+.1f}" for result in others}
 
 
-def cost_rows(facts: Facts, extras: Extras, text: Text) -> list[CostRow]:
+def cost_rows(facts: Facts, text: Text) -> list[CostRow]:
     """Return what each network costs, in the order of the columns."""
     rows = []
     for network, result in zip(facts.networks, facts.comparison.networks, strict=True):
@@ -132,10 +132,6 @@ def cost_rows(facts: Facts, extras: Extras, text: Text) -> list[CostRow]:
             (float(result.peak_memory_bytes), f"{result.peak_memory_bytes / 1e6:,.0f} MB"),
             (float(network.file_bytes), f"{network.file_bytes / 1e6:,.1f} MB"),
         ]
-        if extras.latency_hardware:
-            latency = extras.of(network.name).latency
-            cells.append((latency.seconds, f"{1e3 * latency.seconds:.2f} ms") if latency else (math.inf, "-"))
-            cells.append((latency.images_per_s, f"{latency.images_per_s:,.0f}/s") if latency else (0.0, "-"))
         rows.append(CostRow(network.name, tuple(cells)))
     return rows
 

@@ -63,7 +63,7 @@ def slides_report(facts: Facts, extras: Extras, cover: Cover, text: Text) -> byt
     ]
     pixels = next((extra.pixels for extra in extras.networks.values() if extra.pixels), None)
     show.bullets(text("sections.mistakes"), confused, picture=pixels)
-    show.table(text("sections.cost"), *costs_table(facts, extras, text))
+    show.table(text("sections.cost"), *costs_table(facts, text))
     show.bullets(text("sections.threats"), prose.threats(facts, text))
     show.bullets(text("sections.summary"), prose.summary(facts, text))
     buffer = io.BytesIO()
