@@ -24,6 +24,7 @@ from cnnlab.cli import (
 )
 from cnnlab.cli.mistakes import INTERRUPTED, as_line
 from cnnlab.cli.output import say
+from cnnlab.cli.signals import terminated_with_a_line
 from cnnlab.cli.streams import ReaderLeftError, prepare_streams
 from cnnlab.errors import CnnlabError
 
@@ -60,7 +61,7 @@ def _print_version(wanted: bool) -> None:
 
 @app.callback(
     epilog="Exit codes: 0 done, 1 a check fell short, 2 bad input, 3 something is missing, 70 a fault of "
-    "cnnlab itself, 130 interrupted."
+    "cnnlab itself, 130 interrupted, 143 terminated."
 )
 def cnnlab(
     version: bool = typer.Option(
@@ -80,7 +81,8 @@ def main(arguments: list[str] | None = None) -> None:
     debug = "--debug" in arguments
     arguments = [argument for argument in arguments if argument != "--debug"]
     try:
-        code = app(arguments or ["--help"], standalone_mode=False)
+        with terminated_with_a_line():
+            code = app(arguments or ["--help"], standalone_mode=False)
         line = "Interrupted." if code == INTERRUPTED else ""
         sys.stdout.flush()  # a full disk is found now, not by Python on its way out
     except (Exception, KeyboardInterrupt) as error:

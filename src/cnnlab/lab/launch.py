@@ -161,7 +161,7 @@ def _run(
         printed = process.communicate()[0].splitlines()
     code = process.returncode
     # A signal to all may have killed it before it could save, and before we have heard of it ourselves.
-    is_killed = code in (-signal.SIGINT, -signal.SIGTERM)
+    is_killed = code in (-signal.SIGINT, -signal.SIGTERM, 128 + signal.SIGTERM)
     if processes.received or is_killed or code == 130 or (code == 0 and not printed):
         exit_code = 130 if code in (130, -signal.SIGINT) or signal.SIGINT in processes.received else 0
         raise StoppedError(f"{what}: stopped. {GO_ON}", exit_code=exit_code)
