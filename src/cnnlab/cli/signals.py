@@ -13,7 +13,7 @@ TERMINATED = 128 + signal.SIGTERM
 
 @contextmanager
 def terminated_with_a_line() -> Iterator[None]:
-    """End on SIGTERM as on any other exit, so that temporary files go; a run's own handler comes before this."""
+    """End on SIGTERM as on any other exit, so that temporary files go; in a run, its own handler holds."""
     if threading.current_thread() is not threading.main_thread():  # Python allows handlers only there
         yield
         return
