@@ -136,6 +136,16 @@ def test_inference_sees_what_the_recipe_does(run_cli):
     assert row["macs"] == layers_of("resnet20", in_channels=1, image_size=28).macs
 
 
+def test_inference_sees_images_of_a_folders_own_size(run_cli):
+    few = ("--rounds", "2", "--steps", "1", "--batch-size", "2", "--json", "--threads", "1")
+    (row,) = json.loads(
+        run_cli("bench", "infer", "resnet20", *few, "--set", "data.name=synthetic:1x24x24x200").out
+    )
+    assert row["macs"] == layers_of("resnet20", in_channels=1, image_size=24).macs
+    missing = run_cli("bench", "infer", "resnet20", *few, "--set", "data.name=./nowhere")
+    assert missing.code == 3 and missing.err == "Error: data.name: there is no folder './nowhere'.\n"
+
+
 def test_time_to_accuracy(run_cli, tmp_path):
     program = tmp_path / "other.py"
     program.write_text("import json\nprint(json.dumps({'train_seconds': 60.0, 'top1': 90.0}))\n")

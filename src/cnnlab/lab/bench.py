@@ -168,13 +168,15 @@ def _network_of(
 
 
 def _shape_of(config: RunConfig) -> tuple[tuple[int, int, int], int]:
-    """Return the shape of what a network sees, and its classes; of a folder, what it was made for."""
+    """Return the shape of what a network sees, and its classes; a folder is read if no setting tells it."""
     info, data = model_info(config.model.name), config.data
-    known = DATASETS.get(data.name)
-    channels, size, _ = known.shape if known else (info.in_channels, info.image_size, info.image_size)
+    known, size = DATASETS.get(data.name), data.crop_size or data.image_size
+    if size is None and known is None:
+        train = load_splits(data, ("train",))["train"]
+        return (train.in_channels, train.image_size, train.image_size), len(train.class_names)
+    channels, own_size, _ = known.shape if known else (info.in_channels, info.image_size, info.image_size)
     num_classes = len(known.class_names) if known else info.num_classes
-    size = data.crop_size or data.image_size or size
-    return (data.channels or channels, size, size), num_classes
+    return (data.channels or channels, size or own_size, size or own_size), num_classes
 
 
 def bench_data(
