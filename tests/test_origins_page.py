@@ -6,8 +6,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from torch import nn
 
+from cnnlab.models import create_model
 from cnnlab.recipes import load_recipe
+from cnnlab.studies.origins.rows import ORIGINS
 from test_readme import readme_script
 
 PAGE = Path(__file__).parents[1] / "docs" / "origins.md"
@@ -55,3 +58,29 @@ def test_steps_and_rates_are_those_of_the_recipes(recipe, lr, steps):
     assert (config.optim.lr, num_steps) == (float(lr), int(steps.replace(",", "")))
     (product,) = re.findall(rf"\| {lr} \| {steps} \| ([\d.]+) \|", TEXT)
     assert float(product) == pytest.approx(config.optim.lr * num_steps, rel=0.01)
+
+
+@pytest.mark.parametrize("origin", {one.recipe: one for one in ORIGINS}.values(), ids=lambda one: one.recipe)
+def test_what_ours_change_is_what_the_recipes_say(origin):
+    config, augment = load_recipe(origin.recipe), load_recipe(origin.recipe).data.augment
+    (row,) = re.findall(
+        rf"^\| {origin.name.partition(',')[0]} \| ([\d.]+) \| ([\d.]+) \| (none|.+ degrees) \| (.*) \|$",
+        TEXT,
+        re.M,
+    )
+    network = create_model(config.model.name, in_channels=1, image_size=28, **config.model.args)
+    dropped = {layer.p for layer in network.modules() if isinstance(layer, nn.Dropout)}
+    moved = f"{augment.shift:g} pixels, {augment.rotation:g} degrees".replace("1 pixels", "1 pixel")
+    expected = (
+        f"{config.optim.lr:g}",
+        f"{config.train.label_smoothing:g}",
+        moved if augment.shift else "none",
+        " ".join(f"{p:g}" for p in dropped) or "none",
+    )
+    assert row == expected
+    assert (config.optim.name, config.optim.nesterov, config.optim.momentum) == ("sgd", True, 0.9)
+    assert (config.schedule.name, config.optim.weight_decay, config.data.scale) == (
+        "one-cycle",
+        5e-4,
+        "standard",
+    )

@@ -78,6 +78,28 @@ def test_constants_of_normalisation(
     assert [(norm.size, norm.alpha, norm.beta, norm.k) for norm in norms] == [pytest.approx(constants)] * 2
 
 
+def test_the_starting_weights_of_2014() -> None:
+    """Its author's layer file, cuda-convnet2: layers-imagenet-1gpu.cfg."""
+    torch.manual_seed(0)
+    network = create_model("alexnet_owt", image_size=63, num_classes=10, init="published")
+    stds = {
+        "conv1": 0.01,
+        "conv2": 0.01,
+        "conv3": 0.03,
+        "conv4": 0.03,
+        "conv5": 0.03,
+        "fc1": 0.01,
+        "fc2": 0.01,
+    }
+    biases = {"conv1": 0, "conv2": 1, "conv3": 0, "conv4": 1, "conv5": 1, "fc1": 1, "fc2": 1, "fc3": -7}
+    layers = dict([*network.features.named_children(), *network.head.named_children()])
+    for name, bias in biases.items():
+        layer = layers[name]
+        assert isinstance(layer, Conv2d | nn.Linear) and layer.bias is not None
+        assert layer.bias.unique().tolist() == [bias], name
+        assert layer.weight.std().item() == pytest.approx(stds.get(name, 0.01), rel=0.03), name
+
+
 @pytest.mark.parametrize(("constants", "bias", "hidden"), [("paper", 1.0, 0.01), ("caffe", 0.1, 0.005)])
 def test_the_papers_starting_weights_and_caffes(constants: str, bias: float, hidden: float) -> None:
     """Section 5; Caffe's AlexNet has other biases, and hidden dense layers of half the deviation."""

@@ -45,7 +45,7 @@ class OptimConfig(Section):
     weight_decay: float = Field(default=0.0, ge=0.0, le=MAX_FLOAT32)
     """L2 penalty (decoupled in adamw, and for what muon makes orthogonal)."""
     decay_all: bool = False
-    """Decay biases and normalisation scales too, as the 2012 recipes did."""
+    """Decay biases and normalisation scales too."""
     clip_norm: float | None = Field(default=None, gt=0.0, le=MAX_FLOAT32)
     """Scale gradients down to this global norm."""
 

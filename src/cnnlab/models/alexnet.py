@@ -2,7 +2,7 @@
 
 Source: Krizhevsky, Sutskever, Hinton, "ImageNet Classification with Deep Convolutional Neural Networks", NIPS
 2012, sections 3 to 5; the values under `caffe` are those of the model that the Caffe project trained and
-released in 2013.
+released.
 
 Deviations from the paper
 - Images are padded by 2 in conv1, so that images of 224 pixels, which the paper speaks of, give its 55x55

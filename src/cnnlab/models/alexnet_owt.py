@@ -12,15 +12,15 @@ Deviations from that file (`layers/layers-imagenet-1gpu.cfg`), most of them thos
 - Dropout comes before the two hidden dense layers; in the file, as in 2012, after them.
 - Images are padded by 2 in conv1, and maps are brought to 6x6 by adaptive pooling before the dense layers, so
   that these are as large for images of any size; at 224 pixels they already are.
-- Weights start from a normal distribution of standard deviation gain / sqrt(fan_in) and biases from 0, see
-  `nn.initialize`. The file has deviations of 0.01, in conv3 to conv5 of 0.03; biases of 1 in conv2, conv4,
-  conv5 and the hidden dense layers, of -7 in the last.
+- Unless `init="published"`, weights start from a normal distribution of standard deviation gain /
+  sqrt(fan_in) and biases from 0, see `nn.initialize`.
 
 The lab that compared it took the logarithm of a softmax as output; here, as everywhere, logits come out, and
 the softmax is in the loss.
 """
 
 from collections import OrderedDict
+from typing import Literal
 
 from torch import nn
 
@@ -39,6 +39,11 @@ from cnnlab.nn import (
     output_shape,
 )
 
+WEIGHT_STD, INNER_STD = 0.01, 0.03
+"""Of the published starting weights; the second in conv3 to conv5."""
+BIASES = {"conv2": 1.0, "conv4": 1.0, "conv5": 1.0, "fc1": 1.0, "fc2": 1.0, "fc3": -7.0}
+"""Published, where they are not 0."""
+
 
 @register_model(
     year=2014, paper="arXiv:1404.5997", image_size=224, source="AlexNet of 2014, one tower", in_channels=3
@@ -55,6 +60,7 @@ def alexnet_owt(
     pool: Pool = "max",
     dropout: Probability = 0.5,
     groups: Towers = 1,
+    init: Literal["scaled", "published"] = "scaled",
 ) -> ImageClassifier:
     """Five convolutions and three dense layers in one tower, 61,100,840 parameters for 1,000 classes.
 
@@ -70,6 +76,9 @@ def alexnet_owt(
         pool: what becomes of a window.
         dropout: probability to drop an output of pool5 and of the first hidden dense layer.
         groups: 2: conv2, conv4 and conv5 see one half of the maps each, as in 2012.
+        init: starting weights: `scaled` to the layers' inputs; `published`, those of the file, made for
+            pixels from 0 to 255 less their mean: deviations of 0.01, in conv3 to conv5 of 0.03, biases of 1
+            in conv2, conv4, conv5 and the hidden dense layers and of -7 in the last.
 
     Raises:
         GeometryError: the images are too small.
@@ -107,5 +116,14 @@ def alexnet_owt(
         )
     )
     network = ImageClassifier(features, head)
-    initialize(network, activation)
+    if init == "scaled":
+        initialize(network, activation)
+        return network
+    for name, layer in [*features.named_children(), *head.named_children()]:
+        if isinstance(layer, nn.Conv2d | nn.Linear):
+            nn.init.normal_(
+                layer.weight, std=INNER_STD if name in ("conv3", "conv4", "conv5") else WEIGHT_STD
+            )
+            assert layer.bias is not None
+            nn.init.constant_(layer.bias, BIASES.get(name, 0.0))
     return network

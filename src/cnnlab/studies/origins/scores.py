@@ -12,6 +12,8 @@ from cnnlab.studies.origins.rows import NUM_TEST_IMAGES, Origin
 
 OVER_SEEDS, OVER_IMAGES = "one more seed", "images"
 MIN_SEEDS = 3
+WIDEST = 0.25
+"""Of the range where one more run would lie, in accuracy: over this, nearly every figure is compatible."""
 QUICK = "quick: not to be compared"
 
 
@@ -47,7 +49,7 @@ class Scores:
         faithful: the faithful runs on all test images.
         ours: those trained well on all, tested against the faithful ones.
         is_compatible: whether the published figure can be one more faithful run; None where there is none,
-            the runs are quick, or too few to tell.
+            the runs are quick, too few, or too far apart to tell.
         verdict: the same in words.
     """
 
@@ -131,7 +133,8 @@ def judge(published: tuple[float, float] | None, faithful: FirstImages) -> tuple
     """Say whether a published figure is compatible with ours.
 
     The rule: it is if it, or a part of its range, lies where one more faithful run would lie. Where runs
-    differ widely nearly every figure is: that it is compatible does not show that it was come by alike.
+    differ so widely that nearly every figure would be, it is not judged. That it is compatible does not
+    show that it was come by alike.
 
     Args:
         published: lowest and highest figure, as fractions.
@@ -142,11 +145,17 @@ def judge(published: tuple[float, float] | None, faithful: FirstImages) -> tuple
     if len(faithful.top1) < MIN_SEEDS:
         return None, f"fewer than {MIN_SEEDS} seeds do not tell"
     lowest, highest = published
-    if lowest <= faithful.high and highest >= faithful.low:
-        return True, "compatible"
     if lowest > faithful.high:
         return False, f"no: faithful is {100 * (lowest - faithful.mean_top1):.2f} points lower"
-    return False, f"no: faithful is {100 * (faithful.mean_top1 - highest):.2f} points higher"
+    if highest < faithful.low:
+        return False, f"no: faithful is {100 * (faithful.mean_top1 - highest):.2f} points higher"
+    is_wide = faithful.high - faithful.low > WIDEST
+    verdict = "too wide to tell" if is_wide else "compatible"
+    if lowest > max(faithful.top1):
+        verdict += "; above all runs"
+    elif highest < min(faithful.top1):
+        verdict += "; below all runs"
+    return None if is_wide else True, verdict
 
 
 def _first_as_dict(scores: FirstImages) -> dict[str, Any]:
