@@ -57,10 +57,10 @@ class StoppedError(CnnlabError):
         self.exit_code = exit_code
 
 
-def did_you_mean(name: str, known: Iterable[str]) -> str:
+def did_you_mean(name: str, known: Iterable[str], *, between: str = ", ") -> str:
     """Return the end of an error message about an unknown name: the nearest known ones, else all of them."""
     names = sorted(set(known))
     near = get_close_matches(name, names, n=3, cutoff=0.6)
     if near:
         return f"Did you mean {' or '.join(repr(match) for match in near)}?"
-    return f"Known: {', '.join(names)}."
+    return f"Known: {between.join(names)}."

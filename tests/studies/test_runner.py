@@ -135,3 +135,5 @@ def test_parts_by_their_beginning():
         ConfigError, match=r"^--only: there is no part 'R-lob' of the study lengths\. Did you"
     ):
         runner.chosen_parts(TwoLengths(), parts, ["R-lob"])
+    with pytest.raises(ConfigError, match=r"Known: C2; R-lab, 1 epoch; "):
+        runner.chosen_parts(TwoLengths(), parts, ["photographs"])

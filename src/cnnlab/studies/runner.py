@@ -108,9 +108,8 @@ def chosen_parts(study: Study, parts: Iterable[str], only: Sequence[str]) -> tup
     parts = tuple(parts)
     for name in only:
         if not any(part == name or part.startswith(f"{name},") for part in parts):
-            raise ConfigError(
-                f"--only: there is no part {name!r} of the study {study.name}. {did_you_mean(name, parts)}"
-            )
+            known = did_you_mean(name, parts, between="; ")  # there are commas in names
+            raise ConfigError(f"--only: there is no part {name!r} of the study {study.name}. {known}")
     wanted = {part for part in parts for name in only if part == name or part.startswith(f"{name},")}
     return tuple(part for part in parts if not only or part in wanted)
 
