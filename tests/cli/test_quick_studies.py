@@ -25,6 +25,6 @@ def test_a_part_of_the_quick_study(run_cli, shared_data, tmp_path, name, part):
     )
     assert done.code == 0, done.err
     report = json.loads(done.out)
-    assert report["is_quick"] and report["only"]
+    assert report["is_quick"] and report["only"] == [part]
     table = (tmp_path / f"{name}-quick.md").read_text()
     assert part in table
