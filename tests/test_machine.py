@@ -71,6 +71,31 @@ def test_a_containers_quota_counts(system, monkeypatch, quota, cores):
     assert machine.num_cores() == cores
 
 
+@pytest.mark.parametrize(
+    ("groups", "files", "cores"),
+    [
+        ("0::/a.slice/b.scope", {"/sys/fs/cgroup/a.slice/cpu.max": "100000 100000"}, 1),
+        (
+            "0::/a/b",
+            {"/sys/fs/cgroup/a/cpu.max": "300000 100000", "/sys/fs/cgroup/a/b/cpu.max": "max 100000"},
+            3,
+        ),
+        ("4:memory:/x\n1:cpu,cpuacct:/x", {"/sys/fs/cgroup/cpu/x/cpu.cfs_": ("200000", "100000")}, 2),
+        ("1:cpu:/x", {"/sys/fs/cgroup/cpu/x/cpu.cfs_": ("-1", "100000")}, 8),
+        ("1:cpuset:/x", {"/sys/fs/cgroup/cpu/x/cpu.cfs_": ("100000", "100000")}, 8),
+    ],
+)
+def test_quotas_of_the_groups_around_count(system, monkeypatch, groups, files, cores):
+    allow_cpus(monkeypatch, *range(8))
+    system["/proc/self/cgroup"] = groups
+    for path, content in files.items():
+        if isinstance(content, tuple):
+            system[f"{path}quota_us"], system[f"{path}period_us"] = content
+        else:
+            system[path] = content
+    assert machine.num_cores() == cores
+
+
 def test_threads_are_bounded(system, monkeypatch):
     allow_cpus(monkeypatch, *range(64))
     assert machine.default_threads() == machine.MAX_THREADS

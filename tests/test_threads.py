@@ -88,6 +88,45 @@ def needs_openmp():
         pytest.skip("this process may use one core alone: nobody waits awake there")
 
 
+def test_where_threads_are_refused_nobody_sleeps_and_nothing_ends(monkeypatch):
+    needs_openmp()
+    import threading
+
+    started, start = [], threading.Thread.start
+
+    def refuse(thread):
+        if len(started) >= 2:
+            raise RuntimeError("can't start new thread")
+        started.append(thread)
+        start(thread)
+
+    sleepers = threads.Sleepers()
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    with pytest.raises(RuntimeError, match="new thread"):
+        sleepers.come()
+    assert not sleepers.are_there and not any(thread.is_alive() for thread in started)
+    sleepers.go()
+
+
+def test_the_watch_ends_quietly_where_it_cannot_see(monkeypatch):
+    class Asleep:
+        are_there = True
+
+        def come(self):
+            raise AssertionError
+
+        def go(self):
+            self.are_there = False
+
+    def blind():
+        raise OSError("too many open files")
+
+    monkeypatch.setattr(threads, "seconds_delayed", blind)
+    asleep = Asleep()
+    threads._go_on(asleep, 0.0)
+    assert not asleep.are_there
+
+
 def test_sleepers_keep_the_others_from_waiting_awake():
     needs_openmp()
     numbers = [float(word) for word in run(COUNT)]

@@ -87,8 +87,11 @@ def peak_memory_bytes() -> int:
 def cache_folder() -> Path:
     """Return where downloads, decoded images and kernels are kept: CNNLAB_CACHE, else the user's cache."""
     given = os.environ.get(CACHE_VARIABLE)
-    if given:
-        return Path(os.path.expanduser(given))
+    return Path(os.path.expanduser(given)) if given else users_cache_folder()
+
+
+def users_cache_folder() -> Path:
+    """Return the place for caches that the system gives each user."""
     import pooch  # only where it is needed: it costs a tenth of a second
 
     return Path(pooch.os_cache("cnnlab"))
@@ -125,11 +128,22 @@ def memory_asked(error: BaseException) -> str:
 
 
 def _quota_cores() -> int | None:
-    """Return the whole cores that a container's quota grants, if there is one."""
-    quota, _, period = _read("/sys/fs/cgroup/cpu.max").partition(" ")
-    if not quota.isdigit() or not period.strip().isdigit():
-        return None
-    return max(1, int(quota) // int(period))
+    """Return the whole cores that quotas grant, if any: a container's, and those of the groups around it."""
+    granted = []
+    for line in ["0::/", *_read("/proc/self/cgroup").splitlines()]:
+        _, controllers, place = line.split(":", 2)
+        for group in (Path(place), *Path(place).parents):
+            if controllers == "":  # version 2
+                quota, _, period = _read(f"/sys/fs/cgroup{str(group).rstrip('/')}/cpu.max").partition(" ")
+            elif "cpu" in controllers.split(","):
+                folder = f"/sys/fs/cgroup/cpu{str(group).rstrip('/')}"
+                quota = _read(f"{folder}/cpu.cfs_quota_us").strip()
+                period = _read(f"{folder}/cpu.cfs_period_us")
+            else:
+                continue
+            if quota.isdigit() and period.strip().isdigit() and int(period) > 0:
+                granted.append(int(quota) // int(period))
+    return max(1, min(granted)) if granted else None
 
 
 def _read(path: str) -> str:

@@ -56,7 +56,7 @@ class Sleepers:
         except AttributeError as error:
             raise OSError(str(error)) from None
         self._semaphore = ctypes.create_string_buffer(SIZE_OF_SEMAPHORE)
-        self._count = (os.cpu_count() or 1) + 1
+        self._count = process.omp_get_num_procs() + 1  # those that OpenMP goes by, not all of the machine
         self._caller: threading.Thread | None = None
 
     @property
@@ -65,14 +65,20 @@ class Sleepers:
         return self._caller is not None
 
     def come(self) -> None:
-        """Begin to sleep; nothing if they do."""
+        """Begin to sleep; nothing if they do.
+
+        Raises:
+            RuntimeError: so many threads more are not allowed here.
+        """
         if self._caller is None:
+            make_room_for(self._count)
             self._prepare(self._semaphore, 0, 0)
             arguments = (self._wait, self._semaphore, self._count, 0)
-            self._caller = threading.Thread(
+            caller = threading.Thread(
                 target=self._parallel, args=arguments, name="cnnlab-sleepers", daemon=True
             )
-            self._caller.start()
+            caller.start()
+            self._caller = caller
 
     def go(self) -> None:
         """End; nothing if they are not there."""
@@ -81,6 +87,27 @@ class Sleepers:
                 self._post(self._semaphore)
             self._caller.join()
             self._caller = None
+
+
+def make_room_for(count: int) -> None:
+    """See that so many threads can be made: OpenMP ends the process where one cannot.
+
+    Raises:
+        RuntimeError: they cannot.
+    """
+    end = threading.Event()
+    made: list[threading.Thread] = []
+    try:
+        for _ in range(count):
+            made.append(threading.Thread(target=end.wait, daemon=True))
+            made[-1].start()
+    except RuntimeError:
+        made.pop()  # never started
+        raise
+    finally:
+        end.set()
+        for thread in made:
+            thread.join()
 
 
 class Watch:
@@ -111,6 +138,7 @@ class Watch:
 def _watch() -> threading.Thread | None:
     """Begin to look at what else runs here, once in a process; None where that cannot be seen or changed."""
     try:
+        Path("/proc/self/schedstat").read_text()
         sleepers, delay = Sleepers(), seconds_delayed()
     except OSError:  # macOS, Windows, a kernel without this account
         return None
@@ -119,16 +147,23 @@ def _watch() -> threading.Thread | None:
     return thread
 
 
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_watch.cache_clear)  # threads do not come along
+
+
 def _go_on(sleepers: Sleepers, delay: float) -> None:
+    """Look until something fails, such as a file that cannot be opened; OpenMP is then left to itself."""
     watch, then = Watch(), time.monotonic()
-    while True:
-        time.sleep(PERIOD)
-        now, new_delay = time.monotonic(), seconds_delayed()
-        if watch.look((new_delay - delay) / (now - then), now):
-            sleepers.come()
-        else:
-            sleepers.go()
-        then, delay = now, new_delay
+    with suppress(OSError, RuntimeError, ValueError, IndexError):
+        while True:
+            time.sleep(PERIOD)
+            now, new_delay = time.monotonic(), seconds_delayed()
+            if watch.look((new_delay - delay) / (now - then), now):
+                sleepers.come()
+            else:
+                sleepers.go()
+            then, delay = now, new_delay
+    sleepers.go()
 
 
 def seconds_delayed() -> float:

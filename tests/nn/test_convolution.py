@@ -142,7 +142,7 @@ def test_what_the_kernel_cannot_do_is_torchs(ways, layer, maps):
 
 
 def test_without_a_compiler_torch_computes(ways, monkeypatch):
-    monkeypatch.setattr(module, "load_kernels", lambda: Kernels(None, "none", "no compiler"))
+    monkeypatch.setattr("cnnlab.nn.kernels.guard.load_kernels", lambda: Kernels(None, "none", "no compiler"))
     layer, maps = Conv2d(32, 32, 3, padding=1), numbers(2, 32, 16, 16)
     assert torch.equal(layer(maps), layer.eval()(maps)) and not ways
 

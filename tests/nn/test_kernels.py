@@ -1,5 +1,6 @@
 """Kernels: compiled once, found again, and done without where that is not possible."""
 
+import os
 import platform
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import pytest
 import torch
 from torch import nn
 
+from cnnlab.errors import ConfigError
 from cnnlab.models import create_model
 from cnnlab.nn import load_kernels
 from cnnlab.nn.kernels import Stage, library, parallel, run_stage, winograd_conv
@@ -39,7 +41,7 @@ def test_compiled_once_and_found_again(fresh, monkeypatch):
     first = load_kernels()
     path = Path(first.why)
     assert path.parent == fresh / "cache" / "kernels" and first.name in path.name
-    assert list(path.parent.iterdir()) == [path]
+    assert sorted(path.parent.iterdir()) == [path.with_suffix(".sha256"), path]
     load_kernels.cache_clear()
     monkeypatch.setattr(library, "_compile", None)
     assert load_kernels().name == first.name
@@ -53,7 +55,7 @@ def test_processes_that_begin_at_once_do_not_disturb_each_other(fresh):
             lambda _: subprocess.run([sys.executable, "-c", code], capture_output=True, text=True), range(3)
         )
     (why,) = {run.stdout.strip() for run in runs}
-    assert list((fresh / "cache" / "kernels").iterdir()) == [Path(why)]
+    assert sorted((fresh / "cache" / "kernels").iterdir()) == [Path(why).with_suffix(".sha256"), Path(why)]
 
 
 @needs_compiler
@@ -61,7 +63,7 @@ def test_the_name_changes_with_what_the_bits_depend_on(monkeypatch, tmp_path):
     before = library._name_of(str(library.shutil.which("cc") or library.shutil.which("gcc")))
     compiler_that(tmp_path, monkeypatch, "echo another compiler")
     assert library._name_of(str(tmp_path / "cc")) != before
-    monkeypatch.setattr(library.machine, "cpu_flags", lambda: frozenset({"sse"}))
+    monkeypatch.setattr(library.machine, "cpu_name", lambda: "another processor")
     again = library._name_of(str(tmp_path / "cc"))
     monkeypatch.setattr(library, "SOURCES", (tmp_path / "cc",))
     assert library._name_of(str(tmp_path / "cc")) != again
@@ -71,10 +73,13 @@ def test_the_name_changes_with_what_the_bits_depend_on(monkeypatch, tmp_path):
     ("script", "why"),
     [
         (None, "no C compiler (cc, gcc or clang) on this machine"),
-        ('[ "$1" = --version ] && exit 0; echo "stage.c: bad luck" >&2; exit 1', "failed: stage.c: bad luck"),
+        (
+            'case "$*" in *-dM*) exit 0;; esac; echo "stage.c: bad luck" >&2; exit 1',
+            "failed: stage.c: bad luck",
+        ),
         ("exit 3", "failed: exit code 3"),
         (
-            '[ "$1" = --version ] && exit 0; while [ "$1" != -o ]; do shift; done; echo no > "$2"',
+            'case "$*" in *-dM*) exit 0;; esac; while [ "$1" != -o ]; do shift; done; echo no > "$2"',
             "not compiled",
         ),
     ],
@@ -98,10 +103,58 @@ def test_a_cache_that_cannot_be_written(fresh, monkeypatch):
     assert kernels.library is None and "\n" not in kernels.why
 
 
-@pytest.mark.parametrize("value", ["off", "OFF", "0", "no"])
+@pytest.mark.parametrize("value", ["off", "OFF", "0", "no", "False", "none"])
 def test_switched_off(fresh, monkeypatch, value):
     monkeypatch.setenv("CNNLAB_KERNELS", value)
     assert load_kernels().why == "switched off by CNNLAB_KERNELS"
+
+
+def test_another_switch_is_refused(fresh, monkeypatch):
+    monkeypatch.setenv("CNNLAB_KERNELS", "offf")
+    with pytest.raises(ConfigError, match=r"^CNNLAB_KERNELS: must be 'on' or 'off'\. Received: 'offf'\.$"):
+        load_kernels()
+
+
+@needs_compiler
+@pytest.mark.parametrize("harm", ["empty", "cut", "zeros", "sum gone", "sum of another"])
+def test_a_damaged_library_is_compiled_anew(fresh, harm):
+    path = Path(load_kernels().why)
+    whole, with_sum = path.read_bytes(), path.with_suffix(".sha256")
+    if harm == "sum gone":
+        with_sum.unlink()
+    elif harm == "sum of another":
+        with_sum.write_text("0" * 64)
+    else:
+        half = len(whole) // 2
+        path.unlink()  # in use by this process
+        path.write_bytes({"empty": b"", "cut": whole[:half], "zeros": whole[:half] + bytes(half)}[harm])
+    load_kernels.cache_clear()
+    kernels = load_kernels()
+    assert kernels.library is not None and kernels.why == str(path)
+    assert path.stat().st_size == len(whole) and len(with_sum.read_text()) == 64
+
+
+@needs_compiler
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can give files away")
+@pytest.mark.parametrize("of_another", ["file", "folder"])
+def test_what_belongs_to_somebody_else_is_not_loaded(fresh, monkeypatch, of_another):
+    monkeypatch.setattr(library.machine, "users_cache_folder", lambda: fresh / "own")
+    path = Path(load_kernels().why)
+    os.chown(path if of_another == "file" else path.parent, 65534, 65534)
+    load_kernels.cache_clear()
+    again = Path(load_kernels().why)
+    assert again.stat().st_uid == again.parent.stat().st_uid == 0
+    assert again.parent == (path.parent if of_another == "file" else fresh / "own" / "kernels")
+
+
+@needs_compiler
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="no modes of files")
+def test_nobody_else_can_write_to_what_is_loaded(fresh):
+    folder = fresh / "cache" / "kernels"
+    folder.mkdir(parents=True)
+    folder.chmod(0o777)
+    path = Path(load_kernels().why)
+    assert path.parent == folder and not folder.stat().st_mode & 0o022 and not path.stat().st_mode & 0o022
 
 
 @needs_compiler

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from cnnlab.nn.kernels import lanes_conv, load_kernels, winograd_conv
+from cnnlab.nn.kernels import can_take, lanes_conv, winograd_conv
 from cnnlab.nn.kernels.lanes import LANES as IMAGES_IN_A_GROUP
 from cnnlab.nn.kernels.winograd import LANES, MAX_CHANNELS
 from cnnlab.nn.kernels.winograd_kernels import STEP, num_tiles
@@ -12,8 +12,8 @@ MIN_CHANNELS = 16
 MAX_WASTE = 2.0  # what the tiles of a map cover, over the map
 NARROW_IN, NARROW_OUT = 8, 16
 """Up to so many channels come in and go out where torch's convolution leaves lanes of its vectors empty."""
-MAX_PIXELS = 128**2
-"""Of larger maps a group of interleaved images does not stay in the cache."""
+MAX_PIXELS, MAX_KERNEL = 128**2, 11
+"""Of larger maps or windows a group of interleaved images does not stay in the cache."""
 
 
 class Conv2d(nn.Conv2d):
@@ -25,7 +25,7 @@ class Conv2d(nn.Conv2d):
     """
 
     def _conv_forward(self, input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        if self.training and self._is_3x3() and can_run(input, weight):
+        if self.training and self._is_3x3() and can_run(input, weight, bias):
             return winograd_conv(input, weight, bias)
         if self.in_channels == 1 and self.is_narrow(input):
             return self.narrow_forward(input)
@@ -38,16 +38,16 @@ class Conv2d(nn.Conv2d):
             self.training
             and self.in_channels <= NARROW_IN
             and self.out_channels <= NARROW_OUT
+            and _is_learned_from(maps, self.weight, self.bias)
             and self.kernel_size == (kernel, kernel)
             and self.stride == (stride, stride)
             and (pad, pad) == self.padding
             and isinstance(pad, int)
-            and pad < kernel <= min(maps.shape[2:]) + 2 * pad
+            and pad < kernel <= min(MAX_KERNEL, min(maps.shape[2:]) + 2 * pad)
             and (stride == 1 or not maps.requires_grad)
             and (self.dilation, self.groups, self.padding_mode) == ((1, 1), 1, "zeros")
             and len(maps) >= IMAGES_IN_A_GROUP
             and maps.shape[2] * maps.shape[3] <= MAX_PIXELS
-            and _is_plain(maps, self.weight)
         )
 
     def narrow_forward(self, maps: Tensor, *, is_pooled: bool = False, is_rectified: bool = False) -> Tensor:
@@ -73,26 +73,21 @@ class Conv2d(nn.Conv2d):
         )
 
 
-def can_run(maps: Tensor, weight: Tensor) -> bool:
+def can_run(maps: Tensor, weight: Tensor, bias: Tensor | None = None) -> bool:
     """Tell whether Winograd's kernel can take these maps, and is worth while."""
     return (
-        _is_plain(maps, weight)
+        _is_learned_from(maps, weight, bias)
         and all(MIN_CHANNELS <= num <= MAX_CHANNELS and num % LANES == 0 for num in weight.shape[:2])
         and STEP**2 * num_tiles(*maps.shape[2:]) <= MAX_WASTE * maps.shape[2] * maps.shape[3]
     )
 
 
-def _is_plain(maps: Tensor, weight: Tensor) -> bool:
-    """Tell whether these are maps of a kind that kernels take, to be learned from."""
+def _is_learned_from(maps: Tensor, weight: Tensor, bias: Tensor | None) -> bool:
+    """Tell whether kernels can take these, that fit each other, to learn from; torch says what does not."""
     return (
         torch.is_grad_enabled()
-        and maps.dim() == 4
-        and maps.device.type == "cpu"
-        and maps.dtype == weight.dtype == torch.float32
         and not torch.is_autocast_enabled("cpu")
-        and maps.numel() > 0
-        and maps.is_contiguous(memory_format=torch.channels_last)
-        and not torch.jit.is_tracing()  # pyright: ignore[reportPrivateImportUsage]
-        and not torch.compiler.is_compiling()
-        and load_kernels().library is not None
+        and can_take(maps, weight, bias, types=(torch.float32,))
+        and maps.shape[1] == weight.shape[1]
+        and (bias is None or bias.shape == weight.shape[:1])
     )

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from cnnlab.nn.convolution import Conv2d
 from cnnlab.nn.dropout import Dropout, draw_noise
-from cnnlab.nn.kernels import MAX_CHANNELS, MAX_REACH, Stage, load_kernels, run_stage
+from cnnlab.nn.kernels import MAX_CHANNELS, MAX_REACH, Stage, can_take, run_stage
 from cnnlab.nn.kernels.stage import TYPES
 from cnnlab.nn.lrn import LocalResponseNorm
 from cnnlab.nn.norm_act import can_fuse, is_watched, norm_act
@@ -52,17 +52,7 @@ class FusedSequential(nn.Sequential):
 
 def can_run(maps: Tensor) -> bool:
     """Tell whether the kernel can take these maps."""
-    return (
-        maps.dim() == 4
-        and maps.device.type == "cpu"
-        and maps.dtype in TYPES
-        and maps.shape[1] <= MAX_CHANNELS
-        and maps.numel() > 0
-        and maps.is_contiguous(memory_format=torch.channels_last)
-        and not torch.jit.is_tracing()  # pyright: ignore[reportPrivateImportUsage]
-        and not torch.compiler.is_compiling()
-        and load_kernels().library is not None
-    )
+    return can_take(maps, types=tuple(TYPES)) and maps.shape[1] <= MAX_CHANNELS
 
 
 def find_stage(layers: Sequence[nn.Module], maps: Tensor) -> tuple[int, Stage]:
@@ -71,10 +61,10 @@ def find_stage(layers: Sequence[nn.Module], maps: Tensor) -> tuple[int, Stage]:
     if len(free) < 2 or type(free[0]) is not nn.ReLU or not _halves(free[1], maps.shape):
         return 0, Stage()
     num, lrn, drop = 2, None, 0.0
-    if num < len(free) and isinstance(norm := free[num], LocalResponseNorm) and _is_usual(norm):
+    if num < len(free) and type(norm := free[num]) is LocalResponseNorm and _is_usual(norm):
         lrn = (norm.size, norm.alpha, norm.k)
         num += 1
-    if num < len(free) and isinstance(dropout := free[num], Dropout):
+    if num < len(free) and type(dropout := free[num]) is Dropout:
         drop = dropout.p if dropout.training else 0.0
         num += 1
     return num, Stage(lrn, drop)
@@ -86,7 +76,7 @@ def find_narrow(layers: Sequence[nn.Module], maps: Tensor) -> int:
     0 where the first is no such convolution, and where LRN or dropout follow, which go with the pooling.
     """
     conv, *others = layers[:5]
-    if not isinstance(conv, Conv2d) or not conv.is_narrow(maps) or is_watched(conv):
+    if not isinstance(conv, Conv2d) or not _is_our_own(conv) or is_watched(conv) or not conv.is_narrow(maps):
         return 0
     shape = conv_shape(conv, maps)
     after = next((place for place, layer in enumerate(others) if type(layer) is nn.MaxPool2d), 2)
@@ -99,6 +89,12 @@ def find_narrow(layers: Sequence[nn.Module], maps: Tensor) -> int:
     if any(isinstance(layer, LocalResponseNorm | Dropout) for layer in follows):
         return 0
     return after + 2
+
+
+def _is_our_own(conv: Conv2d) -> bool:
+    """Tell whether it computes as this room's does: a class made by parametrizations of it still does."""
+    of_class = type(conv)
+    return of_class.forward is Conv2d.forward and of_class._conv_forward is Conv2d._conv_forward
 
 
 def conv_shape(conv: Conv2d, maps: Tensor) -> torch.Size:

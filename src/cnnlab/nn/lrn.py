@@ -24,8 +24,10 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.autograd.function import Function, once_differentiable
+from torch.autograd.function import Function
 from torch.nn import functional
+
+from cnnlab.nn.kernels.guard import once_differentiable
 
 MOST_GPU_CHANNELS = 8192  # a line of them is one program's
 
@@ -124,7 +126,7 @@ class _ClosedFormNorm(Function):
         return maps * power
 
     @staticmethod
-    @once_differentiable  # hides the name of ctx from the type checker
+    @once_differentiable
     def backward(  # pyright: ignore[reportIncompatibleMethodOverride]
         ctx: Any, *grads: Tensor
     ) -> tuple[Tensor | None, ...]:

@@ -15,7 +15,9 @@ import torch
 import triton
 import triton.language as tl
 from torch import Tensor
-from torch.autograd.function import Function, once_differentiable
+from torch.autograd.function import Function
+
+from cnnlab.nn.kernels.guard import once_differentiable
 
 NUMBERS = 2048  # of a program, at least a line
 
@@ -43,7 +45,7 @@ class _GpuNorm(Function):
         return out
 
     @staticmethod
-    @once_differentiable  # hides the name of ctx from the type checker
+    @once_differentiable
     def backward(  # pyright: ignore[reportIncompatibleMethodOverride]
         ctx: Any, *grads: Tensor
     ) -> tuple[Tensor | None, ...]:

@@ -2,9 +2,13 @@
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules import module
 
-from cnnlab.nn.kernels import load_kernels, norm_relu
+from cnnlab.nn.kernels import can_take, norm_relu
 from cnnlab.nn.kernels.norm import LANES
+
+EVERYBODYS = [name for name in vars(module) if name.startswith("_global_") and name.endswith("_hooks")]
+"""Names of torch's hooks on every layer there is."""
 
 
 def norm_act(norm: nn.Module, act: nn.Module, maps: Tensor, added: Tensor | None = None) -> Tensor:
@@ -13,7 +17,7 @@ def norm_act(norm: nn.Module, act: nn.Module, maps: Tensor, added: Tensor | None
     In training on the CPU in float32, batch norm and ReLU run as one, with the same results to rounding;
     everything else, and whatever somebody has hooked onto, runs layer by layer.
     """
-    if isinstance(norm, nn.BatchNorm2d) and can_fuse(norm, act, maps) and _is_like(added, maps):
+    if isinstance(norm, nn.BatchNorm2d) and can_fuse(norm, act, maps) and _can_add(added, maps):
         out, mean, variance = norm_relu(maps, norm.weight, norm.bias, added, norm.eps)
         _keep_moments(norm, mean, variance, maps.numel() // maps.shape[1])
         return out
@@ -34,32 +38,23 @@ def can_fuse(norm: nn.Module, act: nn.Module, maps: Tensor) -> bool:
         and not is_watched(act)
         and torch.is_grad_enabled()
         and not torch.is_autocast_enabled("cpu")
-        and maps.dim() == 4
-        and maps.device.type == "cpu"
-        and maps.dtype == norm.weight.dtype == torch.float32
+        and can_take(
+            maps, norm.weight, norm.bias, norm.running_mean, norm.running_var, types=(torch.float32,)
+        )
         and maps.shape[1] == norm.num_features
         and maps.shape[1] % LANES == 0
         and maps.numel() > maps.shape[1]
-        and maps.is_contiguous(memory_format=torch.channels_last)
-        and not torch.jit.is_tracing()  # pyright: ignore[reportPrivateImportUsage]
-        and not torch.compiler.is_compiling()
-        and load_kernels().library is not None
     )
 
 
 def is_watched(layer: nn.Module) -> bool:
-    """Tell whether somebody wants to see what goes in or out of a layer."""
-    return bool(
-        layer._forward_hooks or layer._forward_pre_hooks or layer._backward_hooks or layer._backward_pre_hooks
-    )
+    """Tell whether somebody wants to see what goes in or out of a layer, or has put another in its place."""
+    own = (layer._forward_hooks, layer._forward_pre_hooks, layer._backward_hooks, layer._backward_pre_hooks)
+    return "forward" in vars(layer) or any(own) or any(getattr(module, name) for name in EVERYBODYS)
 
 
-def _is_like(added: Tensor | None, maps: Tensor) -> bool:
-    return added is None or (
-        added.shape == maps.shape
-        and added.dtype == maps.dtype
-        and added.is_contiguous(memory_format=torch.channels_last)
-    )
+def _can_add(added: Tensor | None, maps: Tensor) -> bool:
+    return added is None or (added.shape == maps.shape and can_take(added, types=(maps.dtype,)))
 
 
 @torch.no_grad()

@@ -1,5 +1,6 @@
 """What torch does in more passes over memory, or more multiplications: C, compiled on the user's machine."""
 
+from cnnlab.nn.kernels.guard import can_take
 from cnnlab.nn.kernels.lanes import lanes_conv
 from cnnlab.nn.kernels.library import Kernels, load_kernels, seconds_to_compile
 from cnnlab.nn.kernels.norm import norm_relu
@@ -11,6 +12,7 @@ __all__ = [
     "MAX_REACH",
     "Kernels",
     "Stage",
+    "can_take",
     "lanes_conv",
     "load_kernels",
     "norm_relu",

@@ -86,8 +86,8 @@ static void pool(const Conv *g, int64_t y, const float *lines, float *restrict o
                 where = (wins & p) | (where & ~wins);
             }
             if (g->is_rectified) {
-                const Ints passes = top > 0;
-                where = (where & passes) | (NOWHERE & ~passes);
+                const Ints stops = top <= 0; /* not what is no number */
+                where = (where & ~stops) | (NOWHERE & stops);
                 top = choose(top < 0, (Lanes){0}, top);
             }
             store(out, top);

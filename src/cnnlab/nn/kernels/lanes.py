@@ -5,9 +5,10 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.function import Function, once_differentiable
+from torch.autograd.function import Function
 
-from cnnlab.nn.kernels.parallel import run_kernel
+from cnnlab.nn.kernels.guard import once_differentiable
+from cnnlab.nn.kernels.parallel import empty_maps, run_kernel
 
 LANES = 8  # images in a group, of lanes.c
 FIELDS = ("images", "height", "width", "channels", "out_height", "out_width", "out_channels")
@@ -45,6 +46,8 @@ def lanes_conv(
         N x K x h x w, channels-last.
     """
     assert is_pooled or not is_rectified
+    assert maps.shape[1] == weight.shape[1], (maps.shape, weight.shape)
+    bias = None if bias is None else bias.contiguous()
     return _LanesConv.apply(maps, weight, bias, (stride, pad, is_pooled, is_rectified))
 
 
@@ -58,9 +61,9 @@ class _LanesConv(Function):
         if record.is_pooled:
             height, width = -(-height // 2), -(-width // 2)
         shape = (len(maps), len(weight), height, width)
-        out = torch.empty(shape, memory_format=torch.channels_last)
+        out = empty_maps(shape, like=maps)
         groups = -(-len(maps) // LANES)
-        place = torch.empty(groups * LANES * height * width * len(weight), dtype=torch.uint8)
+        place = maps.new_empty(groups * LANES * height * width * len(weight), dtype=torch.uint8)
         place = place if record.is_pooled else None
         run_kernel("lanes_forward", record, groups, maps, _in_runs(weight), bias, out, place)
         ctx.save_for_backward(maps, weight, place)
@@ -68,7 +71,7 @@ class _LanesConv(Function):
         return out
 
     @staticmethod
-    @once_differentiable  # hides the name of ctx from the type checker
+    @once_differentiable
     def backward(  # pyright: ignore[reportIncompatibleMethodOverride]
         ctx: Any, *grads: Tensor
     ) -> tuple[Tensor | None, ...]:
@@ -77,7 +80,7 @@ class _LanesConv(Function):
         groups, num = -(-len(maps) // LANES), weight.numel()
         grad_maps = torch.empty_like(maps) if ctx.needs_input_grad[0] else None
         turned = None if grad_maps is None else _in_runs(weight.flip(2, 3).transpose(0, 1))
-        sums = torch.empty(groups, num + len(weight))
+        sums = maps.new_empty(groups, num + len(weight))
         arrays = (maps, grad_out, place, turned, grad_maps, sums)
         run_kernel("lanes_backward", ctx.record, groups, *arrays)
         sums = sums.sum(0)

@@ -16,7 +16,8 @@ from functools import cache
 from pathlib import Path
 
 from cnnlab import machine
-from cnnlab.errors import MissingResourceError
+from cnnlab.errors import ConfigError, MissingResourceError
+from cnnlab.nn.kernels.stored import is_sound, keep, own_folder
 
 SOURCES = tuple(
     Path(__file__).with_name(name)
@@ -26,6 +27,7 @@ HEADERS = tuple(
     Path(__file__).with_name(name) for name in ("vectors.h", "product.h", "winograd.h", "lanes.h")
 )
 SWITCH = "CNNLAB_KERNELS"
+OFF, ON = ("off", "0", "no", "false", "none"), ("", "on", "1", "yes", "true")
 COMPILERS = ("cc", "gcc", "clang")
 # Square roots need not set errno; a * b + c may be rounded once, which changes last bits.
 FLAGS = (
@@ -38,7 +40,7 @@ FLAGS = (
     "-std=c11",
     "-pthread",
 )
-SECONDS_TO_COMPILE = 60
+SECONDS_TO_ASK, SECONDS_TO_COMPILE = 60, 300
 
 
 @dataclass(frozen=True)
@@ -59,16 +61,23 @@ class Kernels:
 
 @cache
 def load_kernels() -> Kernels:
-    """Return the kernels of this machine; compiles them if that has not been done."""
-    if os.environ.get(SWITCH, "").lower() in ("off", "0", "no"):
+    """Return the kernels of this machine; compiles them if that has not been done.
+
+    Raises:
+        ConfigError: CNNLAB_KERNELS is neither on nor off.
+    """
+    switch = os.environ.get(SWITCH, "").lower()
+    if switch in OFF:
         return Kernels(None, "none", f"switched off by {SWITCH}")
+    if switch not in ON:
+        raise ConfigError(f"{SWITCH}: must be 'on' or 'off'. Received: {os.environ[SWITCH]!r}.")
     compiler = _find_compiler()
     if compiler is None:
         return Kernels(None, "none", "no C compiler (cc, gcc or clang) on this machine")
     try:
         name = _name_of(compiler)
-        path = _folder() / f"cnnlab-{name}.so"
-        if not path.exists():
+        path = own_folder() / f"cnnlab-{name}.so"
+        if not is_sound(path):
             _compile(compiler, path)
         return Kernels(ctypes.CDLL(str(path)), name, str(path))
     except subprocess.CalledProcessError as error:
@@ -100,29 +109,30 @@ def _find_compiler() -> str | None:
 
 
 def _name_of(compiler: str) -> str:
-    """Return a name that changes with the source, the compiler and the processor."""
-    version = subprocess.run(
-        [compiler, "--version"], capture_output=True, text=True, check=True, timeout=SECONDS_TO_COMPILE
-    ).stdout
-    parts = [
-        *(source.read_text() for source in (*SOURCES, *HEADERS)),
-        " ".join(FLAGS),
-        version,
-        machine.cpu_name(),
-        *sorted(machine.cpu_flags()),
-    ]
+    """Return a name that changes with the source, the compiler and the processor that it compiles for."""
+    macros = _run([compiler, *FLAGS, "-dM", "-E", "-x", "c", os.devnull], SECONDS_TO_ASK)
+    sources = (source.read_text() for source in (*SOURCES, *HEADERS))
+    parts = [*sources, " ".join(FLAGS), macros, machine.cpu_name()]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
-
-
-def _folder() -> Path:
-    return machine.cache_folder() / "kernels"
 
 
 def _compile(compiler: str, path: Path) -> None:
     """Compile under another name first, so that processes that begin at once do not disturb each other."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=path.parent) as folder:
         made = Path(folder) / path.name
-        command = [compiler, *FLAGS, "-o", str(made), *map(str, SOURCES), "-lm", "-ldl"]
-        subprocess.run(command, capture_output=True, text=True, check=True, timeout=SECONDS_TO_COMPILE)
-        os.replace(made, path)
+        _run([compiler, *FLAGS, "-o", str(made), *map(str, SOURCES), "-lm", "-ldl"], SECONDS_TO_COMPILE)
+        keep(made, path)
+
+
+def _run(command: list[str], seconds: int) -> str:
+    """Return what a compiler prints, in no language but its own."""
+    done = subprocess.run(
+        command,
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
+        check=True,
+        timeout=seconds,
+        env={**os.environ, "LC_ALL": "C"},
+    )
+    return done.stdout

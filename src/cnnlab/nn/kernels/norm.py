@@ -5,8 +5,9 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.function import Function, once_differentiable
+from torch.autograd.function import Function
 
+from cnnlab.nn.kernels.guard import once_differentiable
 from cnnlab.nn.kernels.parallel import run_kernel
 
 LANES = 8  # of vectors.h: channels come in multiples of it
@@ -43,8 +44,8 @@ class _NormRelu(Function):
         ctx: Any, maps: Tensor, weight: Tensor, bias: Tensor, added: Tensor | None, eps: float
     ) -> tuple[Tensor, Tensor, Tensor]:
         record = _record(maps)
-        # Less one of its values, a channel loses no digits to a mean far from zero.
-        shift = maps[0, :, 0, 0].contiguous()
+        # Less the mean of one image, a channel loses no digits to a mean far from zero.
+        shift = maps[0].mean((1, 2))
         first, second = _sums("norm_sums", record, maps, shift)
         mean_less_shift = first / record.pixels
         variance = (second / record.pixels - mean_less_shift**2).clamp(min=0.0)
@@ -61,7 +62,7 @@ class _NormRelu(Function):
         return out, mean, variance
 
     @staticmethod
-    @once_differentiable  # hides the name of ctx from the type checker
+    @once_differentiable
     def backward(  # pyright: ignore[reportIncompatibleMethodOverride]
         ctx: Any, *grads: Tensor
     ) -> tuple[Tensor | None, ...]:
@@ -92,6 +93,6 @@ def _record(maps: Tensor) -> _Norm:
 
 def _sums(name: str, record: _Norm, *arrays: Tensor, after: tuple[Tensor | None, ...] = ()) -> Tensor:
     """Return the two sums of each channel, 2 x C in float64."""
-    sums = torch.empty(record.parts, 2, record.channels, dtype=torch.float64)
+    sums = arrays[0].new_empty(record.parts, 2, record.channels, dtype=torch.float64)
     run_kernel(name, record, record.parts, *arrays, sums, *after)
     return sums.sum(0)

@@ -1,7 +1,7 @@
 """C functions of the library, called for the items of a batch by several threads, see `team.c`."""
 
 import ctypes
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 
 import numpy as np
@@ -25,10 +25,18 @@ def run_kernel(name: str, record: ctypes.Structure, num: int, *arrays: Tensor | 
     run_team(function, ctypes.byref(record), num, pointers, torch.get_num_threads(), has_torch_threads())
 
 
+def empty_maps(shape: Sequence[int], *, like: Tensor) -> Tensor:
+    """Return maps to be written, N x C x H x W, channels-last; whatever torch's defaults are."""
+    return torch.empty(shape, dtype=like.dtype, device=like.device, memory_format=torch.channels_last)
+
+
 def _address(array: Tensor | np.ndarray | None) -> int | None:
     if array is None:
         return None
-    return array.data_ptr() if isinstance(array, Tensor) else array.ctypes.data
+    if not isinstance(array, Tensor):
+        return array.ctypes.data
+    assert array.device.type == "cpu" and (array.data_ptr() or not array.numel()), array.device
+    return array.data_ptr()
 
 
 @cache

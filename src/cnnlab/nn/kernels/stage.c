@@ -168,7 +168,8 @@ void NAME(backward)(const Stage *s, int64_t first, int64_t last, void *const *ar
                     for (int64_t c = 0; c < channels; c++)
                         grad[c] -= (REAL)1.5 * alpha * largest[c] * sums[c];
                 }
-                for (int64_t c = 0; c < channels; c++) grad[c] = largest[c] > 0 ? grad[c] : 0;
+                /* what is no number passes it on, as torch does */
+                for (int64_t c = 0; c < channels; c++) grad[c] = largest[c] <= 0 ? 0 : grad[c];
                 for (int p = 0; p < 4; p++) {
                     if ((p & 1 && 2 * j + 1 == width) || (p & 2 && 2 * i + 1 == height)) continue;
                     TYPE *pixel = corner + ((p >> 1) * width + (p & 1)) * channels;

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.autograd.function import Function, once_differentiable
+from torch.autograd.function import Function
 
-from cnnlab.nn.kernels.parallel import run_kernel
+from cnnlab.nn.kernels.guard import once_differentiable
+from cnnlab.nn.kernels.parallel import empty_maps, run_kernel
 
 MAX_CHANNELS, MAX_REACH = 1024, 64  # C_MAX and MARGIN of stage.c
 TYPES = {torch.float32: "float32", torch.float64: "float64", torch.bfloat16: "bf16"}
@@ -59,12 +60,11 @@ class _RunStage(Function):
     def forward(ctx: Any, maps: Tensor, stage: Stage, noise: np.ndarray | None) -> Tensor:
         n, channels, height, width = maps.shape
         shape = (n, channels, (height + 1) // 2, (width + 1) // 2)
-        nhwc = torch.channels_last
-        out = torch.empty(shape, dtype=maps.dtype, memory_format=nhwc)
+        out = empty_maps(shape, like=maps)
         record = _record(maps.shape, stage, noise)
         is_learning = ctx.needs_input_grad[0]
         top = torch.empty_like(out) if is_learning else None
-        place = torch.empty(shape, dtype=torch.uint8, memory_format=nhwc) if is_learning else None
+        place = torch.empty_like(out, dtype=torch.uint8) if is_learning else None
         run_kernel(f"forward_{TYPES[maps.dtype]}", record, n, maps, out, top, place, noise)
         if is_learning:
             ctx.save_for_backward(top, place)
@@ -72,12 +72,12 @@ class _RunStage(Function):
         return out
 
     @staticmethod
-    @once_differentiable  # hides the name of ctx from the type checker
+    @once_differentiable
     def backward(  # pyright: ignore[reportIncompatibleMethodOverride]
         ctx: Any, *grads: Tensor
     ) -> tuple[Tensor | None, ...]:
         top, place = ctx.saved_tensors
-        grad = torch.empty(ctx.shape, dtype=top.dtype, memory_format=torch.channels_last)
+        grad = empty_maps(ctx.shape, like=top)
         grad_out = grads[0].contiguous(memory_format=torch.channels_last)
         name = f"backward_{TYPES[top.dtype]}"
         run_kernel(name, ctx.record, len(grad), grad_out, grad, top, place, ctx.noise)

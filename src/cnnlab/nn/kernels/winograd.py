@@ -30,5 +30,7 @@ def winograd_conv(maps: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         N x K x H x W, channels-last. Its rounding errors are some 5e-6 of its largest value, five to ten
         times those of the direct sum in float32.
     """
+    assert maps.shape[1] == weight.shape[1], (maps.shape, weight.shape)
+    bias = None if bias is None else bias.contiguous()
     pairs = weight.shape[0] * weight.shape[1]
     return (conv_in_blocks if pairs <= MOST_OF_BLOCKS else conv_in_planes)(maps, weight, bias)

@@ -8,9 +8,10 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.function import Function, once_differentiable
+from torch.autograd.function import Function
 
-from cnnlab.nn.kernels.parallel import run_kernel
+from cnnlab.nn.kernels.guard import once_differentiable
+from cnnlab.nn.kernels.parallel import empty_maps, run_kernel
 from cnnlab.nn.kernels.winograd_kernels import POINTS, grad_of_kernels, spectrum_of_kernels
 
 BLOCK = 48  # tiles at once: a multiple of the lines that a product keeps in registers
@@ -34,7 +35,7 @@ class _BlocksConv(Function):
     def forward(ctx: Any, maps: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         n, channels, height, width = maps.shape
         shape = (n, len(weight), height, width)
-        out = torch.empty(shape, memory_format=torch.channels_last)
+        out = empty_maps(shape, like=maps)
         parts = min(torch.get_num_threads(), n)
         record = _Conv(n, height, width, channels, len(weight), BLOCK, GAP, parts)
         kernels = spectrum_of_kernels(weight.transpose(0, 1), gap=GAP)
@@ -44,7 +45,7 @@ class _BlocksConv(Function):
         return out
 
     @staticmethod
-    @once_differentiable  # hides the name of ctx from the type checker
+    @once_differentiable
     def backward(  # pyright: ignore[reportIncompatibleMethodOverride]
         ctx: Any, *grads: Tensor
     ) -> tuple[Tensor | None, ...]:
@@ -53,8 +54,8 @@ class _BlocksConv(Function):
         num, channels = weight.shape[:2]
         grad_maps = torch.empty_like(maps) if ctx.needs_input_grad[0] else None
         parts = ctx.record.parts
-        spectra = torch.empty(parts, POINTS, num, channels + GAP)
-        sums = torch.empty(parts, num)
+        spectra = maps.new_empty(parts, POINTS, num, channels + GAP)
+        sums = maps.new_empty(parts, num)
         kernels = spectrum_of_kernels(weight, gap=GAP)
         arrays = (maps, grad_out, kernels, grad_maps, spectra, sums)
         run_kernel("blocks_backward", ctx.record, parts, *arrays)

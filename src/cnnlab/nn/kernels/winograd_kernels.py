@@ -5,7 +5,7 @@ import ctypes
 import torch
 from torch import Tensor
 
-from cnnlab.nn.kernels.parallel import run_kernel
+from cnnlab.nn.kernels.parallel import empty_maps, run_kernel
 
 STEP = 4  # a tile's side
 POINTS = 36  # numbers of a tile in the spectrum
@@ -30,7 +30,7 @@ def spectrum_of_kernels(weight: Tensor, *, gap: int = 0) -> Tensor:
     """
     num, channels = weight.shape[:2]
     weight = weight.contiguous(memory_format=torch.channels_last)
-    spectrum = torch.empty(POINTS, num if gap else num + 1, channels + gap)[:, :num]
+    spectrum = weight.new_empty(POINTS, num if gap else num + 1, channels + gap)[:, :num]
     run_kernel("kernels_to_spectrum", _record(spectrum, channels), num, weight, spectrum)
     return spectrum
 
@@ -38,7 +38,7 @@ def spectrum_of_kernels(weight: Tensor, *, gap: int = 0) -> Tensor:
 def grad_of_kernels(spectra: Tensor, *, gap: int = 0) -> Tensor:
     """Return K x C x 3 x 3 from parts of the gradient of their spectrum: parts x POINTS x K x (C + gap)."""
     _, _, num, row = spectra.shape
-    grad = torch.empty(num, row - gap, 3, 3, memory_format=torch.channels_last)
+    grad = empty_maps((num, row - gap, 3, 3), like=spectra)
     record = _record(spectra[0], row - gap, parts=len(spectra))
     run_kernel("spectrum_to_kernels", record, num, grad, spectra)
     return grad

@@ -10,9 +10,10 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.function import Function, once_differentiable
+from torch.autograd.function import Function
 
-from cnnlab.nn.kernels.parallel import run_kernel
+from cnnlab.nn.kernels.guard import once_differentiable
+from cnnlab.nn.kernels.parallel import empty_maps, run_kernel
 from cnnlab.nn.kernels.winograd_kernels import POINTS, grad_of_kernels, num_tiles, spectrum_of_kernels
 
 SUM_OF_TILE = 7  # the plane of a gradient's spectrum that holds the sum of each tile
@@ -36,7 +37,7 @@ class _PlanesConv(Function):
     def forward(ctx: Any, maps: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         n, _, height, width = maps.shape
         shape = (n, len(weight), height, width)
-        out = torch.empty(shape, dtype=maps.dtype, memory_format=torch.channels_last)
+        out = empty_maps(shape, like=maps)
         kernels = spectrum_of_kernels(weight)
         size = _chunk_size(maps, out)
         memory, memory_out = _Memory(maps, size), _Memory(out, size)
@@ -50,7 +51,7 @@ class _PlanesConv(Function):
         return out
 
     @staticmethod
-    @once_differentiable  # hides the name of ctx from the type checker
+    @once_differentiable
     def backward(  # pyright: ignore[reportIncompatibleMethodOverride]
         ctx: Any, *grads: Tensor
     ) -> tuple[Tensor | None, ...]:
@@ -58,8 +59,8 @@ class _PlanesConv(Function):
         grad_out = grads[0].contiguous(memory_format=torch.channels_last)
         out_channels = kernels.shape[1]
         grad_maps = torch.empty_like(maps) if ctx.needs_input_grad[0] else None
-        grad_kernels = torch.empty(kernels.shape)
-        grad_bias = torch.zeros(out_channels)
+        grad_kernels = maps.new_empty(kernels.shape)
+        grad_bias = maps.new_zeros(out_channels)
         size = _chunk_size(maps, grad_out)
         memory, memory_out = _Memory(maps, size), _Memory(grad_out, size)
         for part in _chunks(len(maps), size):
@@ -79,7 +80,7 @@ class _Memory:
     """Memory for the spectra of one chunk of images after the other, so that they stay in the cache."""
 
     def __init__(self, maps: Tensor, chunk_size: int) -> None:
-        self._numbers = torch.empty(POINTS * _num_rows(maps[:chunk_size]) * maps.shape[1])
+        self._numbers = maps.new_empty(POINTS * _num_rows(maps[:chunk_size]) * maps.shape[1])
 
     def of(self, maps: Tensor) -> Tensor:
         """Return room for the spectrum of some images, POINTS x rows x C; the last row is 0."""

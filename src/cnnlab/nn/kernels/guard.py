@@ -1,0 +1,78 @@
+"""What kernels may be given, and how often what they return can be differentiated.
+
+C is handed addresses: whatever a tensor may be besides numbers in the memory of this process is turned away
+here, and the caller goes torch's way.
+"""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.autograd import forward_ad
+
+from cnnlab.nn.kernels.library import load_kernels
+
+ONCE = b"cnnlab's kernels can be differentiated once; set CNNLAB_KERNELS=off for higher derivatives"
+
+
+def can_take(maps: Tensor, *parameters: Tensor | None, types: tuple[torch.dtype, ...]) -> bool:
+    """Tell whether kernels can work on these.
+
+    Args:
+        maps: must be N x C x H x W, channels-last, of at least one number.
+        parameters: weights and the like, of the same type as the maps; None is no matter.
+        types: of numbers that the kernel knows.
+    """
+    return (
+        all(_is_plain(tensor) for tensor in (maps, *parameters) if tensor is not None)
+        and maps.dim() == 4
+        and maps.dtype in types
+        and all(tensor is None or tensor.dtype == maps.dtype for tensor in parameters)
+        and maps.numel() > 0
+        and maps.is_contiguous(memory_format=torch.channels_last)
+        and not _is_recorded()
+        and load_kernels().library is not None
+    )
+
+
+def once_differentiable(backward: Callable[..., Any]) -> Callable[..., Any]:
+    """Let a second derivative raise, wherever it would come from.
+
+    Torch's decorator of this name asks only whether the incoming gradient needs one. But the result of
+    `backward` also depends on what was saved, and would pass for a constant.
+    """
+
+    @wraps(backward)
+    def wrapper(ctx: Any, *grads: Tensor) -> Any:
+        with torch.no_grad():
+            results = backward(ctx, *grads)
+        if not torch.is_grad_enabled():
+            return results
+        results = results if isinstance(results, tuple) else (results,)
+        raising = torch._C._functions.DelayedError(ONCE, len(results))  # pyright: ignore[reportAttributeAccessIssue]
+        return raising(*(None if one is None else one.detach().requires_grad_() for one in results))
+
+    return wrapper
+
+
+def _is_plain(tensor: Tensor) -> bool:
+    return (
+        type(tensor) in (Tensor, nn.Parameter)
+        and tensor.device.type == "cpu"
+        and tensor.layout == torch.strided
+        and not tensor.is_neg()
+    )
+
+
+def _is_recorded() -> bool:
+    """Tell whether somebody follows what torch computes: by tracing, transforming or measuring it."""
+    core = torch._C
+    return (
+        torch.compiler.is_compiling()
+        or torch.jit.is_tracing()  # pyright: ignore[reportPrivateImportUsage]
+        or core._len_torch_dispatch_stack() > 0
+        or core._functorch.peek_interpreter_stack() is not None  # pyright: ignore[reportAttributeAccessIssue]
+        or forward_ad._current_level >= 0
+    )
