@@ -10,7 +10,8 @@ MAX_WRITTEN = 20
 """Classes whose counts are written into the cells and whose names stand beside them; more would overlap."""
 
 # Lengths in inches.
-CELL, SMALL_CELL, BEFORE, TITLE, BELOW, MARGIN = 0.42, 0.06, 1.3, 0.5, 1.3, 0.2
+CELL, SMALL_CELL, TITLE, MARGIN = 0.42, 0.06, 0.5, 0.2
+LABEL, LETTER = 0.5, 0.09
 MAX_NAME = 12  # letters
 
 
@@ -26,18 +27,19 @@ def confusion_picture(matrix: Sequence[Sequence[int]], class_names: Sequence[str
     num = len(counts)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     is_written = num <= MAX_WRITTEN
+    names = [f"{name[:MAX_NAME]}…" if len(name) > MAX_NAME else name for name in class_names]
     side = num * CELL if is_written else max(num * SMALL_CELL, 4.0)
-    width = max(BEFORE + side + MARGIN, title_width(title) + MARGIN)
-    height = TITLE + side + BELOW
+    beside = LABEL + LETTER * max(map(len, names))  # left of the cells and below them
+    width = max(beside + side + MARGIN, title_width(title) + MARGIN)
+    height = TITLE + side + beside
     with new_figure(width, height) as figure:
         write_title(figure, title, y=1 - 0.1 / height)
-        axes = figure.add_axes((BEFORE / width, BELOW / height, side / width, side / height))
+        axes = figure.add_axes((beside / width, beside / height, side / width, side / height))
         axes.imshow(shares, cmap="Blues", vmin=0.0, vmax=1.0, interpolation="nearest")
         axes.grid(False)
         axes.set_xlabel("predicted")
         axes.set_ylabel("true")
         if is_written:
-            names = [f"{name[:MAX_NAME]}…" if len(name) > MAX_NAME else name for name in class_names]
             axes.set_xticks(range(num), drawable_names(names), rotation=90)
             axes.set_yticks(range(num), drawable_names(names))
             for row, column in zip(*counts.nonzero(), strict=True):

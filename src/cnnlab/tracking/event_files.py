@@ -1,4 +1,4 @@
-"""A run as TensorBoard shows it: one event file in the run folder, written anew from the run's first line."""
+"""A run as TensorBoard shows it: an event file in the run folder, written anew from the run's first line."""
 
 import io
 import time
@@ -45,9 +45,10 @@ class EventFiles:
             ) from None
 
     def begin(self, folder: RunFolder) -> str:
-        """Put a new event file in the place of the one of an earlier sitting.
+        """Begin a new event file, whose first event says to forget what the files before it hold of this run.
 
-        Its first event tells a TensorBoard that is watching to forget what it has read of this run.
+        The newest of those stays: a TensorBoard that is watching goes on from the one that it reads to the
+        next, and stops for good where its own is gone.
 
         Raises:
             MissingResourceError: the disk is full.
@@ -62,7 +63,7 @@ class EventFiles:
         self._path = folder.path / f"events.out.tfevents.{seconds:010d}.{nanoseconds:09d}.cnnlab"
         config = "".join(f"    {line}\n" for line in folder.config.to_toml().splitlines())
         with self._explained():
-            for old in folder.path.glob(PATTERN):
+            for old in sorted(folder.path.glob(PATTERN))[:-1]:
                 old.unlink()
             self._file = self._path.open("xb")
             began = start_time(folder)
