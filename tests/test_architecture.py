@@ -115,6 +115,16 @@ def test_only_reporting_imports_matplotlib():
             assert "matplotlib" not in path.read_text().replace('"matplotlib"', ""), path
 
 
+def test_only_tracking_knows_trackers():
+    trackers = ("import mlflow", "import tensorboard", "from tensorboard", "torch.utils.tensorboard")
+    for path in FILES:
+        text = path.read_text()
+        if room_of(path) != "tracking":
+            assert not [tracker for tracker in trackers if tracker in text], path
+        if room_of(path) == "training":
+            assert "tracking" not in text, path
+
+
 def test_architecture_document_names_every_room():
     document = (SOURCE.parents[1] / "ARCHITECTURE.md").read_text()
     for room in ROOMS:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -36,16 +37,10 @@ class Server:
         self.uri = f"http://127.0.0.1:{self.port}"
         self._log = place / "log"
         store, files = f"sqlite:///{place / 'mlflow.db'}", str(place / "artifacts")
-        self._command = [
-            str(python),
-            "-m",
-            "mlflow",
-            "server",
-            "--host",
-            "127.0.0.1",
-            "--port",
-            str(self.port),
-        ]
+        # Should this process be killed, the server ends by itself
+        limit = [path, "1800"] if (path := shutil.which("timeout")) else []
+        self._command = [*limit, str(python), "-m", "mlflow", "server", "--host", "127.0.0.1"]
+        self._command += ["--port", str(self.port)]
         self._command += ["--workers", "1", "--backend-store-uri", store, "--artifacts-destination", files]
 
     def start(self) -> None:
