@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -38,7 +39,7 @@ class Server:
         self._log = place / "log"
         store, files = f"sqlite:///{place / 'mlflow.db'}", str(place / "artifacts")
         # Should this process be killed, the server ends by itself
-        limit = [path, "1800"] if (path := shutil.which("timeout")) else []
+        limit = [path, "--kill-after=20", "1800"] if (path := shutil.which("timeout")) else []
         self._command = [*limit, str(python), "-m", "mlflow", "server", "--host", "127.0.0.1"]
         self._command += ["--port", str(self.port)]
         self._command += ["--workers", "1", "--backend-store-uri", store, "--artifacts-destination", files]
@@ -46,6 +47,7 @@ class Server:
     def start(self) -> None:
         environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
         environment["MLFLOW_DISABLE_TELEMETRY"] = "true"
+        environment["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] = "false"  # seven processes that nothing here needs
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 self._command, stdout=log, stderr=log, env=environment, start_new_session=True
@@ -61,14 +63,14 @@ class Server:
         raise AssertionError(self._log.read_text())
 
     def stop(self) -> None:
-        """End it and the workers it has started."""
+        """End it and all that it has started."""
         if self._process.poll() is None:
             os.killpg(self._process.pid, signal.SIGTERM)
-            try:
+            with suppress(subprocess.TimeoutExpired):
                 self._process.wait(20)
-            except subprocess.TimeoutExpired:
-                os.killpg(self._process.pid, signal.SIGKILL)
-                self._process.wait()
+        with suppress(ProcessLookupError):  # nobody is left of its group
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
 
     def ask(self, path: str, **params: str) -> dict:
         answer = requests.get(f"{self.uri}/api/2.0/{path}", params=params, timeout=60)
