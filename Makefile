@@ -3,6 +3,7 @@ VENV ?= .venv
 PYTHON ?= python3
 BIN := $(VENV)/bin
 TENSORFLOW_VENV ?= .venv-tensorflow
+MLFLOW_VENV ?= .venv-mlflow
 # Where the runs behind docs/ lie; what is small of them is in the repository. Elsewhere, all are run again.
 RUNS ?= docs/studies/runs
 # Runs at once: two of one thread each get more out of two cores than one of two threads
@@ -13,7 +14,7 @@ WORKERS ?= 2
 PIP_ARGS ?=
 
 .PHONY: demo test check test-slow figures studies bench figures-table tour golden correctness constraints
-.PHONY: constraints-tensorflow clean
+.PHONY: constraints-tensorflow constraints-mlflow test-mlflow clean
 
 demo: $(VENV)/.installed ## train and compare three networks on real handwritten digits
 	$(BIN)/cnnlab compare convnet_mnist alexnet_mnist3 resnet20 --data digits --seeds 3 --out demo
@@ -27,7 +28,10 @@ check: $(VENV)/.installed
 	$(BIN)/pyright --pythonpath $(BIN)/python
 
 test-slow: $(VENV)/.installed ## the longer tests too
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile -m 'not network and not tensorflow' --timeout 3600
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile -m 'not network and not tensorflow and not mlflow' --timeout 3600
+
+test-mlflow: $(VENV)/.installed $(MLFLOW_VENV)/.installed ## runs shown on a real MLflow server, on this machine alone
+	CNNLAB_MLFLOW_PYTHON=$(MLFLOW_VENV)/bin/python OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -m mlflow
 
 figures: $(VENV)/.installed ## train what is missing of the table in README.md (hours), then write the table
 	$(BIN)/cnnlab compare lenet5 convnet_mnist alexnet_mnist3 alexnet_mnist5 resnet20 \
@@ -77,6 +81,9 @@ constraints: ## pin the versions that the environment holds now
 constraints-tensorflow: ## the same for the environment of `make golden`
 	$(PYTHON) scripts/pin.py $(TENSORFLOW_VENV)/bin/python constraints-tensorflow.txt
 
+constraints-mlflow: ## the same for the server of `make test-mlflow`
+	$(PYTHON) scripts/pin.py $(MLFLOW_VENV)/bin/python constraints-mlflow.txt
+
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet $(PIP_ARGS) --constraint constraints.txt --editable '.[dev]'
@@ -88,5 +95,10 @@ $(TENSORFLOW_VENV)/.installed: constraints-tensorflow.txt
 	  tensorflow-cpu
 	touch $@
 
+$(MLFLOW_VENV)/.installed: constraints-mlflow.txt
+	$(PYTHON) -m venv $(MLFLOW_VENV)
+	$(MLFLOW_VENV)/bin/python -m pip install --quiet $(PIP_ARGS) --constraint constraints-mlflow.txt mlflow
+	touch $@
+
 clean: ## remove the environments, the demo's runs and caches; never runs/
-	rm -rf $(VENV) $(TENSORFLOW_VENV) demo .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(TENSORFLOW_VENV) $(MLFLOW_VENV) demo .pytest_cache .ruff_cache .hypothesis

@@ -21,6 +21,7 @@ MAY_IMPORT = {
     "models": {"nn"},
     "runs": {"config"},
     "training": {"config", "data", "models", "nn", "runs"},
+    "tracking": {"runs"},
     "evaluation": {"data", "models", "runs"},
     "explain": {"data", "models", "runs", "evaluation"},
     "reporting": {"runs", "models", "evaluation", "explain"},
@@ -33,6 +34,7 @@ MAY_IMPORT = {
         "models",
         "runs",
         "training",
+        "tracking",
         "bench",
         "evaluation",
         "explain",
@@ -111,6 +113,16 @@ def test_only_reporting_imports_matplotlib():
     for path in FILES:
         if room_of(path) != "reporting":
             assert "matplotlib" not in path.read_text().replace('"matplotlib"', ""), path
+
+
+def test_only_tracking_knows_trackers():
+    trackers = ("import mlflow", "import tensorboard", "from tensorboard", "torch.utils.tensorboard")
+    for path in FILES:
+        text = path.read_text()
+        if room_of(path) != "tracking":
+            assert not [tracker for tracker in trackers if tracker in text], path
+        if room_of(path) == "training":
+            assert "tracking" not in text, path
 
 
 def test_architecture_document_names_every_room():

@@ -20,6 +20,7 @@ from cnnlab.cli import (
     resume,
     runs,
     study,
+    track,
     train,
 )
 from cnnlab.cli.mistakes import INTERRUPTED, as_line
@@ -41,6 +42,7 @@ app.command()(predict.predict)
 app.command()(explain.explain)
 app.command()(compare.compare)
 app.command()(report.report)
+app.command()(track.track)
 app.command()(lr_find.lr_find)
 app.command()(study.study)
 app.command()(runs.runs)

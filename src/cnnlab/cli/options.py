@@ -68,6 +68,13 @@ Tta = Annotated[
 Average = Annotated[
     str | None, typer.Option("--average", help="What of several views is averaged: logits or probs.")
 ]
+TensorBoard = Annotated[
+    bool, typer.Option("--tensorboard", help="Write what TensorBoard shows into the run folder.")
+]
+Mlflow = Annotated[
+    str | None,
+    typer.Option("--mlflow", metavar="URI", help="Show it on this MLflow server: http://HOST:PORT."),
+]
 Run = Annotated[Path, typer.Argument(parser=parse_path, metavar="RUN", help="A run folder.")]
 
 

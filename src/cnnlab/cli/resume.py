@@ -20,6 +20,8 @@ def resume(
     inexact: Annotated[
         bool, typer.Option("--inexact", help="Go on even where other threads or versions give other bits.")
     ] = False,
+    tensorboard: options.TensorBoard = False,
+    mlflow: options.Mlflow = None,
     test: Annotated[bool, typer.Option(help="Look at the test images once, at the end.")] = True,
     as_json: options.Json = False,
 ) -> None:
@@ -32,6 +34,8 @@ def resume(
         steps=steps,
         threads=threads,
         inexact=inexact,
+        tensorboard=tensorboard,
+        mlflow=mlflow,
         test=test,
         progress=choose_progress(),
     )

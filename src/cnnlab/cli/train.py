@@ -30,6 +30,8 @@ def train(
     strict: options.Strict = False,
     settings: options.Settings = None,
     out: options.Out = Path("runs"),
+    tensorboard: options.TensorBoard = False,
+    mlflow: options.Mlflow = None,
     test: Annotated[bool, typer.Option(help="Look at the test images once, at the end.")] = True,
     as_json: options.Json = False,
 ) -> None:
@@ -54,6 +56,8 @@ def train(
         strict=strict or None,
         changes=changes,
         out=out,
+        tensorboard=tensorboard,
+        mlflow=mlflow,
         test=test,
         progress=choose_progress(),
     )

@@ -11,6 +11,7 @@ from cnnlab.lab.resolve import resolve
 from cnnlab.lab.side_by_side import Task, check_jobs, finish_all, say_to_stderr, share_of_threads
 from cnnlab.lab.splits import load_splits
 from cnnlab.lab.time_to import time_to
+from cnnlab.lab.track import track
 from cnnlab.lab.train import check_evaluation, check_network, resume, train
 
 __all__ = [
@@ -34,5 +35,6 @@ __all__ = [
     "say_to_stderr",
     "share_of_threads",
     "time_to",
+    "track",
     "train",
 ]

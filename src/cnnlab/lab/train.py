@@ -12,6 +12,7 @@ from cnnlab.lab.evaluate import evaluate
 from cnnlab.lab.lengthen import longer_run
 from cnnlab.lab.resolve import resolve
 from cnnlab.lab.splits import load_splits, say_converted
+from cnnlab.lab.track import followed, make_trackers, track
 from cnnlab.models import create_model, has_batch_norm, model_info
 from cnnlab.reporting import write_curves, write_pretraining
 from cnnlab.runs import RunFolder, load_weights
@@ -34,6 +35,8 @@ def train(
     *,
     out: Path | str = "runs",
     progress: Progress | None = None,
+    tensorboard: bool = False,
+    mlflow: str | None = None,
     test: bool = True,
     **options: Any,
 ) -> Path:
@@ -43,6 +46,8 @@ def train(
         recipe: a recipe, a network, a TOML file, or a complete config.
         out: where the run folder is made.
         progress: told of what happens; plain lines on stderr if not given.
+        tensorboard: write what TensorBoard shows into the run folder.
+        mlflow: show it on this MLflow server, such as `http://127.0.0.1:5000`.
         test: evaluate on the test images at the end.
         **options: as `resolve` takes them, such as `data`, `epochs`, `steps`, `lr` and `seed`.
 
@@ -59,10 +64,12 @@ def train(
     """
     progress = progress or LineProgress()
     config = resolve(recipe, say=progress.message, **options)
+    trackers = make_trackers(tensorboard=tensorboard, mlflow=mlflow)
     splits = _load(config, test=test, warn=progress.message)
     check_network(config, splits["train"])
     folder = RunFolder.create(Path(out), config)
-    return _fit_and_test(config, splits, folder, progress, test=test, inexact=False)
+    with followed(folder, trackers, progress) as told:
+        return _fit_and_test(config, splits, folder, told, test=test, inexact=False)
 
 
 def resume(
@@ -71,6 +78,8 @@ def resume(
     epochs: float | None = None,
     steps: int | None = None,
     progress: Progress | None = None,
+    tensorboard: bool = False,
+    mlflow: str | None = None,
     inexact: bool = False,
     test: bool = True,
     threads: int | None = None,
@@ -87,6 +96,8 @@ def resume(
         epochs: passes over the training images of the longer run, from its beginning.
         steps: the same in updates.
         progress: told of what happens; plain lines on stderr if not given.
+        tensorboard: as `train` takes it.
+        mlflow: likewise; the run goes on there under its id.
         inexact: go on even where this machine computes in another way, giving other bits.
         test: evaluate on the test images at the end.
         threads: threads of the CPU, should this machine choose another number by itself.
@@ -104,6 +115,7 @@ def resume(
     """
     progress = progress or LineProgress()
     folder = RunFolder.open(Path(run))
+    trackers = make_trackers(tensorboard=tensorboard, mlflow=mlflow)
     if epochs is not None or steps is not None:
         if not inexact:
             _check_goes_on(folder, threads, warn=progress.message)
@@ -116,10 +128,13 @@ def resume(
             progress.message(f"{error} The weights are made again from the last checkpoint.")
         else:
             progress.message(f"{folder.path}: has finished; nothing to do.")
+            if trackers:
+                track(folder.path, tensorboard=tensorboard, mlflow=mlflow, warn=progress.message)
             return folder.path
     splits = _load(config, test=test, warn=progress.message)
     running = _with_threads(config, threads)
-    return _fit_and_test(running, splits, folder, progress, test=test, inexact=inexact)
+    with followed(folder, trackers, progress) as told:
+        return _fit_and_test(running, splits, folder, told, test=test, inexact=inexact)
 
 
 def _with_threads(config: RunConfig, threads: int | None) -> RunConfig:

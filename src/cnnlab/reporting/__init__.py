@@ -3,6 +3,7 @@
 from cnnlab.reporting.answers import Block, answers_picture
 from cnnlab.reporting.attributions import Attribution, attributions_picture
 from cnnlab.reporting.canvas import Picture, run_title
+from cnnlab.reporting.confusion import confusion_picture
 from cnnlab.reporting.diagram import diagram
 from cnnlab.reporting.explain_page import Shown, explain_page
 from cnnlab.reporting.grid import Table, escape_markdown, table_markdown, table_text
@@ -34,6 +35,7 @@ __all__ = [
     "attributions_picture",
     "comparison_notes",
     "comparison_rows",
+    "confusion_picture",
     "diagram",
     "escape_markdown",
     "explain_page",
