@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cnnlab.errors import ConfigError
+from cnnlab.errors import ConfigError, MissingResourceError
 
 
 def parse_path(value: str | Path) -> Path:
@@ -86,10 +86,12 @@ def parse_settings(settings: list[str] | None, *, option: str = "--set") -> dict
 
 
 def make_folder(path: Path, option: str) -> None:
-    """Make the folder that an option names now, not after hours of training."""
+    """Make the folder that an option names, and try to write there, now, not after hours of training."""
+    from cnnlab.runs.atomic import make_writable
+
     try:
-        path.mkdir(parents=True, exist_ok=True)
-    except (FileExistsError, NotADirectoryError):
-        raise ConfigError(
-            f"{option}: must be a folder. Received a file, or a place in one: {path}."
-        ) from None
+        make_writable(path)
+    except NotADirectoryError as error:
+        raise ConfigError(f"{option}: {error}") from None
+    except MissingResourceError as error:
+        raise MissingResourceError(f"{option}: {error}") from None

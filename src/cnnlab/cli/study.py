@@ -85,9 +85,11 @@ def study(
         device=device,
         threads=threads,
     )
-    paths = write_report(save or out, report)
+    # Printed first: what came out of hours is not to be lost with a disk.
     if as_json:
         print_json(report.as_dict())
     else:
         print(report.to_text(), end="")
+    paths = write_report(save or out, report)
+    if not as_json:
         print_line(f"Saved: {', '.join(map(str, paths))}; runs: {out}")

@@ -21,6 +21,7 @@ def _check_not_blank(text: str) -> str:
 
 
 MAX_IMAGE_SIZE = 1024
+LEAST_ALPHA = 1e-6  # below, numbers from its distribution cannot be told from 0 and 1
 """Height and width in pixels; the networks here were made for 28 and 32, and memory grows with the square."""
 
 MAX_FLOAT32 = 1e38
@@ -92,6 +93,13 @@ class AugmentConfig(Section):
     fill: Literal["black", "mean", "reflect"] = "black"
     """Colour of what a crop, a shift or a rotation brings in from outside the image; `reflect`: its own
     pixels, mirrored at its edge."""
+
+    @model_validator(mode="after")
+    def _mixing_can_be_drawn(self) -> Self:
+        for field in ("mixup", "cutmix"):
+            if 0 < (alpha := getattr(self, field)) < LEAST_ALPHA:
+                raise ValueError(f"{field} must be 0 or at least {LEAST_ALPHA:g}. Received: {alpha:g}")
+        return self
 
     @model_validator(mode="after")
     def _turns_need_a_mirror(self) -> Self:

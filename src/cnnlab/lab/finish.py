@@ -6,15 +6,18 @@ What is gone on with is a run that was stopped, or a shorter one that is the lon
 import shlex
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 
 from cnnlab.config import RunConfig
-from cnnlab.errors import RunError
+from cnnlab.errors import CnnlabError, RunError
 from cnnlab.lab.evaluate import why_other_scores
 from cnnlab.lab.launch import Launch
-from cnnlab.runs import RunFolder, find_runs, find_runs_of_any_length
+from cnnlab.runs import RunFolder, find_runs, find_runs_of_any_length, list_runs
+from cnnlab.runs.naming import name_of_run
 from cnnlab.training import (
     begin_longer,
+    why_metrics_are_short,
     why_not_longer,
     why_other_bits,
     why_other_images,
@@ -50,6 +53,7 @@ def finished_run(
         CnnlabError: the run failed or was stopped, see `launch_process`.
     """
     unfinished = None
+    _say_unreadable(out, config, say, title)
     for run in find_runs(out, config):
         folder = RunFolder(run.path)
         if reason := _why_useless(folder, config, fingerprints, say):
@@ -71,6 +75,17 @@ def finished_run(
         command = f"cnnlab evaluate {shlex.quote(str(folder.path))}"
         raise RunError(f"{folder.path}: was trained but not evaluated. Try: {command}")
     return folder
+
+
+def _say_unreadable(out: Path, config: RunConfig, say: Callable[[str], None], title: str) -> None:
+    """Name runs that by their folders' names could be of this config, and whose settings cannot be read."""
+    stem = name_of_run(config, datetime.min).rpartition("-s")[0]
+    for run in list_runs(out):
+        if run.config is None and run.path.name.startswith(f"{stem}-s{config.seed}-"):
+            try:
+                _ = RunFolder(run.path).config
+            except (CnnlabError, OSError) as error:
+                say(f"{title}: {run.path} is passed over: {error}")
 
 
 def _go_on_from_shorter(
@@ -107,6 +122,8 @@ def _why_useless(
     try:
         if different := why_other_images(folder, fingerprints) or why_other_settings(folder):
             return different
+        if short := why_metrics_are_short(folder, warn=say):
+            return short
         if kept := folder.evaluation:
             if lacking := NEEDED_COST - folder.cost.keys():
                 return f"its cost.json lacks {', '.join(sorted(lacking))}."

@@ -1,8 +1,6 @@
 """The verb `lr_find`: a learning rate to start from, found by raising it until the loss explodes."""
 
-import os
 from pathlib import Path
-from tempfile import TemporaryFile
 from typing import Any
 
 from cnnlab.config import RunConfig
@@ -11,10 +9,11 @@ from cnnlab.lab.resolve import resolve
 from cnnlab.lab.splits import load_splits, say_converted
 from cnnlab.lab.train import check_network
 from cnnlab.reporting import lr_curve
-from cnnlab.runs.atomic import write_bytes, write_errors_explained, write_json
+from cnnlab.runs.atomic import make_writable, write_bytes, write_json
 from cnnlab.training import LineProgress, LrSweep, Progress, check_range, sweep_lr
 
 CURVE, SWEEP = "lr-find.png", "lr-find.json"
+SWEPT = {"optim.lr", "train.epochs", "train.steps"}
 TRIED_BYTES = 100_000
 """Written and removed before a sweep: a little more than both files take."""
 
@@ -59,6 +58,12 @@ def lr_find(
         True
     """
     progress = progress or LineProgress()
+    options["changes"] = options.get("changes") or {}
+    if taken := options["changes"].keys() & SWEPT:
+        raise ConfigError(
+            f"{min(taken)}: a sweep sets the rate and its length itself; give lowest, highest and steps. "
+            f"Received: {options['changes'][min(taken)]}."
+        )
     if taken := options.keys() & {"epochs", "lr"}:
         raise ConfigError(
             f"{min(taken)}: a sweep sets the rate and its length itself; give lowest, highest and steps. "
@@ -88,20 +93,9 @@ def lr_find(
 
 
 def _made(folder: Path) -> Path:
-    """Make a folder and try to write there, before anything is computed for it.
-
-    Raises:
-        ConfigError: a file has its name.
-        MissingResourceError: the disk is full or does not let itself be written.
-    """
-    with write_errors_explained(folder / CURVE, needed=TRIED_BYTES):
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except (FileExistsError, NotADirectoryError):
-            message = f"out: must be a folder. Received a file, or a place in one: {folder}."
-            raise ConfigError(message) from None
-        with TemporaryFile(dir=folder) as file:
-            file.write(bytes(TRIED_BYTES))
-            file.flush()
-            os.fsync(file.fileno())
+    """Make the folder, before anything is computed for it; raises ConfigError where a file has its name."""
+    try:
+        make_writable(folder, needed=TRIED_BYTES)
+    except NotADirectoryError as error:
+        raise ConfigError(f"out: {error}") from None
     return folder

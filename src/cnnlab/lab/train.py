@@ -24,6 +24,7 @@ from cnnlab.training import (
     check_pretraining,
     fit,
     network_size,
+    stopped_after_training,
     why_other_bits,
     why_other_images,
     why_other_settings,
@@ -226,9 +227,13 @@ def _fit_and_test(
         inexact=inexact,
     )
     write_curves(folder)
-    write_pretraining(folder)
+    try:
+        write_pretraining(folder)
+    except RunError as error:
+        progress.message(f"{error} Its pictures are left out.")
     if test:
-        evaluation = evaluate(folder.path, root=config.data.root, warn=progress.message)
+        with stopped_after_training(folder):
+            evaluation = evaluate(folder.path, root=config.data.root, warn=progress.message)
         if first := evaluation["first"]:
             progress.message(f"test {_top1(first)} on the first {first['num_images']:,} images alone")
         views = views_in_words(evaluation["tta"], evaluation["average"])

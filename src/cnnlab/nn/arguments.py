@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 Probability = Annotated[float, Field(ge=0.0, lt=1.0)]
 """A chance that must not be certainty, such as that of dropping a value."""
@@ -19,5 +19,13 @@ Width = Annotated[int, Field(ge=1, le=65_536)]
 LrnPlace = Literal["before-pool", "after-pool"]
 """Where a stage is normalised: the AlexNet paper does it before pooling, Caffe's second form after it."""
 
-Towers = Literal[1, 2]
+
+def _whole(value: object) -> object:
+    """Refuse what only equals a whole number, such as true; raises ValueError."""
+    if type(value) is not int:
+        raise ValueError("must be 1 or 2")
+    return value
+
+
+Towers = Annotated[Literal[1, 2], BeforeValidator(_whole)]
 """Groups of the convolutions that see one half of the channels each where there are two towers."""

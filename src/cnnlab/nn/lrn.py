@@ -27,7 +27,7 @@ from torch import Tensor, nn
 from torch.autograd.function import Function
 from torch.nn import functional
 
-from cnnlab.nn.kernels.guard import once_differentiable
+from cnnlab.nn.kernels.guard import is_transformed, once_differentiable
 
 MOST_GPU_CHANNELS = 8192  # a line of them is one program's
 
@@ -70,7 +70,7 @@ def local_response_norm(maps: Tensor, size: int, *, alpha: float, beta: float, k
 
         return lrn_on_gpu(maps, size, alpha=alpha, beta=beta, k=k)
     wide = maps.float() if maps.dtype in (torch.float16, torch.bfloat16) else maps
-    if torch.is_grad_enabled() and wide.requires_grad:
+    if torch.is_grad_enabled() and wide.requires_grad and not is_transformed():
         normalised = _ClosedFormNorm.apply(wide, size, alpha, beta, k)
     else:
         normalised = wide * _power(_denominator(wide, size, alpha, k), beta)

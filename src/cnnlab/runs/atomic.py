@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 from cnnlab.errors import MissingResourceError
@@ -35,6 +36,32 @@ def write_bytes(path: Path, content: bytes) -> None:
 def write_json(path: Path, value: Any) -> None:
     """Write indented JSON as `write_bytes` does; floats keep every bit."""
     write_bytes(path, (json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode())
+
+
+def make_writable(folder: Path, *, needed: int = 0) -> None:
+    """Make a folder and try to write there, before anything is computed for it.
+
+    Args:
+        folder: made with its parents if it is not there.
+        needed: bytes that are tried.
+
+    Raises:
+        NotADirectoryError: a file has its name, or that of one of its parents.
+        MissingResourceError: the disk is full or does not let itself be written.
+    """
+    with write_errors_explained(folder / "a file", needed=needed):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except (FileExistsError, NotADirectoryError):
+            is_in_the_way = True
+        else:
+            is_in_the_way = False
+            with TemporaryFile(dir=folder) as file:
+                file.write(bytes(needed))
+                file.flush()
+                os.fsync(file.fileno())
+    if is_in_the_way:
+        raise NotADirectoryError(f"must be a folder. Received a file, or a place in one: {folder}.")
 
 
 def sync_folder(folder: Path) -> None:

@@ -20,7 +20,7 @@ class RunSummary:
         path: the run folder.
         state: `started` before the first checkpoint, `unfinished` (stopped or still going on) after it,
             `trained` with final weights, `evaluated` with test metrics, `damaged` if a file cannot be read.
-        config: what ran; None if damaged.
+        config: what ran; None if config.toml is damaged.
         step: the newest checkpoint's step.
         top1: test accuracy as a fraction; None before evaluation.
     """
@@ -40,7 +40,7 @@ def list_runs(out: Path) -> list[RunSummary]:
 
 
 def find_runs(out: Path, config: RunConfig) -> list[RunSummary]:
-    """Return the runs in a folder that ran exactly this config, the most advanced first.
+    """Return the runs in a folder that ran exactly this config, the most advanced first, damaged ones last.
 
     The recipe's name, where data lies and how often a checkpoint is written do not count: they change no
     result. A folder of images is the same folder however its path is spelt. How test images are scored does
@@ -48,7 +48,7 @@ def find_runs(out: Path, config: RunConfig) -> list[RunSummary]:
     """
     key = result_key(config)
     same = [run for run in list_runs(out) if run.config is not None and result_key(run.config) == key]
-    order = ("evaluated", "trained", "unfinished", "started")
+    order = ("evaluated", "trained", "unfinished", "started", "damaged")
     return sorted(same, key=lambda run: (order.index(run.state), -run.step, str(run.path)))
 
 
@@ -67,12 +67,15 @@ def summarise(folder: RunFolder) -> RunSummary:
     """Return how far a run came; never raises for damaged files."""
     try:
         config = folder.config
-        evaluation = folder.evaluation
-        top1 = evaluation["top1"] if evaluation else None
-    except (ValueError, KeyError, OSError):
+    except (ValueError, OSError):
         return RunSummary(folder.path, "damaged", None, 0, None)
     checkpoints = list_checkpoints(folder.checkpoints)
     step = step_of(checkpoints[-1]) if checkpoints else 0
+    try:
+        evaluation = folder.evaluation
+        top1 = evaluation["top1"] if evaluation else None
+    except (ValueError, KeyError, OSError):
+        return RunSummary(folder.path, "damaged", config, step, None)
     if evaluation:
         state: State = "evaluated"
     elif folder.weights.exists():

@@ -7,11 +7,16 @@ from cnnlab.training.execution import Execution, Precision, choose_execution
 from cnnlab.training.fit import FitResult, fit
 from cnnlab.training.longer import begin_longer, why_not_longer
 from cnnlab.training.lr_sweep import LrSweep, check_range, sweep_lr
-from cnnlab.training.origin import why_other_bits, why_other_images, why_other_settings
+from cnnlab.training.origin import (
+    why_metrics_are_short,
+    why_other_bits,
+    why_other_images,
+    why_other_settings,
+)
 from cnnlab.training.plan import Plan, make_plan
 from cnnlab.training.pretraining import check_pretraining
 from cnnlab.training.progress import BarProgress, LineProgress, Progress, SilentProgress, format_seconds
-from cnnlab.training.stop import STARTED_BY_VARIABLE
+from cnnlab.training.stop import STARTED_BY_VARIABLE, stopped_after_training
 
 __all__ = [
     "AT_ONCE_VARIABLE",
@@ -38,7 +43,9 @@ __all__ = [
     "make_plan",
     "network_size",
     "probe_seconds_per_step",
+    "stopped_after_training",
     "sweep_lr",
+    "why_metrics_are_short",
     "why_not_longer",
     "why_other_bits",
     "why_other_images",

@@ -9,6 +9,8 @@ from torch import Tensor, nn
 
 from cnnlab.errors import DivergedError
 from cnnlab.models import HasAuxiliaryHeads
+from cnnlab.runs import RunFolder
+from cnnlab.runs.checkpoint import list_checkpoints
 
 
 def divergence(what: str, where: str, run: Path, *, step: int, lr: float) -> DivergedError:
@@ -23,7 +25,7 @@ def divergence(what: str, where: str, run: Path, *, step: int, lr: float) -> Div
     """
     return DivergedError(
         f"{run}: step {step}: {what} at a learning rate of {lr:g}; first affected: {where}. "
-        "The last good checkpoint is kept. Try a lower --lr, a warm-up (--set schedule.warmup=0.1) "
+        f"{_kept(run)} Try a lower --lr, a warm-up (--set schedule.warmup=0.1) "
         "or --set optim.clip_norm=1."
     )
 
@@ -32,8 +34,13 @@ def bad_images(run: Path, *, step: int) -> DivergedError:
     """Return the error for a run whose images, as augmentation left them, are no finite numbers."""
     return DivergedError(
         f"{run}: step {step}: the images themselves are not finite numbers, after augmentation; no learning "
-        "rate is to blame. The last good checkpoint is kept. Try weaker settings of data.augment, or none."
+        f"rate is to blame. {_kept(run)} Try weaker settings of data.augment, or none."
     )
+
+
+def _kept(run: Path) -> str:
+    is_saved = bool(list_checkpoints(RunFolder(run).checkpoints))
+    return "The last good checkpoint is kept." if is_saved else "No checkpoint had been saved yet."
 
 
 def first_non_finite(tensors: dict[str, Tensor]) -> str | None:

@@ -27,6 +27,7 @@ from cnnlab.training.state import Tally, TrainingState, new_state
 from cnnlab.training.steps import seed_dropout, train_step
 
 MIN_STEPS = 20
+MAX_STEPS = 100_000
 """With fewer, neighbouring rates are too far apart to tell noise from a trend."""
 
 WINDOW = 5
@@ -103,15 +104,15 @@ def check_range(lowest: float, highest: float, num_steps: int) -> None:
     """Refuse a range that cannot be swept.
 
     Raises:
-        ConfigError: the rates are not positive, finite and rising, or there are too few steps.
+        ConfigError: the rates are not positive, finite and rising, or there are too few or too many steps.
     """
     if not (1e-12 <= lowest < highest <= 1e6):
         raise ConfigError(
             "lowest, highest: learning rates must be 1e-12 to 1e6, the second above the first. "
             f"Received: {lowest:g} and {highest:g}."
         )
-    if num_steps < MIN_STEPS:
-        raise ConfigError(f"steps: a sweep takes at least {MIN_STEPS}. Received: {num_steps}.")
+    if not MIN_STEPS <= num_steps <= MAX_STEPS:
+        raise ConfigError(f"steps: a sweep takes {MIN_STEPS} to {MAX_STEPS:,}. Received: {num_steps}.")
 
 
 def sweep_lr(

@@ -37,7 +37,9 @@ def check_same_origin(before: dict[str, Any], now: dict[str, Any], run: Path, *,
         RunError: the execution, the settings or the images differ.
     """
     for split, fingerprint in now["fingerprints"].items():
-        if before["fingerprints"].get(split) != fingerprint:
+        # Without pre-training nobody looked at unlabelled images; that it is on now is a setting.
+        seen = before["fingerprints"].get(split, fingerprint if split == "unlabelled" else None)
+        if seen != fingerprint:
             raise RunError(
                 f"{run}: the {split} images are not those of the checkpoint. Bring them back, or train anew."
             )
@@ -73,6 +75,20 @@ def why_other_bits(folder: RunFolder, config: RunConfig, *, warn: Callable[[str]
         differences(_with_defaults(before["settings"]), settings_of(config)),
     )
     return "; ".join(part for part in parts if part)
+
+
+def why_metrics_are_short(folder: RunFolder, *, warn: Callable[[str], None]) -> str:
+    """Say that metrics.jsonl has lost lines since the newest checkpoint; empty if it has not.
+
+    Raises:
+        RunError: all checkpoints are damaged.
+    """
+    if folder.evaluation is not None:
+        return ""  # nothing is added to it any more
+    checkpoint = load_latest(folder.checkpoints, warn=warn, check=what_is_wrong_with)
+    if checkpoint is None or folder.metrics_bytes >= checkpoint.state["metrics_bytes"]:
+        return ""
+    return "its metrics.jsonl is damaged: shorter than it was at the last checkpoint."
 
 
 def why_other_images(folder: RunFolder, fingerprints: Mapping[str, str]) -> str:

@@ -4,6 +4,8 @@ import os
 import shlex
 import signal
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType, TracebackType
 
 from cnnlab.errors import StoppedError
@@ -68,3 +70,30 @@ class StopRequest:
         if self._signal == signal.SIGINT and number == signal.SIGINT:
             raise KeyboardInterrupt
         self._signal = signal.Signals(number)
+
+
+@contextmanager
+def stopped_after_training(folder: RunFolder) -> Iterator[None]:
+    """Let Ctrl-C and SIGTERM end what comes after the last step with a line that says how to go on.
+
+    Raises:
+        StoppedError: a signal came; the weights are saved.
+    """
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise StoppedError(
+            f"Stopped while test images were scored; the training is done and saved. "
+            f"Go on with: cnnlab resume {shlex.quote(str(folder.path))}",
+            exit_code=130 if number == signal.SIGINT else 0,
+        )
+
+    if threading.current_thread() is not threading.main_thread():  # Python allows handlers only there
+        yield
+        return
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            if handler is not None:
+                signal.signal(number, handler)

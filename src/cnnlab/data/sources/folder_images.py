@@ -239,7 +239,8 @@ def _report(
     for _path, reason in unreadable[:_MAX_NAMED]:
         warn(f"skipped: {reason}")
     if unreadable:
-        warn(f"{root}: {len(unreadable)} unreadable images were skipped")
+        images = "image was" if len(unreadable) == 1 else "images were"
+        warn(f"{root}: {len(unreadable)} unreadable {images} skipped")
 
 
 def _refusal(reason: str) -> DataError:

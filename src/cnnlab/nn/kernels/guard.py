@@ -14,7 +14,10 @@ from torch.autograd import forward_ad
 
 from cnnlab.nn.kernels.library import load_kernels
 
-ONCE = b"cnnlab's kernels can be differentiated once; set CNNLAB_KERNELS=off for higher derivatives"
+ONCE = (
+    b"higher derivatives are not known of what cnnlab computes in one pass; CNNLAB_KERNELS=off leaves all of it "
+    b"but LRN to torch"
+)
 
 
 def can_take(maps: Tensor, *parameters: Tensor | None, types: tuple[torch.dtype, ...]) -> bool:
@@ -66,13 +69,17 @@ def _is_plain(tensor: Tensor) -> bool:
     )
 
 
+def is_transformed() -> bool:
+    """Tell whether `torch.func` or forward-mode differentiation is at work, which know no closed forms."""
+    stack = torch._C._functorch.peek_interpreter_stack()  # pyright: ignore[reportAttributeAccessIssue]
+    return stack is not None or forward_ad._current_level >= 0
+
+
 def _is_recorded() -> bool:
     """Tell whether somebody follows what torch computes: by tracing, transforming or measuring it."""
-    core = torch._C
     return (
         torch.compiler.is_compiling()
         or torch.jit.is_tracing()  # pyright: ignore[reportPrivateImportUsage]
-        or core._len_torch_dispatch_stack() > 0
-        or core._functorch.peek_interpreter_stack() is not None  # pyright: ignore[reportAttributeAccessIssue]
-        or forward_ad._current_level >= 0
+        or torch._C._len_torch_dispatch_stack() > 0
+        or is_transformed()
     )
