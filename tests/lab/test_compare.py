@@ -210,8 +210,33 @@ def test_options_apply_to_complete_configs(tmp_path, launch):
 def test_a_damaged_run_is_left_alone(tmp_path, launch):
     damaged = RunFolder.create(tmp_path, PAIR[0])
     (damaged.path / "config.toml").write_text("[")
-    compare(PAIR[:1], seeds=1, out=tmp_path, launch=launch)
+    said = []
+    compare(PAIR[:1], seeds=1, out=tmp_path, launch=launch, say=said.append)
     assert launch.asked == [("lenet5", 0, None)]
+    (line,) = [line for line in said if "is passed over" in line]
+    assert str(damaged.path) in line and "config.toml" in line
+
+
+def test_a_run_whose_scores_are_damaged_is_named_with_the_remedy(tmp_path, launch):
+    compare([BRIEF], seeds=1, out=tmp_path, launch=launch)
+    (path,) = tmp_path.iterdir()
+    (path / "eval.json").write_text("{")
+    launch.asked.clear()
+    said = []
+    compare([BRIEF], seeds=1, out=tmp_path, launch=launch, say=said.append)
+    assert launch.asked == [("convnet_mnist", 0, None)]
+    (line,) = [line for line in said if "is passed over" in line]
+    assert f"{path}/eval.json: damaged" in line and f"cnnlab evaluate {path}" in line
+
+
+def test_a_stopped_run_that_lost_lines_is_passed_over(tmp_path, launch):
+    path = stopped_run(tmp_path, BRIEF)
+    (path / "metrics.jsonl").write_text("")
+    said = []
+    compare([BRIEF], seeds=1, out=tmp_path, launch=launch, say=said.append)
+    assert launch.asked == [("convnet_mnist", 0, None)]
+    (line,) = [line for line in said if "is passed over" in line]
+    assert f"{path} is passed over: its metrics.jsonl is damaged" in line
 
 
 def test_names_and_options_are_resolved(tmp_path, launch):

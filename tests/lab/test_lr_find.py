@@ -62,10 +62,12 @@ def test_settings_reach_the_sweep(tmp_path):
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        ({"steps": 5}, ConfigError, "steps: a sweep takes at least 20. Received: 5."),
+        ({"steps": 5}, ConfigError, r"steps: a sweep takes 20 to 100,000\. Received: 5\."),
         ({"highest": 1e-7}, ConfigError, "lowest, highest: .* Received: 1e-06 and 1e-07."),
         ({"lr": 0.1}, ConfigError, "lr: a sweep sets the rate and its length itself; .* Received: 0.1."),
         ({"epochs": 3}, ConfigError, "epochs: a sweep sets"),
+        ({"changes": {"optim.lr": 1.0}}, ConfigError, r"optim\.lr: a sweep sets .* Received: 1\.0\."),
+        ({"steps": 10**9}, ConfigError, r"steps: a sweep takes 20 to 100,000"),
         ({"batchsize": 3}, ConfigError, "Unknown option 'batchsize'. Did you mean 'batch_size'"),
         ({"changes": {"model.args.dropuot": 0.1}}, ConfigError, "unknown argument 'dropuot'"),
     ],
@@ -99,7 +101,7 @@ def test_a_folder_that_cannot_be_written_is_found_before_the_sweep(tmp_path, mon
     for call in range(len(calls)):
         with (
             watched_disk(fail_at(call, code)),
-            pytest.raises(MissingResourceError, match=f"^{tmp_path}/out/{call}/lr-find.png: {reason}$"),
+            pytest.raises(MissingResourceError, match=f"^{tmp_path}/out/{call}: {reason}$"),
         ):
             lr_find("convnet_mnist", out=tmp_path / "out" / str(call), **QUICK)
     assert not [path for path in (tmp_path / "out").rglob("*") if path.is_file()]

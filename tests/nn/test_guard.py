@@ -100,7 +100,7 @@ def test_a_second_derivative_raises_whatever_the_first_was_taken_of(kind):
     out = layers(maps) if kind != "narrow" else layers(maps.detach())
     wanted = layers.weight if kind == "narrow" else maps
     (grad,) = torch.autograd.grad(out.mean(), wanted, create_graph=True)
-    with pytest.raises(RuntimeError, match="higher derivatives.*CNNLAB_KERNELS=off"):
+    with pytest.raises(RuntimeError, match=r"higher derivatives.*CNNLAB_KERNELS=off"):
         grad.square().sum().backward()
 
 

@@ -27,7 +27,9 @@ def diverge(path: Path, config, **options) -> str:
     message = str(caught.value)
     assert message.startswith(f"{path}: step ")
     assert len(message.splitlines()) == 1
-    assert "The last good checkpoint is kept." in message
+    is_saved = bool(list_checkpoints(RunFolder(path).checkpoints))
+    assert ("The last good checkpoint is kept." in message) == is_saved
+    assert ("No checkpoint had been saved yet." in message) != is_saved
     return message
 
 

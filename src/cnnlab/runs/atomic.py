@@ -49,7 +49,7 @@ def make_writable(folder: Path, *, needed: int = 0) -> None:
         NotADirectoryError: a file has its name, or that of one of its parents.
         MissingResourceError: the disk is full or does not let itself be written.
     """
-    with write_errors_explained(folder / "a file", needed=needed):
+    with write_errors_explained(folder, needed=needed):
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except (FileExistsError, NotADirectoryError):

@@ -15,8 +15,8 @@ from torch.autograd import forward_ad
 from cnnlab.nn.kernels.library import load_kernels
 
 ONCE = (
-    b"higher derivatives are not known of what cnnlab computes in one pass; CNNLAB_KERNELS=off leaves all of it "
-    b"but LRN to torch"
+    b"higher derivatives are not known of what cnnlab computes in one pass; "
+    b"CNNLAB_KERNELS=off leaves all of it but LRN to torch"
 )
 
 
