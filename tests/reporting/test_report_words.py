@@ -4,7 +4,7 @@ import string
 
 import pytest
 
-from cnnlab.reporting.report.text import LANGUAGES, Text, load_words
+from cnnlab.reporting.text import LANGUAGES, Text, load_words
 
 
 def places(sentence):
