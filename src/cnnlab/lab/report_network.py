@@ -23,10 +23,8 @@ from cnnlab.lab.explain import attributions_of
 from cnnlab.lab.splits import load_split
 from cnnlab.reporting import (
     Attribution,
-    Block,
     Picture,
     Text,
-    answers_picture,
     attributions_picture,
     first_filters_picture,
     image_map,
@@ -34,7 +32,7 @@ from cnnlab.reporting import (
 from cnnlab.reporting.report import NetworkExtras, NetworkFacts, ShownMistake, Temperature, network_diagram
 from cnnlab.threads import set_threads
 
-MAX_MISTAKES, NUM_EXPLAINED, NUM_ON_SLIDE, NUM_ANSWERS, NUM_IN_MAP = 60, 4, 3, 12, 1000
+MAX_MISTAKES, NUM_EXPLAINED, NUM_ON_SLIDE, NUM_IN_MAP = 60, 4, 3, 1000
 MIN_IN_MAP = 5
 
 
@@ -74,7 +72,6 @@ def network_extras(
     return NetworkExtras(
         diagram=network_diagram(network, text),
         slide_diagram=network_diagram(network, text, is_slide=True),
-        answers=_answers(test, stored, text) if test and stored else None,
         mistakes=tuple(
             ShownMistake(test.images[one.index], one.index, one.true, one.predicted, one.prob)
             for one in shown
@@ -88,14 +85,6 @@ def network_extras(
         map=places[0] if places else None,
         map_size=places[1] if places else (0, 0),
         temperature=_temperature(run, stored, root=root, warn=warn) if run and stored else None,
-    )
-
-
-def _answers(test: Dataset, stored: StoredPredictions, text: Text) -> Picture:
-    indices = list(range(min(NUM_ANSWERS, len(test))))
-    block = Block(text("pictures.first_test_images", num=len(indices)), indices)
-    return answers_picture(
-        test.images, stored.labels, stored.probs, stored.class_names, [block], title=" ", text=text
     )
 
 

@@ -27,13 +27,17 @@ def class_samples(
         text: the words in it.
     """
     names = [name[:MAX_NAME] for name in drawable_names(class_names)][:MAX_CLASSES]
+    channels, size = images.shape[1], images.shape[2]
+    step = size + max(1, round(size * GAP / CELL))
+    sheet = torch.full((channels, len(names) * step, IN_A_ROW * step), 255, dtype=torch.uint8)
     label = max(text_width(name, **FONT) for name in names) + 0.15
     width = 2 * MARGIN + label + IN_A_ROW * (CELL + GAP)
     with new_figure(width, 2 * MARGIN + len(names) * (CELL + GAP)) as figure:
         for row, name in enumerate(names):
-            top = MARGIN + row * (CELL + GAP)
-            write_at(figure, MARGIN, top + CELL / 2 - 0.06, name, **FONT)
+            write_at(figure, MARGIN, MARGIN + row * (CELL + GAP) + CELL / 2 - 0.06, name, **FONT)
             for column, index in enumerate(torch.nonzero(labels == row).flatten()[:IN_A_ROW].tolist()):
-                left = MARGIN + label + column * (CELL + GAP)
-                show(place_axes(figure, left, top, CELL, CELL), drawable(images[index]))
+                place = slice(row * step, row * step + size), slice(column * step, column * step + size)
+                sheet[:, *place] = images[index]
+        across, down = IN_A_ROW * (CELL + GAP), len(names) * (CELL + GAP)
+        show(place_axes(figure, MARGIN + label, MARGIN, across, down), drawable(sheet), aspect="auto")
         return to_picture(figure, alt=text("pictures.samples_alt", names=text.join(list(class_names))))

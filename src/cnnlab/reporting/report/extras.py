@@ -69,7 +69,6 @@ class NetworkExtras:
     Attributes:
         diagram: of its layers.
         slide_diagram: the same in larger letters.
-        answers: test images with answers.
         mistakes: the surest first.
         num_mistakes: how many there are.
         num_suspected: mistakes that are so sure that the label may be wrong.
@@ -84,7 +83,6 @@ class NetworkExtras:
 
     diagram: Picture | None = None
     slide_diagram: Picture | None = None
-    answers: Picture | None = None
     mistakes: tuple[ShownMistake, ...] = ()
     num_mistakes: int = 0
     num_suspected: int = 0

@@ -56,7 +56,7 @@ def slides_report(facts: Facts, extras: Extras, cover: Cover, text: Text) -> byt
 
 def _data(deck: Deck, facts: Facts, extras: Extras, text: Text) -> None:
     slide = deck.slide(text("sections.data"))
-    picture = extras.data.samples or extras.of(facts.networks[0].name).answers
+    picture = extras.data.samples
     width = HALF if picture else WIDTH
     deck.bullets(slide, prose.data(facts, extras, text), LEFT, TOP, width, BOTTOM - TOP)
     if picture:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
 
+STRONG = 0.9  # of a mistake's colour: letters on it are black in both themes
 NUM_COLOURS = 6  # `s0` to `s5` of style.css
 DASHES = ("", "6 3", "2 2", "8 3 2 3", "1 3", "10 4")
 
@@ -188,7 +189,7 @@ def matrix_chart(
                 f'class="{kind}" fill-opacity="{opacity:.2f}"><title>{escape(says)}</title></rect>'
             )
             if side >= 24 and count:
-                kind = "count strong" if share > 0.5 else "count"
+                kind = "count strong" if share > STRONG else "count"
                 middle = before + side * (j + 0.5) - 0.5
                 parts.append(_text(middle, at + 4, f"{count:.0f}", anchor="middle", kind=kind))
     return _svg(parts, title, width=width, height=height, kind="chart matrix")
