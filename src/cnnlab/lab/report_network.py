@@ -77,6 +77,7 @@ def network_extras(
             for one in shown
             if test
         ),
+        is_answered=test is not None and stored is not None,
         num_mistakes=len(mistakes),
         num_suspected=len(suspected_labels(stored.labels, stored.probs)) if stored else 0,
         pixels=attributions_picture(rows, text=text) if rows else None,

@@ -70,6 +70,7 @@ class NetworkExtras:
         diagram: of its layers.
         slide_diagram: the same in larger letters.
         mistakes: the surest first.
+        is_answered: whether the test images and the answers to them are here.
         num_mistakes: how many there are.
         num_suspected: mistakes that are so sure that the label may be wrong.
         pixels: which pixels some answers rest on.
@@ -84,6 +85,7 @@ class NetworkExtras:
     diagram: Picture | None = None
     slide_diagram: Picture | None = None
     mistakes: tuple[ShownMistake, ...] = ()
+    is_answered: bool = False
     num_mistakes: int = 0
     num_suspected: int = 0
     pixels: Picture | None = None

@@ -1,0 +1,16 @@
+#!/bin/sh
+# What does a deeper network gain on Fashion-MNIST? LeNet-5, a tutorial's network and ResNet-20, five epochs each.
+#
+#   sh examples/fashion-mnist.sh                         all of it: about an hour on two cores; goes on after Ctrl-C
+#   OUT=/tmp/quick sh examples/fashion-mnist.sh --steps 20          to see that it works: minutes
+#
+# What stands behind goes to `cnnlab compare`, such as --jobs 2 --threads 1. COURSE and AUTHOR go on the cover.
+set -eu
+OUT=${OUT:-examples/fashion-mnist}
+case " $* " in *" --steps "* | *" --epochs "*) ;; *) set -- --epochs 5 "$@" ;; esac
+cnnlab compare lenet5 convnet_mnist resnet20 --data fashion-mnist --seeds 3 --out "$OUT/runs" --save "$OUT" "$@"
+write() {
+  cnnlab report "$OUT"/runs/*-fashion-mnist-s[0-2]-* --lang en,zh --format "$1" --out "$OUT" \
+    --course "${COURSE:-}" --author "${AUTHOR:-}"
+}
+write html,pptx,pdf || write html,pptx # without a browser there is no PDF; the line above says how to get one
