@@ -88,6 +88,11 @@ class TestBesideCaptum:
 
 
 def close(ours, theirs):
-    """Agree but for the rounding of float32, as measured by the largest value."""
-    assert theirs.abs().max() > 0
-    torch.testing.assert_close(ours, theirs.detach(), rtol=1e-3, atol=1e-4 * float(theirs.abs().max()))
+    """Agree but for rounding, by the length of the difference.
+
+    Where two values of a pooling window are equal but for rounding, the gradient goes one way here and the other
+    there; so it does at the bend of a ReLU. A few such places among many steps count little.
+    """
+    theirs = theirs.detach()
+    assert theirs.norm() > 0
+    assert float((ours - theirs).norm() / theirs.norm()) < 0.01
