@@ -90,8 +90,8 @@ class TestBesideCaptum:
 def close(ours, theirs):
     """Agree but for rounding, by the length of the difference.
 
-    Where two values of a pooling window are equal but for rounding, the gradient goes one way here and the other
-    there; so it does at the bend of a ReLU. A few such places among many steps count little.
+    Where two values of a pooling window are equal but for rounding, the gradient goes one way here and the
+    other there; so it does at the bend of a ReLU. A few such places among many steps count little.
     """
     theirs = theirs.detach()
     assert theirs.norm() > 0
