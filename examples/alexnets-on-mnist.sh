@@ -8,8 +8,13 @@
 set -eu
 OUT=${OUT:-examples/alexnets-on-mnist}
 cnnlab compare resnet20 alexnet_mnist3 alexnet_mnist5 --data mnist --seeds 3 --out "$OUT/runs" --save "$OUT" "$@"
+# The network named first is the one that the others are compared with.
+set -- "$OUT"/runs/resnet20-mnist-s[0-2]-* "$OUT"/runs/alexnet_mnist3-mnist-s[0-2]-* \
+  "$OUT"/runs/alexnet_mnist5-mnist-s[0-2]-*
 write() {
-  cnnlab report "$OUT"/runs/*-mnist-s[0-2]-* --lang en,zh --format "$1" --out "$OUT" \
+  form=$1
+  shift
+  cnnlab report "$@" --lang en,zh --format "$form" --out "$OUT" \
     --course "${COURSE:-}" --author "${AUTHOR:-}"
 }
-write html,pptx,pdf || write html,pptx # without a browser there is no PDF; the line above says how to get one
+write html,pptx,pdf "$@" || write html,pptx "$@" # without a browser there is no PDF; the line above says how to get one

@@ -9,8 +9,13 @@ set -eu
 OUT=${OUT:-examples/fashion-mnist}
 case " $* " in *" --steps "* | *" --epochs "*) ;; *) set -- --epochs 5 "$@" ;; esac
 cnnlab compare lenet5 convnet_mnist resnet20 --data fashion-mnist --seeds 3 --out "$OUT/runs" --save "$OUT" "$@"
+# The network named first is the one that the others are compared with.
+set -- "$OUT"/runs/lenet5-fashion-mnist-s[0-2]-* "$OUT"/runs/convnet_mnist-fashion-mnist-s[0-2]-* \
+  "$OUT"/runs/resnet20-fashion-mnist-s[0-2]-*
 write() {
-  cnnlab report "$OUT"/runs/*-fashion-mnist-s[0-2]-* --lang en,zh --format "$1" --out "$OUT" \
+  form=$1
+  shift
+  cnnlab report "$@" --lang en,zh --format "$form" --out "$OUT" \
     --course "${COURSE:-}" --author "${AUTHOR:-}"
 }
-write html,pptx,pdf || write html,pptx # without a browser there is no PDF; the line above says how to get one
+write html,pptx,pdf "$@" || write html,pptx "$@" # without a browser there is no PDF; the line above says how to get one

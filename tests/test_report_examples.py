@@ -10,6 +10,7 @@ import pytest
 from real_data import find_real_data
 
 ROOT = Path(__file__).parents[1]
+SCRIPTS_FIRST = {"alexnets-on-mnist": "resnet20", "fashion-mnist": "lenet5"}
 SCRIPTS = {"alexnets-on-mnist": "mnist", "fashion-mnist": "fashion-mnist"}
 
 
@@ -31,4 +32,6 @@ def test_a_script_trains_and_writes_its_report(name, data, tmp_path):
     assert done.returncode == 0, done.stderr
     written = {path.name for path in (tmp_path / "out").iterdir()}
     assert {f"report.{lang}.{form}" for lang in ("en", "zh") for form in ("html", "pptx")} <= written
+    first = SCRIPTS_FIRST[name]
+    assert f"each with the first one, {first}" in (tmp_path / "out" / "report.en.html").read_text()
     assert all((tmp_path / "out" / f"report.{lang}.html").stat().st_size < 6_000_000 for lang in ("en", "zh"))

@@ -12,6 +12,7 @@ import pytest
 from cnnlab import lab
 from cnnlab.errors import ConfigError, MissingResourceError, RunError
 from cnnlab.evaluation import compare_runs
+from cnnlab.reporting.report import DataExtras, NetworkExtras
 from cnnlab.reporting.report.writing import points
 from cnnlab.runs import RunFolder
 
@@ -22,6 +23,15 @@ def pages(report_runs, tmp_path_factory):
     options = {"course": "CNN lab", "author": "A <b> student", "date": "2026-11-29"}
     lab.report(report_runs, out=out, lang=["en", "zh"], **options)
     return {lang: (out / f"report.{lang}.html").read_text(encoding="utf-8") for lang in ("en", "zh")}
+
+
+@pytest.fixture
+def plain(monkeypatch):
+    """Reports without pictures and measurements, for tests of what is said."""
+    module = sys.modules[lab.report.__module__]
+    monkeypatch.setattr(module, "network_extras", lambda *_, **__: NetworkExtras())
+    monkeypatch.setattr(module, "data_extras", lambda *_, **__: DataExtras())
+    monkeypatch.setattr(module, "measure_latencies", lambda _: {})
 
 
 class Words(HTMLParser):
@@ -87,7 +97,7 @@ def test_both_languages_are_spoken(pages):
     assert 'lang="zh-Hans"' in pages["zh"] and "有效性的限制" in pages["zh"]
 
 
-def test_an_unfinished_run_is_named_and_left_out(report_runs, tmp_path):
+def test_an_unfinished_run_is_named_and_left_out(report_runs, tmp_path, plain):
     unfinished = tmp_path / "unfinished"
     shutil.copytree(report_runs[0], unfinished)
     (unfinished / "model.safetensors").unlink()
@@ -97,7 +107,7 @@ def test_an_unfinished_run_is_named_and_left_out(report_runs, tmp_path):
     assert "unfinished has not finished (step 8" in text and "seeds 1, 2" in text
 
 
-def test_one_network_alone(report_runs, tmp_path):
+def test_one_network_alone(report_runs, tmp_path, plain):
     (path,) = lab.report(report_runs[:1], out=tmp_path / "out")
     _, text = read(path.read_text())
     assert "How well does convnet_mnist classify the images of digits" in text and "Wilson" in text
@@ -134,7 +144,7 @@ def test_runs_without_weights_say_what_cannot_be_shown(report_runs, tmp_path):
     assert "not in the folder" in tables.read_text()
 
 
-def test_runs_of_seeds_that_others_lack_are_named(report_runs, tmp_path):
+def test_runs_of_seeds_that_others_lack_are_named(report_runs, tmp_path, plain):
     said = []
     (path,) = lab.report([*report_runs[:2], report_runs[3]], out=tmp_path, warn=said.append)
     _, text = read(path.read_text())
@@ -146,7 +156,7 @@ def test_runs_of_seeds_that_others_lack_are_named(report_runs, tmp_path):
     assert " is better than " not in text and " is worse than " not in text
 
 
-def test_without_a_chinese_font(report_runs, tmp_path, monkeypatch):
+def test_without_a_chinese_font(report_runs, tmp_path, plain, monkeypatch):
     module = sys.modules[lab.report.__module__]
     monkeypatch.setattr(module, "chinese_font", lambda: None)
     monkeypatch.setattr(module, "find_browser", lambda: "some/browser")

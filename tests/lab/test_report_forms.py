@@ -138,7 +138,7 @@ def test_markdown_has_every_part(made, report_runs, lang):
     assert numbers and set(map(str, numbers)) == set(sources)  # all that is cited is listed, and the reverse
 
 
-@pytest.mark.parametrize("lang", ["en", "zh"])
+@pytest.mark.parametrize("lang", ["en", pytest.param("zh", marks=pytest.mark.slow)])
 def test_pdf_is_printed(report_runs, tmp_path, lang):
     try:
         find_browser()

@@ -42,6 +42,7 @@ def test_no_sentence_has_a_figure_of_its_own():
     for lang in LANGUAGES:
         for section, sentences in load_words(lang).items():
             for name, sentence in sentences.items():
+                sentence = sentence.replace("\u00a0", " ")
                 sentence = "".join(part for part, _, _, _ in string.Formatter().parse(sentence))
                 for known in allowed:
                     sentence = sentence.replace(known, "")

@@ -40,7 +40,7 @@ class Text:
 def load_words(lang: str) -> dict[str, dict[str, str]]:
     """Return all sentences of a language, by section and name."""
     words = files("cnnlab.reporting").joinpath(f"words.{lang}.toml").read_text(encoding="utf-8")
-    return tomllib.loads(words)
+    return tomllib.loads(words.replace(" %", "\u00a0%"))  # a number and its sign stay on one line
 
 
 ENGLISH = Text("en")

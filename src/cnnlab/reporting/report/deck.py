@@ -80,7 +80,7 @@ class Deck:
     def bullets(
         self, slide: "Slide", lines: Sequence[str], left: float, top: float, width: float, height: float
     ) -> None:
-        """Write sentences as large as they fit; those that do not fit at all are counted instead."""
+        """Write sentences as large as they fit; those that do not fit are counted instead."""
         kept = list(lines)
         while True:
             more = len(lines) - len(kept)
@@ -90,7 +90,8 @@ class Deck:
             if size or not kept:
                 break
             kept.pop()
-        self.write(slide, words, left, top, width, height, sizes=(size or SIZES[-1],), is_list=True)
+        if kept:
+            self.write(slide, words, left, top, width, height, sizes=(size or SIZES[-1],), is_list=True)
 
     def write(
         self,

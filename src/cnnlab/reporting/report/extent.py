@@ -35,7 +35,7 @@ def text_height(text: str, *, size: float, width: float, bold: bool = False) -> 
 def num_lines_of(paragraph: str, *, size: float, width: float, bold: bool = False) -> int:
     """Return into how many lines a paragraph breaks: between words, and between Chinese letters."""
     lines, left = 1, width
-    for piece in re.findall(r"[⺀-鿿＀-￯]|[^\s⺀-鿿＀-￯]+\s*|\s+", paragraph):
+    for piece in re.findall(r"[⺀-鿿＀-￯]|[^ ⺀-鿿＀-￯]+ *| +", paragraph):
         long = text_width(piece.rstrip(), size=size, bold=bold)
         if long > left and left < width:
             lines, left = lines + 1, width
