@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from html import escape
 
 STRONG = 0.9  # of a mistake's colour: letters on it are black in both themes
+CROWDED = 40  # points of a line: marks of the usual size would hide it
 NUM_COLOURS = 6  # `s0` to `s5` of style.css
 DASHES = ("", "6 3", "2 2", "8 3 2 3", "1 3", "10 4")
 
@@ -99,7 +100,7 @@ def line_chart(lines: Sequence[Line], x: Axis, y: Axis, *, title: str) -> str:
         for point in line.points:
             left, top = place(point)
             says = f"<title>{escape(point[2])}</title>" if point[2] else ""
-            radius = 2.2 if line.is_faint else 3.2
+            radius = 1.2 if len(line.points) > CROWDED else 2.2 if line.is_faint else 3.2
             mark = f'<circle cx="{left:.1f}" cy="{top:.1f}" r="{radius}" class="point">{says}</circle>'
             marks.append(mark if says else "")
         parts.append(f'<g {style}><polyline points="{path}"/>{"".join(marks)}</g>')
