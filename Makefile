@@ -13,8 +13,8 @@ WORKERS ?= 2
 # For pip, such as --extra-index-url of CPU builds of torch
 PIP_ARGS ?=
 
-.PHONY: demo test check test-slow figures studies bench figures-table tour golden correctness constraints
-.PHONY: constraints-tensorflow constraints-mlflow test-mlflow clean
+.PHONY: demo test check test-slow figures studies examples bench figures-table tour golden correctness
+.PHONY: constraints constraints-tensorflow constraints-mlflow test-mlflow clean
 
 demo: $(VENV)/.installed ## train and compare three networks on real handwritten digits
 	$(BIN)/cnnlab compare convnet_mnist alexnet_mnist3 resnet20 --data digits --seeds 3 --out demo
@@ -42,6 +42,10 @@ studies: $(VENV)/.installed ## run what is missing of the studies in docs/ (hour
 	$(BIN)/cnnlab study origins --jobs $(JOBS) --threads 1 --out $(RUNS) --save docs/studies
 	$(BIN)/cnnlab study pretraining --jobs $(JOBS) --threads 1 --out $(RUNS) --save docs/studies
 	$(MAKE) figures-table
+
+examples: $(VENV)/.installed ## train what is missing of the reports in examples/ (hours), then write them
+	PATH="$(abspath $(BIN)):$$PATH" sh examples/alexnets-on-mnist.sh --jobs $(JOBS) --threads 1
+	PATH="$(abspath $(BIN)):$$PATH" sh examples/fashion-mnist.sh --jobs $(JOBS) --threads 1
 
 # Programs that train to 99 % on MNIST in another way; see `cnnlab bench time-to --help`
 MNIST_PEERS ?=

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from cnnlab.evaluation import Run
+from cnnlab.models import create_model, model_info
 from cnnlab.models.classifier import ImageClassifier
 from cnnlab.runs import RunFolder
 
@@ -59,3 +60,23 @@ def some_images(num, channels, size, *, seed=1):
     """Return images of noise, uint8."""
     generator = torch.Generator().manual_seed(seed)
     return torch.randint(0, 256, (num, channels, size, size), generator=generator, dtype=torch.uint8)
+
+
+def registry_run(name, *, channels, num_classes=10, seed=0):
+    """Return a run of a network of the registry at its own size, with starting weights."""
+    info = model_info(name)
+    torch.manual_seed(seed)
+    network = create_model(name, in_channels=channels, num_classes=num_classes, image_size=info.image_size)
+    return Run(
+        folder=RunFolder(Path("some/run")),
+        model=network.requires_grad_(False).eval(),
+        network=name,
+        class_names=tuple("abcdefghij"[:num_classes]),
+        in_channels=channels,
+        image_size=info.image_size,
+        crop_size=info.image_size,
+        mean=(0.5,) * channels,
+        std=(0.25,) * channels,
+        is_digits=False,
+        description={},
+    )

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from cnnlab import lab
 from cnnlab.config import RunConfig
 from cnnlab.lab.evaluate import evaluate
 from cnnlab.lab.splits import load_splits
@@ -30,6 +31,17 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
         "train": {"steps": 60},
     }
     return train_briefly(RunConfig.from_dict(values, source="test"), tmp_path_factory.mktemp("trained"))
+
+
+@pytest.fixture(scope="session")
+def report_runs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Two networks on the bundled digits, three seeds each, evaluated; they make mistakes."""
+    out = tmp_path_factory.mktemp("report-runs")
+    return [
+        Path(lab.train(name, data="digits", steps=8, seed=seed, out=out, threads=1))
+        for name in ("convnet_mnist", "resnet20")
+        for seed in range(3)
+    ]
 
 
 @pytest.fixture

@@ -3,35 +3,35 @@
 import json
 import re
 import shutil
+import sys
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 
 from cnnlab import lab
-from cnnlab.errors import ConfigError, RunError
+from cnnlab.errors import ConfigError, MissingResourceError, RunError
 from cnnlab.evaluation import compare_runs
+from cnnlab.reporting.report import DataExtras, NetworkExtras
+from cnnlab.reporting.report.writing import points
 from cnnlab.runs import RunFolder
 
-NAMES = ("convnet_mnist", "resnet20")
-
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory):
-    out = tmp_path_factory.mktemp("runs")
-    return [
-        Path(lab.train(name, data="digits", steps=8, seed=seed, out=out, threads=1))
-        for name in NAMES
-        for seed in range(3)
-    ]
-
-
-@pytest.fixture(scope="module")
-def pages(runs, tmp_path_factory):
+def pages(report_runs, tmp_path_factory):
     out = tmp_path_factory.mktemp("report")
-    for lang in ("en", "zh"):
-        lab.report(runs, out=out, lang=lang, course="CNN lab", author="A <b> student", date="2026-11-29")
+    options = {"course": "CNN lab", "author": "A <b> student", "date": "2026-11-29"}
+    lab.report(report_runs, out=out, lang=["en", "zh"], **options)
     return {lang: (out / f"report.{lang}.html").read_text(encoding="utf-8") for lang in ("en", "zh")}
+
+
+@pytest.fixture
+def plain(monkeypatch):
+    """Reports without pictures and measurements, for tests of what is said."""
+    module = sys.modules[lab.report.__module__]
+    monkeypatch.setattr(module, "network_extras", lambda *_, **__: NetworkExtras())
+    monkeypatch.setattr(module, "data_extras", lambda *_, **__: DataExtras())
+    monkeypatch.setattr(module, "measure_latencies", lambda _: {})
 
 
 class Words(HTMLParser):
@@ -64,8 +64,8 @@ def read(page):
     return words, re.sub(r"\s+", " ", " ".join(words.text))
 
 
-def test_figures_are_those_of_the_comparison(runs, pages):
-    folders = [RunFolder.open(run) for run in runs]
+def test_figures_are_those_of_the_comparison(report_runs, pages):
+    folders = [RunFolder.open(run) for run in report_runs]
     comparison = compare_runs({"a": folders[:3], "b": folders[3:]})
     for page in pages.values():
         _, text = read(page)
@@ -74,7 +74,7 @@ def test_figures_are_those_of_the_comparison(runs, pages):
             for top1 in result.top1:
                 assert f"{top1:.2%}" in text
         test = comparison.networks[1].test
-        assert test is not None and f"{100 * test.difference:+.2f}" in text
+        assert test is not None and points(test.difference) in text
 
 
 @pytest.mark.parametrize("lang", ["en", "zh"])
@@ -97,25 +97,25 @@ def test_both_languages_are_spoken(pages):
     assert 'lang="zh-Hans"' in pages["zh"] and "有效性的限制" in pages["zh"]
 
 
-def test_an_unfinished_run_is_named_and_left_out(runs, tmp_path):
+def test_an_unfinished_run_is_named_and_left_out(report_runs, tmp_path, plain):
     unfinished = tmp_path / "unfinished"
-    shutil.copytree(runs[0], unfinished)
+    shutil.copytree(report_runs[0], unfinished)
     (unfinished / "model.safetensors").unlink()
     (unfinished / "eval.json").unlink()
-    (path,) = lab.report([*runs[1:3], unfinished], out=tmp_path / "out")
+    (path,) = lab.report([*report_runs[1:3], unfinished], out=tmp_path / "out")
     _, text = read(path.read_text())
     assert "unfinished has not finished (step 8" in text and "seeds 1, 2" in text
 
 
-def test_one_network_alone(runs, tmp_path):
-    (path,) = lab.report(runs[:1], out=tmp_path / "out")
+def test_one_network_alone(report_runs, tmp_path, plain):
+    (path,) = lab.report(report_runs[:1], out=tmp_path / "out")
     _, text = read(path.read_text())
-    assert "How well does convnet_mnist-digits classify" in text and "Wilson" in text
+    assert "How well does convnet_mnist classify the images of digits" in text and "Wilson" in text
 
 
-def test_without_the_images_the_rest_is_told(runs, tmp_path, monkeypatch):
+def test_without_the_images_the_rest_is_told(report_runs, tmp_path, monkeypatch):
     copies = []
-    for run in runs[:2]:
+    for run in report_runs[:2]:
         copies.append(tmp_path / run.name)
         shutil.copytree(run, copies[-1])
         config = (copies[-1] / "config.toml").read_text()
@@ -123,7 +123,48 @@ def test_without_the_images_the_rest_is_told(runs, tmp_path, monkeypatch):
     said = []
     (path,) = lab.report(copies, out=tmp_path / "out", warn=said.append)
     _, text = read(path.read_text())
-    assert "not on this machine" in text and len(said) == 1 and "without pictures" in said[0]
+    assert "none can be shown, nor can they be checked" in text
+    assert "without pictures of test images" in said[0] and len(said) == len(set(said))
+
+
+def test_runs_without_weights_say_what_cannot_be_shown(report_runs, tmp_path):
+    copies = []
+    for run in report_runs:
+        copies.append(shutil.copytree(run, tmp_path / Path(run).name))
+        for name in ("model.safetensors", "predictions.safetensors"):
+            (copies[-1] / name).unlink()
+    said = []
+    page, tables = lab.report(copies, out=tmp_path / "out", formats=["html", "md"], warn=said.append)
+    _, text = read(page.read_text())
+    assert "no temperature can be fitted" in text.lower() and "Latency cannot be measured" in text
+    assert "no reliability curve" in text and "no mistakes can be shown" in text
+    assert "325,514 parameters, 1.1 million multiply-adds" in text  # from the config alone
+    assert any("model.safetensors" in line for line in said)
+    assert any("predictions.safetensors" in line for line in said)
+    assert "not in the folder" in tables.read_text()
+
+
+def test_runs_of_seeds_that_others_lack_are_named(report_runs, tmp_path, plain):
+    said = []
+    (path,) = lab.report([*report_runs[:2], report_runs[3]], out=tmp_path, warn=said.append)
+    _, text = read(path.read_text())
+    name = Path(report_runs[1]).name
+    assert f"{name} is left out: not every network has a run of its seed." in text
+    assert f"{report_runs[1]}: is left out: not every network has a run of its seed." in said
+    # One seed: a test over images, and no word of which network is better.
+    assert "McNemar over images, seed 0" in text and "not of how they would do when trained again" in text
+    assert " is better than " not in text and " is worse than " not in text
+
+
+def test_without_a_chinese_font(report_runs, tmp_path, plain, monkeypatch):
+    module = sys.modules[lab.report.__module__]
+    monkeypatch.setattr(module, "chinese_font", lambda: None)
+    monkeypatch.setattr(module, "find_browser", lambda: "some/browser")
+    said = []
+    lab.report(report_runs[:1], out=tmp_path, lang="zh", warn=said.append)
+    assert said and "words inside pictures are English" in said[0] and "fonts-noto-cjk" in said[0]
+    with pytest.raises(MissingResourceError, match=r"boxes would stand for them.*fonts-noto-cjk"):
+        lab.report(report_runs[:1], out=tmp_path, lang="zh", formats=["pdf"])
 
 
 def damaged(run, tmp_path, name, content):
@@ -133,22 +174,22 @@ def damaged(run, tmp_path, name, content):
     return copy
 
 
-def test_bad_runs_are_named_in_a_line(runs, tmp_path):
-    copy = damaged(runs[0], tmp_path, "eval.json", "{")
+def test_bad_runs_are_named_in_a_line(report_runs, tmp_path):
+    copy = damaged(report_runs[0], tmp_path, "eval.json", "{")
     with pytest.raises(RunError, match=r"copy/eval\.json"):
         lab.report([copy], out=tmp_path)
     (copy / "eval.json").unlink()
     with pytest.raises(RunError, match=r"has no test metrics\. Get them with: cnnlab evaluate "):
         lab.report([copy], out=tmp_path)
     with pytest.raises(RunError, match="another run of the same settings and seed"):
-        lab.report([runs[0], shutil.copytree(runs[0], tmp_path / "twin")], out=tmp_path)
+        lab.report([report_runs[0], shutil.copytree(report_runs[0], tmp_path / "twin")], out=tmp_path)
     with pytest.raises(RunError, match=r"no seed in common \(.*: 0; .*: 1\)"):
-        lab.report([runs[0], runs[4]], out=tmp_path)
-    other = shutil.copytree(runs[3], tmp_path / "other")
+        lab.report([report_runs[0], report_runs[4]], out=tmp_path)
+    other = shutil.copytree(report_runs[3], tmp_path / "other")
     values = json.loads((other / "eval.json").read_text())
     (other / "eval.json").write_text(json.dumps(values | {"fingerprint": "0" * 64, "data": "letters"}))
     with pytest.raises(RunError, match="images of letters, not those of"):
-        lab.report([runs[0], other], out=tmp_path)
+        lab.report([report_runs[0], other], out=tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -158,9 +199,9 @@ def test_bad_runs_are_named_in_a_line(runs, tmp_path):
         ({"formats": ["doc"]}, r"--format: must be of html.*\. Received: doc\."),
     ],
 )
-def test_bad_options(runs, tmp_path, options, line):
+def test_bad_options(report_runs, tmp_path, options, line):
     with pytest.raises(ConfigError, match=line):
-        lab.report(runs[:1], out=tmp_path, **options)
+        lab.report(report_runs[:1], out=tmp_path, **options)
 
 
 def test_no_runs(tmp_path):

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 
+from cnnlab.reporting import FONT_REMEDY, chinese_font
 from cnnlab.reporting.answers import sample_predictions
 from cnnlab.reporting.canvas import drawable_names
 
@@ -63,7 +64,8 @@ def test_names_are_drawn_without_warnings(test_images):
     assert png == draw(test_images, class_names=names, title="猫 $5")
 
 
-def test_names_that_the_font_lacks_keep_apart():
+def test_names_that_the_fonts_lack_keep_apart(monkeypatch):
+    monkeypatch.setattr("cnnlab.reporting.canvas.chinese_font", lambda: None)
     assert drawable_names(["猫", "naïve", "狗", "дом", "a\tb"]) == [
         "class 0",
         "naïve",
@@ -71,3 +73,11 @@ def test_names_that_the_font_lacks_keep_apart():
         "дом",
         "class 4",
     ]
+
+
+def test_chinese_names_are_drawn_where_a_font_has_their_letters(test_images):
+    if chinese_font() is None:
+        pytest.skip(f"no font with Chinese letters here. {FONT_REMEDY}")
+    assert drawable_names(["猫", "ant", "\u0378"]) == ["猫", "ant", "class 2"]
+    names = ("猫", "狗", "ant", "bee")
+    assert draw(test_images, class_names=names) != draw(test_images, class_names=("cat", "dog", "ant", "bee"))

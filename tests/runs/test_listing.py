@@ -69,7 +69,7 @@ def test_damaged_runs_are_listed_as_such(tmp_path, config, name, content):
     (folder.path / name).write_bytes(content)
     (run,) = list_runs(tmp_path)
     known = None if name == "config.toml" else config
-    assert (run.state, run.config, run.step, run.top1) == ("damaged", known, 0, None)
+    assert (run.state, run.config, run.step, run.top1) == ("damaged", known, 5 if known else 0, None)
     assert find_runs(tmp_path, config) == ([run] if known else [])
 
 

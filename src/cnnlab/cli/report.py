@@ -16,7 +16,7 @@ def report(
     out: Annotated[
         Path, typer.Option("--out", parser=options.parse_path, metavar="<path>", help="Folder for the files.")
     ] = Path("report"),
-    lang: Annotated[str, typer.Option(help="en or zh.")] = "en",
+    lang: Annotated[str, typer.Option(help="en or zh; both with a comma.")] = "en",
     formats: Annotated[
         str, typer.Option("--format", help="html, pdf, pptx or md; several with commas.")
     ] = "html",
@@ -39,7 +39,7 @@ def report(
     paths = lab.report(
         runs,
         out=out,
-        lang=lang,
+        lang=[name.strip() for name in lang.split(",")],
         formats=[name.strip() for name in formats.split(",")],
         title=title,
         course=course,

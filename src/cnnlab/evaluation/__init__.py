@@ -19,6 +19,7 @@ from cnnlab.evaluation.statistics import (
     mean_interval,
     next_interval,
     paired_t,
+    t_factor,
     wilson_interval,
 )
 from cnnlab.evaluation.stored import StoredPredictions, load_predictions, save_predictions
@@ -54,6 +55,7 @@ __all__ = [
     "reliability",
     "save_predictions",
     "score",
+    "t_factor",
     "views_in_words",
     "wilson_interval",
 ]

@@ -148,6 +148,16 @@ def effect_size(values_a: Sequence[float], values_b: Sequence[float], *, resolut
     return mean / spread if spread > 0 else math.copysign(math.inf, mean) if mean else 0.0
 
 
+def t_factor(num_seeds: int, *, confidence: float = CONFIDENCE) -> float:
+    """Return how many standard errors of the mean its t interval reaches to either side.
+
+    Args:
+        num_seeds: how many values the mean is of, at least two.
+        confidence: probability that the interval covers the mean over all seeds.
+    """
+    return _t_quantile((1 + confidence) / 2, num_seeds - 1)
+
+
 # scipy.special is imported on use: it takes a tenth of a second that most commands do not need.
 def _t_quantile(probability: float, degrees: int) -> float:
     from scipy.special import stdtrit

@@ -1,6 +1,6 @@
 """A network as a row of parts, each with the shape of what it puts out: what a diagram shows."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -19,7 +19,11 @@ class Part:
     Attributes:
         name: of the layer, or of the block or stage.
         kind: `convolution`, `pooling`, `dense`, `block`, or the layer's class.
-        detail: kernel and stride, or what a block holds, in a few words.
+        window: side of its kernel or of what it pools, in pixels; 0 for all of a map, or for none.
+        stride: of that window, in pixels.
+        towers: groups of a convolution whose maps do not see each other's.
+        pools: what pooling takes of a window: `largest` or `mean`; empty for other parts.
+        convolutions: how many a block holds.
         shape: of what it puts out: channels, height, width; or the number of values.
         parameters: trainable numbers in it.
         beside: classes of layers behind it that change no shape, such as `ReLU`.
@@ -27,9 +31,13 @@ class Part:
 
     name: str
     kind: str
-    detail: str
     shape: tuple[int, ...]
     parameters: int
+    window: int = 0
+    stride: int = 1
+    towers: int = 1
+    pools: str = ""
+    convolutions: int = 0
     beside: tuple[str, ...] = ()
 
 
@@ -56,42 +64,37 @@ def structure(network: nn.Module, *, in_channels: int, image_size: int) -> list[
         if kind in QUIET:
             continue
         if kind in BESIDE and parts:
-            last = parts.pop()
+            last = parts[-1]
             parameters = last.parameters + _count(layer)
-            beside = (*last.beside, kind)
-            parts.append(Part(last.name, last.kind, last.detail, last.shape, parameters, beside))
+            parts[-1] = replace(last, parameters=parameters, beside=(*last.beside, kind))
         else:
             parts.append(_part(name, layer, output))
     return parts
 
 
 def _part(name: str, layer: nn.Module, output: Tensor) -> Part:
-    kind, detail = _described(layer)
     shape = tuple(output.shape[1:])
-    return Part(name, kind, detail, shape if shape[1:] != (1, 1) else shape[:1], _count(layer))
-
-
-def _described(layer: nn.Module) -> tuple[str, str]:
+    part = Part(name, type(layer).__name__, shape if shape[1:] != (1, 1) else shape[:1], _count(layer))
     if isinstance(layer, nn.Conv2d):
-        towers = f", {layer.groups} towers" if layer.groups > 1 else ""
-        return "convolution", _window(layer.kernel_size, layer.stride) + towers
+        window, stride = _side(layer.kernel_size), _side(layer.stride)
+        return replace(part, kind="convolution", window=window, stride=stride, towers=layer.groups)
     if isinstance(layer, nn.MaxPool2d | nn.AvgPool2d):
-        what = "largest" if isinstance(layer, nn.MaxPool2d) else "mean"
-        return "pooling", f"{what} of {_window(layer.kernel_size, layer.stride)}"
+        pools = "largest" if isinstance(layer, nn.MaxPool2d) else "mean"
+        window, stride = _side(layer.kernel_size), _side(layer.stride)
+        return replace(part, kind="pooling", window=window, stride=stride, pools=pools)
     if isinstance(layer, nn.AdaptiveAvgPool2d | nn.AdaptiveMaxPool2d):
-        return "pooling", "mean of all" if isinstance(layer, nn.AdaptiveAvgPool2d) else "largest of all"
+        pools = "mean" if isinstance(layer, nn.AdaptiveAvgPool2d) else "largest"
+        return replace(part, kind="pooling", pools=pools)
     if isinstance(layer, nn.Linear):
-        return "dense", ""
+        return replace(part, kind="dense")
     num = sum(isinstance(inner, nn.Conv2d) for inner in layer.modules())
-    if num:
-        return "block", f"{num} convolution{'s' * (num > 1)}"
-    return type(layer).__name__, ""
+    return replace(part, kind="block", convolutions=num) if num else part
 
 
-def _window(kernel: object, stride: object) -> str:
-    side = kernel[0] if isinstance(kernel, tuple) else kernel
-    step = stride[0] if isinstance(stride, tuple) else stride
-    return f"{side}x{side}" + (f", stride {step}" if step != 1 else "")
+def _side(value: object) -> int:
+    side = value[0] if isinstance(value, tuple) else value
+    assert isinstance(side, int)
+    return side
 
 
 def _count(layer: nn.Module) -> int:

@@ -1,60 +1,40 @@
 """`report`: from run folders to a page that a person can read, print and hand in."""
 
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import date as today
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
-import torch
-
-from cnnlab import machine
-from cnnlab.data import Dataset
-from cnnlab.errors import CnnlabError, ConfigError
-from cnnlab.evaluation import (
-    Run,
-    at_temperature,
-    fit_temperature,
-    load_predictions,
-    load_run,
-    metrics,
-    predict_probs,
-)
-from cnnlab.explain import first_filters, sure_mistakes
-from cnnlab.lab.explain import attributions_of
-from cnnlab.lab.splits import load_split
-from cnnlab.reporting import Block, answers_picture, attributions_picture, first_filters_picture
+from cnnlab.errors import ConfigError, MissingResourceError
+from cnnlab.lab.latency import measure_latencies
+from cnnlab.lab.report_data import data_extras, images_of
+from cnnlab.lab.report_network import network_extras
+from cnnlab.reporting import FONT_REMEDY, LANGUAGES, Text, chinese_font
 from cnnlab.reporting.report import (
-    LANGUAGES,
     Cover,
     Extras,
     Facts,
-    NetworkExtras,
-    NetworkFacts,
-    ShownMistake,
-    Temperature,
-    Text,
     find_browser,
     gather,
     html_report,
+    import_pptx,
     markdown_report,
     print_to_pdf,
     slides_report,
 )
 from cnnlab.runs import RunFolder
 from cnnlab.runs.atomic import write_bytes
-from cnnlab.threads import set_threads
 
 FORMATS = ("html", "pdf", "pptx", "md")
-MAX_MISTAKES, NUM_EXPLAINED, NUM_SAMPLES = 60, 4, 12
 
 
 def report(
     run_paths: Sequence[Path | str],
     *,
     out: Path | str = "report",
-    lang: str = "en",
+    lang: str | Sequence[str] = "en",
     formats: Sequence[str] = ("html",),
     title: str = "",
     course: str = "",
@@ -69,7 +49,7 @@ def report(
     Args:
         run_paths: run folders.
         out: folder for the files.
-        lang: `en` or `zh`.
+        lang: `en` or `zh`, or both: latencies are then measured once.
         formats: some of `html`, `pdf` (printed by Chromium), `pptx` (slides) and `md`.
         title: of the report; made of its networks and data if empty.
         course: for which it is written.
@@ -77,7 +57,7 @@ def report(
         date: when; today if empty.
         root: where the data lies, if not where it lay in training.
         command: what makes the report again, told in it.
-        warn: takes one line about what is left out.
+        warn: takes one line about what is left out or cannot be shown.
 
     Returns:
         The files that were written.
@@ -85,44 +65,75 @@ def report(
     Raises:
         ConfigError: no runs, or an unknown language or format.
         RunError: a run is missing, damaged, not evaluated, or of other images than the others.
-        MissingResourceError: a browser or python-pptx is missing, or the disk is full.
+        MissingResourceError: a browser, python-pptx or a font is missing, or the disk is full.
     """
-    if lang not in LANGUAGES:
-        raise ConfigError(f"--lang: must be {' or '.join(LANGUAGES)}. Received: {lang}.")
+    languages = [lang] if isinstance(lang, str) else list(lang)
+    for name in languages:
+        if name not in LANGUAGES:
+            raise ConfigError(f"--lang: must be {' or '.join(LANGUAGES)}. Received: {name}.")
     for name in formats:
         if name not in FORMATS:
             raise ConfigError(f"--format: must be of {', '.join(FORMATS)}. Received: {name}.")
     if not run_paths:
         raise ConfigError("report: name at least one run folder; `cnnlab runs` lists them.")
-    warn = warn or (lambda line: None)
-    if "pdf" in formats:
-        find_browser()  # what is missing is told before the work, not after
-    facts = gather([RunFolder.open(Path(path)) for path in run_paths], command=command)
-    told = {folder.path for network in facts.networks for folder in network.folders}
-    told |= {folder.path for folder, _, _ in facts.unfinished}
-    for path in map(Path, run_paths):
-        if path not in told:
-            warn(f"{path}: is left out: not every network has a run of its seed.")
-    extras = _extras(facts, root=root, warn=warn)
-    parts = facts, extras, Cover(title, course, author, date or today.today().isoformat()), Text(lang)
+    say = _once(warn or (lambda line: None))
+    _check_resources(languages, formats, say)
+    folders = [RunFolder.open(Path(path)) for path in run_paths]
+    facts = gather(folders, command=command, images_of=images_of)
+    for folder in facts.left_out:
+        say(f"{folder.path}: is left out: not every network has a run of its seed.")
+    latencies = measure_latencies(facts.networks)
     place = Path(out)
     place.mkdir(parents=True, exist_ok=True)
-    page = html_report(*parts, version=version("cnnlab")).encode()
+    cover = Cover(title, course, author, date or today.today().isoformat())
     written = []
+    for name in dict.fromkeys(languages):
+        # Words inside pictures are drawn here and now, the others by whoever shows the report.
+        drawn = Text(name if name != "zh" or chinese_font() else "en")
+        extras = Extras(
+            {
+                network.name: replace(
+                    network_extras(network, drawn, root=root, warn=say), latency=latencies.get(network.name)
+                )
+                for network in facts.networks
+            },
+            data_extras(facts.networks[0].folders[0], drawn, root=root, warn=say),
+        )
+        for ending, content in _contents(formats, facts, extras, cover, Text(name)):
+            path = place / f"report.{name}.{ending}"
+            write_bytes(path, content)
+            written.append(path)
+    return written
+
+
+def _contents(
+    formats: Sequence[str], facts: Facts, extras: Extras, cover: Cover, text: Text
+) -> Iterator[tuple[str, bytes]]:
+    """Give each form of the report with the ending of its file."""
+    parts = facts, extras, cover, text
+    page = html_report(*parts, version=version("cnnlab")).encode()
     for name in dict.fromkeys(formats):
-        path = place / f"report.{lang}.{name}"
         match name:
             case "html":
-                content = page
+                yield name, page
             case "pdf":
-                content = _printed(page)
+                yield name, _printed(page)
             case "pptx":
-                content = slides_report(*parts)
+                yield name, slides_report(*parts)
             case _:
-                content = markdown_report(*parts).encode()
-        write_bytes(path, content)
-        written.append(path)
-    return written
+                yield name, markdown_report(*parts).encode()
+
+
+def _once(say: Callable[[str], None]) -> Callable[[str], None]:
+    """Return what says every line the first time only."""
+    said: set[str] = set()
+
+    def say_new(line: str) -> None:
+        if line not in said:
+            said.add(line)
+            say(line)
+
+    return say_new
 
 
 def _printed(page: bytes) -> bytes:
@@ -132,58 +143,15 @@ def _printed(page: bytes) -> bytes:
         return print_to_pdf(path)
 
 
-def _extras(facts: Facts, *, root: Path | str | None, warn: Callable[[str], None]) -> Extras:
-    networks = {}
-    for network in facts.networks:
-        run = load_run(network.folders[0].path)
-        set_threads(machine.default_threads())
-        networks[network.name] = _network_extras(network, run, root=root, warn=warn)
-    return Extras(networks)
-
-
-def _network_extras(
-    network: NetworkFacts, run: Run, *, root: Path | str | None, warn: Callable[[str], None]
-) -> NetworkExtras:
-    name, kernels = first_filters(run)
-    filters = first_filters_picture(name, kernels, title=f"{network.name}: {name}")
-    try:
-        test = load_split(run.folder, "test", root=root, warn=warn)
-        val = load_split(run.folder, "val", root=root, warn=warn)
-    except CnnlabError as error:
-        warn(f"{network.name}: without pictures of test images and without a temperature: {error}")
-        return NetworkExtras(filters=filters)
-    stored = load_predictions(run.folder)
-    mistakes = sure_mistakes(stored.labels, stored.probs, most=MAX_MISTAKES)
-    shown = [test.images[answer.index] for answer in mistakes[:NUM_EXPLAINED]]
-    pixels = None
-    if shown:
-        true = [answer.true for answer in mistakes[:NUM_EXPLAINED]]
-        names = [f"test image {answer.index}" for answer in mistakes[:NUM_EXPLAINED]]
-        rows = attributions_of(run, torch.stack(shown), names, true)
-        pixels = attributions_picture(rows, title=network.name)
-    return NetworkExtras(
-        samples=_samples(test, run, network.name),
-        mistakes=tuple(
-            ShownMistake(test.images[one.index], one.index, one.true, one.predicted, one.prob)
-            for one in mistakes
-        ),
-        pixels=pixels,
-        filters=filters,
-        temperature=_temperature(run, val),
-    )
-
-
-def _samples(test: Dataset, run: Run, name: str) -> Any:
-    stored = load_predictions(run.folder)
-    indices = list(range(min(NUM_SAMPLES, len(test))))
-    answers = (stored.labels, stored.probs, stored.class_names)
-    return answers_picture(
-        test.images, *answers, [Block(f"The first {len(indices)} test images", indices)], title=name
-    )
-
-
-def _temperature(run: Run, val: Dataset) -> Temperature:
-    stored = load_predictions(run.folder)
-    value = fit_temperature(predict_probs(run, val.images), val.labels)
-    after = metrics.ece(at_temperature(stored.probs, value), stored.labels)
-    return Temperature(value, metrics.ece(stored.probs, stored.labels), after)
+def _check_resources(languages: Sequence[str], formats: Sequence[str], say: Callable[[str], None]) -> None:
+    """Tell what is missing before the work, not after."""
+    if "pdf" in formats:
+        find_browser()
+    if "pptx" in formats:
+        import_pptx()
+    if "zh" in languages and chinese_font() is None:
+        if "pdf" in formats:
+            raise MissingResourceError(
+                f"PDF: no font here has Chinese letters; boxes would stand for them. {FONT_REMEDY}."
+            )
+        say(f"No font here has Chinese letters: the words inside pictures are English. {FONT_REMEDY}.")

@@ -3,9 +3,12 @@
 from cnnlab.reporting.answers import Block, answers_picture
 from cnnlab.reporting.attributions import Attribution, attributions_picture
 from cnnlab.reporting.canvas import Picture, run_title
+from cnnlab.reporting.class_samples import class_samples
 from cnnlab.reporting.confusion import confusion_picture
 from cnnlab.reporting.diagram import diagram
 from cnnlab.reporting.explain_page import Shown, explain_page
+from cnnlab.reporting.fonts import REMEDY as FONT_REMEDY
+from cnnlab.reporting.fonts import chinese_font
 from cnnlab.reporting.grid import Table, escape_markdown, table_markdown, table_text
 from cnnlab.reporting.image_map import image_map
 from cnnlab.reporting.inside import activations_picture, first_filters_picture
@@ -21,18 +24,24 @@ from cnnlab.reporting.tables import (
     to_text,
     write_comparison,
 )
+from cnnlab.reporting.text import LANGUAGES, Text
 
 __all__ = [
     "FILTERS",
+    "FONT_REMEDY",
+    "LANGUAGES",
     "RESTORED",
     "Attribution",
     "Block",
     "Picture",
     "Shown",
     "Table",
+    "Text",
     "activations_picture",
     "answers_picture",
     "attributions_picture",
+    "chinese_font",
+    "class_samples",
     "comparison_notes",
     "comparison_rows",
     "confusion_picture",

@@ -19,6 +19,7 @@ from cnnlab.reporting.canvas import (
     write_title,
 )
 from cnnlab.reporting.samples import choose_samples
+from cnnlab.reporting.text import ENGLISH, Text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -72,10 +73,11 @@ def answers_picture(
     class_names: Sequence[str],
     blocks: Sequence[Block],
     *,
-    title: str,
+    title: str = "",
+    text: Text = ENGLISH,
 ) -> Picture:
     """Draw images by blocks, each with predicted and true label and confidence, in both forms."""
-    with answers_figure(images, labels, probs, class_names, blocks, title=title) as figure:
+    with answers_figure(images, labels, probs, class_names, blocks, title=title, text=text) as figure:
         return to_picture(figure, alt="; ".join(f"{block.heading}" for block in blocks) + ".")
 
 
@@ -88,6 +90,7 @@ def answers_figure(
     blocks: Sequence[Block],
     *,
     title: str = "",
+    text: Text = ENGLISH,
 ) -> Iterator["Figure"]:
     """Give a figure of images by blocks; arguments as `sample_predictions` takes them."""
     names = [_shortened(name) for name in drawable_names(class_names)]
@@ -95,9 +98,10 @@ def answers_figure(
     width = NUM_COLUMNS * CELL
     height = TITLE + sum(HEADING + rows * (CELL + CAPTION) for rows in num_rows)
     with new_figure(width, height) as figure:
-        write_title(figure, title or "Test images", y=1 - 0.1 / height)
-        legend = "below: predicted (✓ right, ✗ wrong), true label, confidence"
-        figure.text(0.99, 1 - 0.13 / height, legend, fontsize=7.5, color=GREY, ha="right", va="top")
+        write_title(figure, title or text("pictures.test_images"), y=1 - 0.1 / height)
+        figure.text(
+            0.99, 1 - 0.13 / height, text("pictures.below"), fontsize=7.5, color=GREY, ha="right", va="top"
+        )
         top = height - TITLE
         for block in blocks:
             figure.text(0.01, (top - 0.12) / height, block.heading, fontsize=10, va="top")
@@ -111,10 +115,16 @@ def answers_figure(
                 true = int(labels[index])
                 _draw_image(axes, images[index], is_right=predicted == true)
                 prob = float(probs[index, predicted])
-                sure = f"{prob:.1%} sure" if prob < 0.9995 else "> 99.9% sure"
-                _write_answer(axes, names[predicted], names[true], sure, is_right=predicted == true)
+                sure = text("pictures.sure", prob=shown_prob(prob))
+                answer = names[predicted], text("pictures.true", name=names[true]), sure
+                _write_answer(axes, *answer, is_right=predicted == true)
             top -= math.ceil(len(block.indices) / NUM_COLUMNS) * (CELL + CAPTION)
         yield figure
+
+
+def shown_prob(prob: float) -> str:
+    """Return a probability in per cent; what would be rounded to certainty is not called so."""
+    return f"{prob:.1%}" if prob < 0.9995 else "> 99.9%"
 
 
 def _draw_image(axes: "Axes", image: Tensor, *, is_right: bool) -> None:
@@ -132,7 +142,7 @@ def _write_answer(axes: "Axes", predicted: str, true: str, sure: str, *, is_righ
     sign, colour = ("✓", "black") if is_right else ("✗", VERMILION)
     lines = [
         (f"{sign} {predicted}", colour, "bold"),
-        (f"true: {true}", "black", "normal"),
+        (true, "black", "normal"),
         (sure, GREY, "normal"),
     ]
     for number, (text, shade, weight) in enumerate(lines):

@@ -2,10 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from textwrap import wrap
+from typing import TYPE_CHECKING
 
 import numpy as np
 from torch import Tensor
 
+from cnnlab.reporting.answers import shown_prob
 from cnnlab.reporting.canvas import (
     GREY,
     VERMILION,
@@ -17,10 +20,15 @@ from cnnlab.reporting.canvas import (
     write_title,
 )
 from cnnlab.reporting.place import drawable, place_axes, show, write_at
+from cnnlab.reporting.text import ENGLISH, Text
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 # Lengths in inches.
-CELL, CAPTION, MARGIN, TITLE, HEADING, NOTE = 1.25, 0.42, 0.12, 0.45, 0.36, 0.52
-HEADINGS = ("image", "saliency", "integrated\ngradients", "Grad-CAM", "occlusion")
+CELL, CAPTION, MARGIN, TITLE, HEADING, NOTE = 1.25, 0.44, 0.12, 0.45, 0.4, 0.52
+NOTE_LETTERS = 105  # in a line
+HEADINGS = ("image", "saliency", "integrated", "grad_cam", "occlusion")
 
 
 @dataclass(frozen=True)
@@ -50,27 +58,27 @@ class Attribution:
     occlusion: Tensor
 
 
-def attributions_picture(rows: Sequence[Attribution], *, title: str) -> Picture:
-    """Draw a line for each image: it, and what each way says of it."""
+def attributions_picture(rows: Sequence[Attribution], *, title: str = "", text: Text = ENGLISH) -> Picture:
+    """Draw a line for each image, and what each way says of it; how to read it, where there is a title."""
     width = max(len(HEADINGS) * CELL, title_width(title)) + 2 * MARGIN
-    height = TITLE + HEADING + len(rows) * (CELL + CAPTION) + NOTE
+    above = TITLE if title else MARGIN
+    height = above + HEADING + len(rows) * (CELL + CAPTION) + (NOTE if title else 0.0)
     with new_figure(width, height) as figure:
         write_title(figure, title, y=1 - 0.1 / height)
         for column, heading in enumerate(HEADINGS):
-            write_at(figure, MARGIN + column * CELL, TITLE + 0.05, heading, fontsize=8, fontweight="bold")
+            words = text(f"pictures.{heading}")
+            write_at(figure, MARGIN + column * CELL, above + 0.05, words, fontsize=9, fontweight="bold")
         for index, row in enumerate(rows):
-            top = TITLE + HEADING + index * (CELL + CAPTION)
-            _draw_row(figure, row, top)
-        note = (
-            "saliency: the logit's gradient; integrated gradients, occlusion: red speaks for the class,\n"
-            "blue against it; Grad-CAM: where the last maps speak for it. Each picture has its own scale."
-        )
-        write_at(figure, MARGIN, height - NOTE + 0.08, note, fontsize=7.5, color=GREY)
+            top = above + HEADING + index * (CELL + CAPTION)
+            _draw_row(figure, row, top, text)
+        if title:
+            note = "\n".join(wrap(text("pictures.colours"), NOTE_LETTERS))
+            write_at(figure, MARGIN, height - NOTE + 0.08, note, fontsize=7.5, color=GREY)
         answers = "; ".join(f"{row.name}: {row.explained}" for row in rows)
-        return to_picture(figure, alt=f"Which pixels these answers rest on: {answers}.")
+        return to_picture(figure, alt=text("pictures.pixels_alt", answers=answers))
 
 
-def _draw_row(figure, row: Attribution, top: float) -> None:
+def _draw_row(figure: "Figure", row: Attribution, top: float, text: Text) -> None:
     side = CELL - 0.08
     grey = drawable(row.image.float().mean(0, keepdim=True).div(255))
     for column in range(len(HEADINGS)):
@@ -89,8 +97,8 @@ def _draw_row(figure, row: Attribution, top: float) -> None:
             show(axes, values, cmap="RdBu_r", vmin=-largest, vmax=largest)
     explained, true = drawable_names([row.explained, row.true or ""])
     is_wrong = row.true is not None and row.true != row.explained
-    style = {"fontsize": 7.5, "color": VERMILION if is_wrong else "black"}
-    sure = f"{row.prob:.1%} sure" if row.prob < 0.9995 else "> 99.9% sure"
-    write_at(figure, MARGIN, top + side + 0.03, f"{explained}, {sure}", **style)
-    below = f"true: {true}" if row.true is not None else row.name
-    write_at(figure, MARGIN, top + side + 0.18, below[:40], fontsize=7, color=GREY)
+    style = {"fontsize": 9, "color": VERMILION if is_wrong else "black"}
+    sure = text("pictures.sure", prob=shown_prob(row.prob))
+    write_at(figure, MARGIN, top + side + 0.03, text.join([explained, sure]), **style)
+    below = text("pictures.true", name=true) if row.true is not None else row.name
+    write_at(figure, MARGIN, top + side + 0.19, below[:40], fontsize=8.5, color=GREY)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cnnlab.evaluation import ONE_VIEW, views_in_words
+from cnnlab.reporting.fonts import chinese_font
 from cnnlab.runs import RunFolder
 
 if TYPE_CHECKING:
@@ -22,8 +23,8 @@ DPI = 150
 # M. Okabe, K. Ito, "Color Universal Design", 2008: told apart with any colour vision, and in grey.
 BLUE, VERMILION, GREY = "#0072B2", "#D55E00", "#555555"
 TITLE_FONT = {"fontsize": 12, "fontweight": "bold"}
+OUR_FONT = "DejaVu Sans"  # comes with matplotlib: the same picture everywhere
 STYLE = {
-    "font.family": "DejaVu Sans",  # comes with matplotlib: the same picture everywhere
     "font.size": 9.0,
     "axes.titlesize": 10.0,
     "axes.titlelocation": "left",
@@ -46,7 +47,9 @@ def new_figure(width: float, height: float) -> Iterator["Figure"]:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    with style.context(STYLE, after_reset=True):
+    beside = chinese_font()  # for the letters that ours lacks
+    family = [OUR_FONT, beside[0]] if beside else [OUR_FONT]
+    with style.context({**STYLE, "font.family": family}, after_reset=True):
         figure = Figure((width, height), dpi=DPI)
         FigureCanvasAgg(figure)
         yield figure
@@ -121,12 +124,16 @@ def _drawable_text(text: str) -> str:
 
 
 def drawable_names(names: Sequence[str]) -> list[str]:
-    """Return names that the font can draw: a name with a letter that it lacks becomes `class 3`."""
+    """Return names that the fonts here can draw: a name with a letter that they lack becomes `class 3`."""
     from matplotlib import font_manager
 
-    font = font_manager.get_font(font_manager.findfont("DejaVu Sans"))
+    fonts = [font_manager.get_font(font_manager.findfont(OUR_FONT))]
+    if beside := chinese_font():
+        fonts.append(font_manager.get_font(font_manager.findfont(beside[0])))
 
     def is_drawable(name: str) -> bool:
-        return name.isprintable() and all(font.get_char_index(ord(letter)) for letter in name)
+        return name.isprintable() and all(
+            any(font.get_char_index(ord(letter)) for font in fonts) for letter in name
+        )
 
     return [name if is_drawable(name) else f"class {index}" for index, name in enumerate(names)]

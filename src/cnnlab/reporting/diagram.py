@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from cnnlab.explain import Part
 from cnnlab.reporting.canvas import GREY, Picture, new_figure, title_width, to_picture, write_title
 from cnnlab.reporting.place import write_at
+from cnnlab.reporting.text import ENGLISH, Text
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -28,38 +29,49 @@ SHORT = {"BatchNorm2d": "BN", "LocalResponseNorm": "LRN"}
 # Lengths in inches.
 TALLEST, LONGEST, THIN, SLANT = 1.7, 0.75, 0.05, 0.35
 MARGIN, TITLE, CAPTION, NOTE, SLOT = 0.15, 0.5, 1.0, 0.3, 1.02
+SHORT_CAPTION = 0.48
 
 
-def diagram(parts: Sequence[Part], *, in_channels: int, image_size: int, title: str) -> Picture:
-    """Draw a network from its image to its logits.
+def diagram(
+    parts: Sequence[Part],
+    *,
+    in_channels: int,
+    image_size: int,
+    title: str = "",
+    text: Text = ENGLISH,
+    is_slide: bool = False,
+) -> Picture:
+    """Draw a network from its image to its logits; how to read it stands below where there is a title.
 
     Args:
         parts: what `structure` returned.
         in_channels: channels of the images.
         image_size: height and width that the network sees, in pixels.
         title: what stands above.
+        text: the words in it.
+        is_slide: in larger letters, with names and shapes alone.
     """
-    boxes = [Part("image", "image", "", (in_channels, image_size, image_size), 0), *parts]
+    shape = (in_channels, image_size, image_size)
+    boxes = [Part(text("pictures.image"), "image", shape, 0), *parts]
     most_channels = max(part.shape[0] for part in boxes if len(part.shape) == 3)
     most_values = max((part.shape[0] for part in boxes if len(part.shape) == 1), default=1)
     extents = [_extent(part, image_size, most_channels, most_values) for part in boxes]
     slots = [max(SLOT, length + depth + 0.3) for length, depth, _ in extents]
     width = max(sum(slots), title_width(title)) + 2 * MARGIN
-    height = TITLE + TALLEST * (1 + SLANT) + CAPTION + NOTE
+    above = TITLE if title else MARGIN
+    below = SHORT_CAPTION if is_slide else CAPTION + NOTE if title else CAPTION
+    height = above + TALLEST * (1 + SLANT) + below
     with new_figure(width, height) as figure:
         write_title(figure, title, y=1 - 0.1 / height)
         left = MARGIN
         for part, extent, slot in zip(boxes, extents, slots, strict=True):
-            _draw_box(figure, part, left, *extent)
-            _write_caption(figure, part, left, TITLE + TALLEST * (1 + SLANT) + 0.08)
+            _draw_box(figure, part, left, above, *extent)
+            _write_caption(figure, part, left, above + TALLEST * (1 + SLANT) + 0.08, text, is_slide=is_slide)
             left += slot
-        note = (
-            "Height and depth of a box: pixels of the maps, to scale; length: channels, to scale. "
-            "Bars: values, by their root. In italics: parameters."
-        )
-        write_at(figure, MARGIN, height - NOTE + 0.05, note, fontsize=7, color=GREY)
-        row = ", ".join(f"{part.name} ({' x '.join(map(str, part.shape))})" for part in boxes)
-        return to_picture(figure, alt=f"The network from left to right: {row}.")
+        if title:
+            write_at(figure, MARGIN, height - NOTE + 0.05, text("pictures.boxes"), fontsize=7, color=GREY)
+        row = text.join([f"{part.name} ({' x '.join(map(str, part.shape))})" for part in boxes])
+        return to_picture(figure, alt=text("pictures.diagram_alt", parts=row))
 
 
 def _extent(part: Part, image_size: int, most_channels: int, most_values: int) -> tuple[float, float, float]:
@@ -71,11 +83,13 @@ def _extent(part: Part, image_size: int, most_channels: int, most_values: int) -
     return length, SLANT * TALLEST * wide / image_size, max(THIN, TALLEST * tall / image_size)
 
 
-def _draw_box(figure: "Figure", part: Part, left: float, length: float, depth: float, tall: float) -> None:
+def _draw_box(
+    figure: "Figure", part: Part, left: float, above: float, length: float, depth: float, tall: float
+) -> None:
     from matplotlib.patches import Polygon
 
     # The middle of all boxes lies on one line.
-    middle = figure.get_size_inches()[1] - TITLE - TALLEST * (1 + SLANT) / 2
+    middle = figure.get_size_inches()[1] - above - TALLEST * (1 + SLANT) / 2
     low = middle - (tall + depth) / 2
     right, high = left + length + depth, low + tall + depth
     front = [(left, low), (left + length, low), (left + length, low + tall), (left, low + tall)]
@@ -95,17 +109,40 @@ def _shaded(colour: str, by: float) -> tuple[float, ...]:
     return tuple(min(1.0, max(0.0, part + by * (1 - part if by > 0 else part))) for part in to_rgb(colour))
 
 
-def _write_caption(figure: "Figure", part: Part, left: float, top: float) -> None:
-    detail = part.detail or ("" if part.kind in ("image", "dense") else part.kind)
+def _write_caption(
+    figure: "Figure", part: Part, left: float, top: float, text: Text, *, is_slide: bool
+) -> None:
+    if is_slide:
+        write_at(figure, left, top, part.name, fontsize=9.5, fontweight="bold")
+        write_at(figure, left, top + 0.19, "x".join(map(str, part.shape)), fontsize=9.5)
+        return
     beside = ", ".join(SHORT.get(name, name) for name in part.beside)
     lines = [
         (part.name, {"fontweight": "bold"}),
         (" x ".join(map(str, part.shape)), {}),
-        *((text, {"color": GREY}) for text in (*_broken(detail), *_broken(beside)) if text),
+        *((line, {"color": GREY}) for line in (*_broken(_detail(part, text)), *_broken(beside)) if line),
         *([(f"{part.parameters:,}", {"color": GREY, "style": "italic"})] if part.parameters else []),
     ]
-    for number, (text, style) in enumerate(lines[:6]):
-        write_at(figure, left, top + 0.15 * number, text, fontsize=6.5, **style)
+    for number, (line, style) in enumerate(lines[:6]):
+        write_at(figure, left, top + 0.15 * number, line, fontsize=6.5, **style)
+
+
+def _detail(part: Part, text: Text) -> str:
+    """Return what a part does, in a few words: kernel and stride, or what a block holds."""
+    if part.kind in ("image", "dense"):
+        return ""
+    if part.convolutions:
+        key = "pictures.convolution" if part.convolutions == 1 else "pictures.convolutions"
+        return text(key, num=part.convolutions)
+    window = f"{part.window}x{part.window}"
+    if part.pools:
+        key = f"pictures.{part.pools}" if part.window else f"pictures.{part.pools}_of_all"
+        words = text(key, window=window)
+    else:
+        words = window if part.window else part.kind
+    if part.stride != 1:
+        words += ", " + text("pictures.stride", stride=part.stride)
+    return words + (", " + text("pictures.towers", num=part.towers) if part.towers > 1 else "")
 
 
 def _broken(text: str, *, most: int = 20) -> list[str]:

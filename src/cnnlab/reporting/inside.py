@@ -9,6 +9,7 @@ from cnnlab.explain import LayerOutput
 from cnnlab.reporting.canvas import GREY, Picture, new_figure, title_width, to_picture, write_title
 from cnnlab.reporting.mosaic import centred_levels, mosaic, num_columns, num_rows
 from cnnlab.reporting.place import drawable, place_axes, show, write_at
+from cnnlab.reporting.text import ENGLISH, Text
 
 MAX_FILTERS = 96
 MAX_MAPS = 16  # of a layer
@@ -19,13 +20,16 @@ MARGIN, TITLE, NOTE, FILTERS_WIDTH = 0.12, 0.5, 0.3, 6.0
 MAP, LABEL, ROW_GAP, BAR = 0.42, 2.5, 0.08, 0.42
 
 
-def first_filters_picture(name: str, kernels: Tensor, *, title: str) -> Picture:
+def first_filters_picture(name: str, kernels: Tensor, *, title: str = "", text: Text = ENGLISH) -> Picture:
     """Draw the first convolution's kernels, light where a weight is positive; in colour for three channels.
+
+    What is drawn is told below where there is a title, and by the picture's `alt` in any case.
 
     Args:
         name: the layer's.
         kernels: K x C x k x k; of other numbers of channels than 1 and 3 their mean is drawn.
         title: what stands above.
+        text: the words in it.
     """
     num = min(len(kernels), MAX_FILTERS)
     if kernels.shape[1] not in (1, 3):
@@ -34,15 +38,18 @@ def first_filters_picture(name: str, kernels: Tensor, *, title: str) -> Picture:
     most = 12 if num > 32 else 8
     tall = FILTERS_WIDTH * num_rows(num, most=most) / num_columns(num, most=most)
     size = " x ".join(map(str, kernels.shape[2:]))
-    shown = f"all {num}" if num == len(kernels) else f"the first {num} of {len(kernels)}"
+    which = "all_filters" if num == len(kernels) else "first_filters"
+    note = text(f"pictures.{which}", layer=name, num=num, total=len(kernels), size=size)
     width = max(FILTERS_WIDTH, title_width(title)) + 2 * MARGIN
-    with new_figure(width, TITLE + tall + NOTE) as figure:
-        write_title(figure, title, y=1 - 0.1 / (TITLE + tall + NOTE))
-        axes = place_axes(figure, MARGIN, TITLE, FILTERS_WIDTH, tall)
+    above = TITLE if title else MARGIN
+    below = NOTE if title else MARGIN
+    with new_figure(width, above + tall + below) as figure:
+        write_title(figure, title, y=1 - 0.1 / (above + tall + below))
+        axes = place_axes(figure, MARGIN, above, FILTERS_WIDTH, tall)
         axes.imshow(mosaic(levels, columns=num_columns(num, most=most), enlarged=8, gap=4))
-        note = f"{name}: {shown} filters of {size} pixels; grey is 0, all on one scale"
-        write_at(figure, MARGIN, TITLE + tall + 0.08, note, fontsize=7.5, color=GREY)
-        return to_picture(figure, alt=f"The filters of {name}: {shown}, {size} pixels each.")
+        if title:
+            write_at(figure, MARGIN, above + tall + 0.08, note, fontsize=7.5, color=GREY)
+        return to_picture(figure, alt=note)
 
 
 def activations_picture(image: Tensor, layers: Sequence[LayerOutput], *, title: str) -> Picture:

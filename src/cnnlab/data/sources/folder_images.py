@@ -239,8 +239,7 @@ def _report(
     for _path, reason in unreadable[:_MAX_NAMED]:
         warn(f"skipped: {reason}")
     if unreadable:
-        images = "image was" if len(unreadable) == 1 else "images were"
-        warn(f"{root}: {len(unreadable)} unreadable {images} skipped")
+        warn(f"{root}: unreadable images that were skipped: {len(unreadable)}")
 
 
 def _refusal(reason: str) -> DataError:

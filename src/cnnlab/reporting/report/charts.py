@@ -13,7 +13,7 @@ from cnnlab.reporting.report.svg import (
     matrix_chart,
     round_ticks,
 )
-from cnnlab.reporting.report.text import Text
+from cnnlab.reporting.text import Text
 
 BEST_ERROR = 0.0005  # the end of an axis of errors
 ERROR_TICKS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
@@ -40,13 +40,7 @@ def accuracy_chart(networks: Sequence[NetworkFacts], text: Text, *, by: str) -> 
                 furthest = max(furthest, point[place])
             label = network.name if number == 0 else ""
             lines.append(Line(label, points, series, is_faint=number > 0))
-    x = Axis(
-        text(f"charts.{by}"),
-        0.0,
-        furthest or 1.0,
-        round_ticks(0.0, furthest or 1.0),
-        lambda tick: f"{tick:g}",
-    )
+    x = _from_zero(text(f"charts.{by}"), furthest)
     y = _accuracy_axis(errors, text)
     chart = line_chart(lines, x, y, title=text("charts.accuracy_title", by=text(f"charts.{by}")))
     return chart + legend(lines)
@@ -64,7 +58,8 @@ def loss_chart(networks: Sequence[NetworkFacts], text: Text) -> str:
                 for point in points
                 if point[2] > 0
             ]
-            lines.append(Line(f"{network.name}, {which}", marked, 2 * index + part))
+            # Training dotted, validation in full; a network has its colour in every chart.
+            lines.append(Line(f"{network.name}, {which}", marked, index, dash=0 if part else 2))
             values += [point[1] for point in marked]
             furthest = max([furthest, *(point[0] for point in marked)])
     low, high = min(values, default=0.1), max(values, default=1.0)
@@ -74,13 +69,7 @@ def loss_chart(networks: Sequence[NetworkFacts], text: Text) -> str:
         for factor in (1, 2, 5)
         if low * 0.8 <= factor * 10.0**power <= high * 1.25
     ]
-    x = Axis(
-        text("charts.epoch"),
-        0.0,
-        furthest or 1.0,
-        round_ticks(0.0, furthest or 1.0),
-        lambda tick: f"{tick:g}",
-    )
+    x = _from_zero(text("charts.epoch"), furthest)
     y = Axis(text("charts.loss"), low * 0.9, high * 1.1, ticks, lambda tick: f"{tick:g}", math.log)
     return line_chart(lines, x, y, title=text("charts.loss_title")) + legend(lines)
 
@@ -93,7 +82,8 @@ def intervals(networks: Sequence[tuple[str, float, float, float]], text: Text) -
     ticks = round_ticks(low, high, most=5)
     digits = 2 if high - low < 0.02 else 1
     x = Axis(text("charts.top1"), low, high, ticks, lambda value: f"{100 * value:.{digits}f}")
-    return interval_chart(networks, x, title=text("charts.interval_title"))
+    rows = text.join([f"{row[0]} {row[1]:.2%} ({row[2]:.2%}, {row[3]:.2%})" for row in networks])
+    return interval_chart(networks, x, title=text("charts.interval_title", rows=rows))
 
 
 def confusion_chart(network: NetworkFacts, class_names: Sequence[str], text: Text) -> str:
@@ -115,13 +105,19 @@ def reliability_chart(networks: Sequence[NetworkFacts], text: Text) -> str:
             (
                 part.confidence,
                 part.accuracy,
-                f"{network.name}: {part.confidence:.1%} → {part.accuracy:.1%} ({part.num_images:,})",
+                text(
+                    "charts.bin",
+                    network=network.name,
+                    confidence=f"{part.confidence:.1%}",
+                    accuracy=f"{part.accuracy:.1%}",
+                    num=f"{part.num_images:,}",
+                ),
             )
             for part in network.bins
             if part.confidence is not None and part.accuracy is not None
         ]
         lines.append(Line(network.name, points, series))
-    diagonal = Line("", [(0.0, 0.0, ""), (1.0, 1.0, "")], 5, is_faint=True)
+    diagonal = Line("", [(0.0, 0.0, ""), (1.0, 1.0, "")], 5, dash=1, is_faint=True)
     return line_chart([diagonal, *lines], x, y, title=text("charts.reliability_title")) + legend(lines)
 
 

@@ -1,4 +1,4 @@
-"""What a report shows beyond run folders, where the images or the time for it are at hand."""
+"""What a report shows beyond run folders, where the images, the weights or the time for it are at hand."""
 
 from dataclasses import dataclass, field
 
@@ -28,7 +28,7 @@ class ShownMistake:
 
 @dataclass(frozen=True)
 class Temperature:
-    """What a temperature that was fitted on validation images does on test.
+    """What a temperature that was fitted on validation images does on test, for one run.
 
     Attributes:
         value: the temperature.
@@ -42,33 +42,99 @@ class Temperature:
 
 
 @dataclass(frozen=True)
-class NetworkExtras:
-    """Of one network; each part may be missing.
+class Latency:
+    """How long one image takes on the processor, measured when the report was made.
 
     Attributes:
-        samples: test images with answers.
-        mistakes: the surest first.
-        pixels: which pixels some answers rest on.
-        filters: of the first convolution.
-        temperature: fitted on validation.
+        milliseconds: the median over passes.
+        low: a quarter of the passes took less, in milliseconds.
+        high: a quarter took more.
+        num_passes: how many there were.
+        threads: of torch.
+        processor: its name.
     """
 
-    samples: Picture | None = None
+    milliseconds: float
+    low: float
+    high: float
+    num_passes: int
+    threads: int
+    processor: str
+
+
+@dataclass(frozen=True)
+class NetworkExtras:
+    """Of one network, its first seed; each part may be missing.
+
+    Attributes:
+        diagram: of its layers.
+        slide_diagram: the same in larger letters.
+        mistakes: the surest first.
+        is_answered: whether the test images and the answers to them are here.
+        num_mistakes: how many there are.
+        num_suspected: mistakes that are so sure that the label may be wrong.
+        pixels: which pixels some answers rest on.
+        slide_pixels: the same of fewer answers.
+        filters: of the first convolution.
+        map: of test images, by what the layer before the last says of them.
+        map_size: images in it, and values that the layer gives of each.
+        temperature: fitted on validation.
+        latency: of one image.
+    """
+
+    diagram: Picture | None = None
+    slide_diagram: Picture | None = None
     mistakes: tuple[ShownMistake, ...] = ()
+    is_answered: bool = False
+    num_mistakes: int = 0
+    num_suspected: int = 0
     pixels: Picture | None = None
+    slide_pixels: Picture | None = None
     filters: Picture | None = None
+    map: Picture | None = None
+    map_size: tuple[int, int] = (0, 0)
     temperature: Temperature | None = None
+    latency: Latency | None = None
+
+
+@dataclass(frozen=True)
+class DataExtras:
+    """Of the data set, where it is on this machine; each part may be missing.
+
+    Attributes:
+        counts: images of each class, by split.
+        samples: training images of each class.
+        source: whom to cite; empty if that is not known.
+        licence: likewise.
+        num_checked: images that were looked at for damage and duplicates; None if none were.
+        num_unreadable: files that cannot be read.
+        num_altered: files that are not the published ones.
+        num_duplicates: pairs of equal images within a split.
+        num_shared: images that are in more than one split.
+    """
+
+    counts: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    samples: Picture | None = None
+    source: str = ""
+    licence: str = ""
+    num_checked: int | None = None
+    num_unreadable: int = 0
+    num_altered: int = 0
+    num_duplicates: int = 0
+    num_shared: int = 0
 
 
 @dataclass(frozen=True)
 class Extras:
-    """Of all networks, by name.
+    """Of all networks, by name, and of the data.
 
     Attributes:
         networks: by name.
+        data: of the data set.
     """
 
     networks: dict[str, NetworkExtras] = field(default_factory=dict)
+    data: DataExtras = field(default_factory=DataExtras)
 
     def of(self, name: str) -> NetworkExtras:
         """Return a network's, empty ones if there are none."""

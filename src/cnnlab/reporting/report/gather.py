@@ -1,51 +1,66 @@
 """From run folders to the facts of a report; nothing comes from elsewhere."""
 
 import math
-from collections.abc import Sequence
-from statistics import fmean, stdev
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import torch
 
 from cnnlab.errors import RunError
 from cnnlab.evaluation import (
+    StoredPredictions,
     compare_runs,
     evaluated_scores,
     load_predictions,
-    load_run,
+    mcnemar,
     metrics,
     reliability,
 )
-from cnnlab.explain import structure
-from cnnlab.models import layer_table, model_info
-from cnnlab.reporting.report.facts import Curve, Facts, NetworkFacts
+from cnnlab.models import model_info
+from cnnlab.reporting.report.curves import accuracy_of_all, curve_of, epoch_seconds, reached
+from cnnlab.reporting.report.facts import Curve, Disagreement, Facts, NetworkFacts
+from cnnlab.reporting.report.shape import shape_of
 from cnnlab.runs import RunFolder
 
 SHOWN_SETTINGS = (
+    "data.train_size",
+    "pretrain.method",
+    "train.batch_size",
     "optim.name",
     "optim.lr",
     "optim.momentum",
     "optim.weight_decay",
     "schedule.name",
-    "train.batch_size",
+    "schedule.warmup",
     "train.label_smoothing",
+    "train.class_weights",
+    "train.sampling",
     "train.ema_decay",
 )
+NOTHING = (None, False, 0, 0.0, "none", "shuffled")
+MOMENTUM = ("sgd", "rmsprop", "muon")
+"""Optimizers that have one."""
+
+ImagesOf = Callable[[RunFolder], tuple[int, int] | None]
+"""Returns channels and side of the images that a run's network sees, where that is known without weights."""
 
 
-def gather(folders: Sequence[RunFolder], *, command: str = "") -> Facts:
+def gather(folders: Sequence[RunFolder], *, command: str = "", images_of: ImagesOf | None = None) -> Facts:
     """Read runs; those that differ in the seed alone are one network.
 
     Args:
         folders: runs on one data set, in any order.
         command: what makes the report again.
+        images_of: tells of the images of a run whose weights are gone.
 
     Raises:
         RunError: none has finished; one is damaged, not evaluated, or of other images; no seed is common.
     """
     finished, unfinished = [], []
     for folder in folders:
-        if folder.weights.exists():
+        if folder.weights.exists() or folder.evaluation is not None:
             evaluated_scores(folder)
             finished.append(folder)
         else:
@@ -67,13 +82,29 @@ def gather(folders: Sequence[RunFolder], *, command: str = "") -> Facts:
         name: [folder for folder in group if folder.config.seed in common] for name, group in groups.items()
     }
     comparison = compare_runs(paired, command=command)
+    curves = {name: tuple(map(curve_of, group)) for name, group in paired.items()}
+    target = accuracy_of_all([curve for some in curves.values() for curve in some])
+    answers = {name: _answers(group) for name, group in paired.items()}
     first = finished[0]
     scores = evaluated_scores(first)
     data = first.environment.get("data", {})
     return Facts(
         comparison=comparison,
-        networks=tuple(_network(name, group) for name, group in paired.items()),
+        networks=tuple(
+            _network(
+                name,
+                group,
+                curves=curves[name],
+                target=target,
+                answers=answers[name],
+                baseline=answers[next(iter(paired))],
+                images_of=images_of,
+            )
+            for name, group in paired.items()
+        ),
+        target=target,
         unfinished=tuple(unfinished),
+        left_out=tuple(folder for folder in finished if folder.config.seed not in common),
         class_names=tuple(scores["class_names"]),
         class_counts=tuple(scores["per_class"][name]["num_images"] for name in scores["class_names"]),
         splits={
@@ -97,7 +128,7 @@ def _groups(folders: Sequence[RunFolder]) -> dict[str, list[RunFolder]]:
     groups: dict[str, list[RunFolder]] = {}
     for group in by_settings.values():
         config = group[0].config
-        base = name = config.recipe or config.model.name
+        base = name = (config.recipe or config.model.name).removesuffix(f"-{Path(config.data.name).name}")
         number = 2
         while name in groups:
             name, number = f"{base} ({number})", number + 1
@@ -117,33 +148,48 @@ def _progress(folder: RunFolder) -> tuple[int, int | None]:
     return (lines[-1]["step"] if lines else 0), folder.config.train.steps
 
 
-def _network(name: str, group: Sequence[RunFolder]) -> NetworkFacts:
-    run = load_run(group[0].path)
-    info = model_info(run.network)
+def _answers(group: Sequence[RunFolder]) -> list[StoredPredictions]:
+    """Return what each run answered; nothing where that of one was not kept."""
+    if not all(folder.predictions.exists() for folder in group):
+        return []
+    return [load_predictions(folder) for folder in group]
+
+
+def _network(
+    name: str,
+    group: Sequence[RunFolder],
+    *,
+    curves: tuple[Curve, ...],
+    target: float | None,
+    answers: Sequence[StoredPredictions],
+    baseline: Sequence[StoredPredictions],
+    images_of: ImagesOf | None,
+) -> NetworkFacts:
     config = group[0].config
-    stored = [load_predictions(folder) for folder in group]
-    confusions = [metrics.confusion_matrix(one.probs, one.labels) for one in stored]
-    confusion = torch.stack(confusions).sum(0)
+    info = model_info(config.model.name)
     scores = [evaluated_scores(folder) for folder in group]
-    probs, labels = torch.cat([one.probs for one in stored]), torch.cat([one.labels for one in stored])
-    curves = tuple(_curve(folder) for folder in group)
-    values = config.model_dump(mode="json")
+    confusions = [torch.tensor(one["confusion_matrix"]) for one in scores]
+    confusion = torch.stack(confusions).sum(0)
+    mean, spread = epoch_seconds(curves)
     return NetworkFacts(
         name=name,
-        network=run.network,
+        recipe=config.recipe or "",
+        network=info.name,
         year=info.year,
-        paper=info.paper,
+        arguments={
+            key: value for key, value in config.model.args.items() if info.arguments.get(key) != value
+        },
         folders=tuple(group),
-        parts=tuple(structure(run.model, in_channels=run.in_channels, image_size=run.crop_size)),
-        layers=layer_table(run.model, in_channels=run.in_channels, image_size=run.crop_size),
-        image_size=run.crop_size,
-        in_channels=run.in_channels,
-        file_bytes=group[0].weights.stat().st_size,
-        settings={place: _at(values, place) for place in SHOWN_SETTINGS if _at(values, place)},
+        shape=shape_of(group[0], len(scores[0]["class_names"]), images_of),
+        file_bytes=group[0].weights.stat().st_size if group[0].weights.exists() else None,
+        settings=_settings(group[0]),
         epochs=group[0].cost["epochs"],
         steps=group[0].cost["steps"],
         curves=curves,
-        epoch_seconds=_epoch_seconds(curves),
+        epoch_seconds=(fmean(one.cost["seconds_per_epoch"] for one in group), None)
+        if math.isnan(mean)
+        else (mean, spread),
+        reached=None if target is None else reached(curves, target),
         recall=_mean_over([metrics.recall(one) for one in confusions]),
         precision=_mean_over([metrics.precision(one) for one in confusions]),
         f1=_mean_over([metrics.f1(one) for one in confusions]),
@@ -154,31 +200,37 @@ def _network(name: str, group: Sequence[RunFolder]) -> NetworkFacts:
         ),
         ece=fmean(one["ece"] for one in scores),
         loss=fmean(one["loss"] for one in scores),
-        bins=tuple(reliability(probs, labels)),
+        bins=tuple(
+            reliability(torch.cat([one.probs for one in answers]), torch.cat([one.labels for one in answers]))
+        )
+        if answers
+        else (),
+        disagreements=()
+        if answers is baseline
+        else tuple(
+            _disagreement(folder.config.seed, *pair)
+            for folder, *pair in zip(group, baseline, answers, strict=False)
+        ),
     )
 
 
-def _curve(folder: RunFolder) -> Curve:
-    points: dict[str, list[tuple[float, float, float, float]]] = {"train": [], "val": []}
-    for line in folder.read_metrics():
-        point = (line["epoch"], line["seconds"], line["loss"], line["top1"])
-        if line["split"] in points and all(math.isfinite(number) for number in point):
-            points[line["split"]].append(point)
-    return Curve(folder.config.seed, tuple(points["train"]), tuple(points["val"]))
+def _disagreement(seed: int, first: StoredPredictions, this: StoredPredictions) -> Disagreement:
+    only_first = int((first.is_correct & ~this.is_correct).sum())
+    only_this = int((this.is_correct & ~first.is_correct).sum())
+    p_value = mcnemar(first.is_correct.tolist(), this.is_correct.tolist())
+    return Disagreement(seed, only_first, only_this, p_value)
 
 
-def _epoch_seconds(curves: Sequence[Curve]) -> tuple[float, float | None]:
-    """Return mean and deviation of the time of an epoch, from one validation to the next."""
-    times = []
-    for curve in curves:
-        before = (0.0, 0.0)
-        for epoch, seconds, _, _ in curve.val:
-            if epoch > before[0]:
-                times.append((seconds - before[1]) / (epoch - before[0]))
-            before = (epoch, seconds)
-    if not times:
-        return math.nan, None
-    return fmean(times), stdev(times) if len(times) > 1 else None
+def _settings(folder: RunFolder) -> dict[str, Any]:
+    """Return what decides a training and is not left off, by dotted name."""
+    values = folder.config.model_dump(mode="json")
+    found = {place: _at(values, place) for place in SHOWN_SETTINGS}
+    if found["optim.name"] not in MOMENTUM:
+        found["optim.momentum"] = None
+    for name, value in values["data"]["augment"].items():
+        if name != "fill":
+            found[f"data.augment.{name}"] = value
+    return {place: value for place, value in found.items() if value not in NOTHING}
 
 
 def _mean_over(seeds: Sequence[Sequence[float | None]]) -> tuple[float | None, ...]:

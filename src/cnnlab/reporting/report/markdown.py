@@ -2,70 +2,90 @@
 
 from collections.abc import Sequence
 
-from cnnlab.reporting.grid import Table, table_markdown
-from cnnlab.reporting.report import prose
+from cnnlab.reporting.report import prose, reproduce, tables
+from cnnlab.reporting.report.citations import Citations
 from cnnlab.reporting.report.extras import Cover, Extras
 from cnnlab.reporting.report.facts import Facts
-from cnnlab.reporting.report.page import cost_rows, effects, train_commands
-from cnnlab.reporting.report.text import Text
+from cnnlab.reporting.report.page import MAX_CONFUSED
+from cnnlab.reporting.report.writing import percent
+from cnnlab.reporting.text import Text
 
 
 def markdown_report(facts: Facts, extras: Extras, cover: Cover, text: Text) -> str:
     """Return the report; arguments as `html_report` takes them."""
     about = " · ".join(part for part in (cover.course, cover.author, cover.date) if part)
     blocks = [f"# {cover.title or prose.title(facts, text)}", about]
-    blocks += [_heading(text, "summary"), *prose.summary(facts, text), _results(facts, text)]
-    blocks += [_heading(text, "setup"), f"**{prose.question(facts, text)}**", _list(prose.setup(facts, text))]
-    blocks += [_heading(text, "data"), *prose.data(facts, text)]
-    blocks.append(_heading(text, "networks"))
-    for network in facts.networks:
-        blocks += [f"### {network.name}", prose.why(network, text)]
-        blocks.append(f"{prose.numbers(network, text)} {prose.paper(network, text)}")
-        blocks.append(prose.settings(network, text))
-    blocks.append(_heading(text, "classes"))
-    for network in facts.networks:
-        blocks += [
-            f"### {network.name}",
-            _classes(facts, network.recall, network.precision, network.f1, text),
-        ]
-        rows = [
-            text(
-                "results.confused_row",
-                true=facts.class_names[true],
-                predicted=facts.class_names[predicted],
-                count=f"{count:.1f}",
-            )
-            for true, predicted, count in network.confused
-        ]
-        blocks.append(_list(rows) if rows else text("results.no_mistakes", network=network.name))
-    blocks += [_heading(text, "cost"), _costs(facts, text)]
-    blocks += [_heading(text, "threats"), _list(prose.threats(facts, text))]
-    blocks += [_heading(text, "reproduce"), "```\n" + "\n".join(train_commands(facts)) + "\n```"]
+    blocks += [_heading(text, "summary"), *prose.summary(facts, text)]
+    cite = Citations()
+    methods = f"{text('references.methods')} {cite.inline(*prose.method_papers(facts))}"
+    blocks += [
+        _heading(text, "setup"),
+        f"**{prose.question(facts, text)}**",
+        _list(prose.setup(facts, text)),
+        methods,
+    ]
+    blocks += [_heading(text, "data"), _list(prose.data(facts, extras, text))]
+    blocks.append(tables.counts_table(facts, extras, text).to_markdown())
+    blocks += _networks(facts, cite, text)
+    blocks.append(_heading(text, "training"))
+    if facts.target is None:
+        blocks.append(text("training.none"))
+    else:
+        blocks.append(text("training.reached", target=percent(facts.target, digits=1)))
+        blocks.append(tables.reached_table(facts, text).to_markdown())
+    blocks += _results(facts, cite, text)
+    blocks += [_heading(text, "calibration"), f"{text('calibration.intro')} {cite.inline('guo2017')}"]
+    blocks.append(tables.calibration_table(facts, extras, text).to_markdown())
+    blocks += [_heading(text, "cost"), tables.costs_table(facts, extras, text).to_markdown()]
+    blocks.append(text("cost.times"))
+    latency = next((extra.latency for extra in extras.networks.values() if extra.latency), None)
+    if latency:
+        known = {"processor": latency.processor, "threads": latency.threads, "passes": latency.num_passes}
+        blocks.append(text("cost.latency_note", **known))
+    blocks += [_heading(text, "threats"), _list(prose.threats(facts, text)), cite.inline("wilson1927")]
+    blocks.append(_heading(text, "reproduce"))
+    if facts.comparison.command:
+        blocks += [text("reproduce.command"), _code([facts.comparison.command])]
+    blocks += [text("reproduce.train"), _code(reproduce.train_commands(facts))]
+    blocks += reproduce.versions(facts, text)
+    blocks.append(tables.runs_table(facts, reproduce.weights_hashes(facts), text).to_markdown())
+    blocks += [
+        _heading(text, "references"),
+        "\n".join(f"{number}. {source}" for number, source in enumerate(cite.sources, 1)),
+    ]
     return "\n\n".join(block for block in blocks if block) + "\n"
 
 
-def results_table(facts: Facts, text: Text) -> tuple[list[str], list[list[str]]]:
-    """Return the header and a row for each network: accuracy, interval, the test against the first."""
-    keys = ("network", "top1", "interval", "against", "p", "effect")
-    d = effects(facts)
-    rows = []
-    for result in facts.comparison.networks:
-        against, p = text("results.first"), ""
-        if result.test is not None:
-            points = text("results.points", points=prose.points(result.test.difference))
-            against = f"{points}: {text(f'results.verdict_{prose.verdict_key(result)}')}"
-            p = prose.p_value(result.test.p_value)
-        row = [result.name, prose.percent(result.mean_top1), prose.interval(result), against, p]
-        rows.append([*row, d.get(result.name, "")])
-    return [text(f"results.{key}") for key in keys], rows
+def _networks(facts: Facts, cite: Citations, text: Text) -> list[str]:
+    blocks = [_heading(text, "networks")]
+    for network in facts.networks:
+        blocks += [f"### {network.name}"]
+        blocks.append(f"{prose.why(network, text)} {cite.inline(*prose.papers(network, text))}".strip())
+        blocks.append(prose.numbers(network, text))
+    blocks += [f"### {text('networks.trained')}", tables.settings_table(facts, text).to_markdown()]
+    return [*blocks, text("networks.trained_note")]
 
 
-def costs_table(facts: Facts, text: Text) -> tuple[list[str], list[list[str]]]:
-    """Return the header and a row for each network: size, time, memory."""
-    header = [text("cost.network"), text("networks.parameters"), text("networks.macs")]
-    header += [text(f"cost.{key}") for key in ("epoch", "training", "memory", "size")]
-    rows = [[row.name, *(shown for _, shown in row.cells)] for row in cost_rows(facts, text)]
-    return header, rows
+def _results(facts: Facts, cite: Citations, text: Text) -> list[str]:
+    blocks = [_heading(text, "results"), tables.results_table(facts, text).to_markdown()]
+    if len(facts.comparison.seeds) > 1:
+        blocks.append(tables.seeds_table(facts, text).to_markdown())
+    images = tables.images_table(facts, text)
+    if images.rows:
+        blocks += [
+            f"### {text('results.images')}",
+            f"{text('results.images_note')} {cite.inline('mcnemar1947')}",
+            images.to_markdown(),
+        ]
+    blocks += [_heading(text, "classes"), text("results.classes_note")]
+    for network in facts.networks:
+        blocks += [f"### {network.name}", tables.classes_table(facts, network, text).to_markdown()]
+        if not network.confused:
+            blocks.append(text("results.no_mistakes", network=network.name))
+    confused = tables.confused_table(facts, text, most=MAX_CONFUSED)
+    if confused.rows:
+        blocks += [f"### {text('results.confused')}", confused.to_markdown()]
+    return blocks
 
 
 def _heading(text: Text, section: str) -> str:
@@ -76,26 +96,5 @@ def _list(sentences: Sequence[str]) -> str:
     return "\n".join(f"- {sentence}" for sentence in sentences)
 
 
-def _results(facts: Facts, text: Text) -> str:
-    header, rows = results_table(facts, text)
-    return table_markdown(Table(header, rows, "<>>>>>")).strip()
-
-
-def _costs(facts: Facts, text: Text) -> str:
-    header, rows = costs_table(facts, text)
-    return table_markdown(Table(header, rows, "<" + ">" * (len(header) - 1))).strip()
-
-
-def _classes(
-    facts: Facts,
-    recall: Sequence[float | None],
-    precision: Sequence[float | None],
-    f1: Sequence[float | None],
-    text: Text,
-) -> str:
-    header = [text("data.class"), *(text(f"results.{key}") for key in ("recall", "precision", "f1"))]
-    rows = [
-        [name, *("-" if value is None else prose.percent(value) for value in values)]
-        for name, *values in zip(facts.class_names, recall, precision, f1, strict=True)
-    ]
-    return table_markdown(Table(header, rows, "<>>>")).strip()
+def _code(lines: Sequence[str]) -> str:
+    return "```\n" + "\n".join(lines) + "\n```"

@@ -2,37 +2,20 @@
 
 from collections.abc import Sequence
 
-from cnnlab.evaluation import ONE_VIEW, NetworkResult, wilson_interval
+from cnnlab.evaluation import ONE_VIEW, NetworkResult, t_factor, wilson_interval
 from cnnlab.evaluation.comparison import MIN_SEEDS_FOR_T, OVER_SEEDS, PAIRED_T
+from cnnlab.reporting.report.architectures import architecture
+from cnnlab.reporting.report.extras import Extras
 from cnnlab.reporting.report.facts import Facts, NetworkFacts
-from cnnlab.reporting.report.text import Text
-
-FAMILIES = ("preact_resnet", "resnet", "googlenet", "alexnet", "lenet", "convnet")
-
-
-def percent(share: float, *, digits: int = 2) -> str:
-    """Return a share in per cent."""
-    return f"{share:.{digits}%}"
-
-
-def p_value(p: float) -> str:
-    """Return a p value as papers write it."""
-    return "< 0.001" if p < 0.001 else f"{p:.3f}"
-
-
-def points(difference: float) -> str:
-    """Return a difference of shares in percentage points, with its sign."""
-    return f"{100 * difference:+.2f}"
-
-
-def interval(result: NetworkResult) -> str:
-    """Return the ends of a network's interval."""
-    return " – ".join(map(percent, result.interval))  # noqa: RUF001 # the dash of ranges
+from cnnlab.reporting.report.writing import duration, interval, p_value, percent, points, verdict_key
+from cnnlab.reporting.tables import short_commit
+from cnnlab.reporting.text import Text
+from cnnlab.runs import RunFolder
 
 
 def title(facts: Facts, text: Text) -> str:
     """Return what the report is called if nobody says otherwise."""
-    names = text.join([network.name for network in facts.networks])
+    names = text.names([network.name for network in facts.networks])
     return text("page.title", networks=names, data=facts.comparison.data)
 
 
@@ -42,7 +25,7 @@ def question(facts: Facts, text: Text) -> str:
     data = facts.comparison.data
     if len(names) == 1:
         return text("setup.question_one", network=names[0], data=data)
-    return text("setup.question_many", networks=text.join(names), data=data)
+    return text("setup.question_many", networks=text.names(names), data=data)
 
 
 def summary(facts: Facts, text: Text) -> list[str]:
@@ -53,13 +36,25 @@ def summary(facts: Facts, text: Text) -> list[str]:
         "num_images": f"{facts.comparison.num_images:,}",
         "data": facts.comparison.data,
         "top1": percent(best.mean_top1),
-        "interval": interval(best),
-        "method": best.interval_method,
+        "interval": interval(best.interval),
+        "method": text("methods.t" if best.interval_method == OVER_SEEDS else "methods.wilson"),
     }
     key, name = ("summary.one", "network") if len(results) == 1 else ("summary.many", "best")
     sentences = [text(key, **{name: best.name}, **common)]
     for result in results[1:]:
         sentences.append(verdict(result, results[0], text))
+    if len(results) > 1:
+        fastest = min(results, key=lambda result: result.train_seconds)
+        smallest = min(results, key=lambda result: result.num_parameters)
+        sentences.append(
+            text(
+                "summary.cheapest",
+                fastest=fastest.name,
+                fastest_time=duration(fastest.train_seconds),
+                smallest=smallest.name,
+                parameters=f"{smallest.num_parameters:,}",
+            )
+        )
     if len(facts.comparison.seeds) < MIN_SEEDS_FOR_T:
         sentences.append(text("summary.one_seed"))
     return sentences
@@ -69,23 +64,16 @@ def verdict(result: NetworkResult, first: NetworkResult, text: Text) -> str:
     """Return how a network stands against the first one."""
     test = result.test
     assert test is not None
+    is_t = test.method == PAIRED_T
+    seed = test.method.rpartition(" ")[2]
     return text(
         f"summary.{verdict_key(result)}",
         network=result.name,
         first=first.name,
         points=points(test.difference),
         p=p_value(test.p_value),
-        test=test.method,
+        test=text("methods.paired_t") if is_t else text("methods.mcnemar", seed=seed),
     )
-
-
-def verdict_key(result: NetworkResult) -> str:
-    """Return `better`, `worse` or `equal`."""
-    test = result.test
-    assert test is not None
-    if test.verdict == "cannot be told apart":
-        return "equal"
-    return "better" if test.difference > 0 else "worse"
 
 
 def setup(facts: Facts, text: Text) -> list[str]:
@@ -93,100 +81,153 @@ def setup(facts: Facts, text: Text) -> list[str]:
     comparison = facts.comparison
     seeds = text.join([str(seed) for seed in comparison.seeds])
     num = len(comparison.seeds)
+    is_over_seeds = comparison.networks[0].interval_method == OVER_SEEDS
     sentences = [
         text("setup.trained" if num > 1 else "setup.trained_once", num_seeds=num, seeds=seeds),
         text("setup.selection"),
-        text(
-            "setup.intervals_seeds"
-            if comparison.networks[0].interval_method == OVER_SEEDS
-            else "setup.intervals_images"
-        ),
+        text("setup.intervals_seeds" if is_over_seeds else "setup.intervals_images"),
     ]
     tests = {result.test.method for result in comparison.networks if result.test}
     if tests:
-        sentences.append(text("setup.tests_seeds" if tests == {PAIRED_T} else "setup.tests_images"))
+        key = "setup.tests_seeds" if tests == {PAIRED_T} else "setup.tests_images"
+        sentences.append(text(key, first=comparison.networks[0].name) + " " + text("setup.level"))
     if comparison.views != ONE_VIEW:
-        sentences.append(text("setup.views", views=comparison.views))
-    sentences.append(text("setup.hardware", hardware="; ".join(comparison.hardware)))
+        evaluation = facts.networks[0].folders[0].config.evaluation
+        sentences.append(text("setup.views", tta=evaluation.tta, average=evaluation.average))
+    sentences.append(text("setup.hardware", hardware="; ".join(hardware(facts, text))))
+    return sentences + left_out(facts, text)
+
+
+def method_papers(facts: Facts) -> list[str]:
+    """Return the keys of the sources of the intervals and tests that `setup` names."""
+    results = facts.comparison.networks
+    keys = ["student1908" if results[0].interval_method == OVER_SEEDS else "wilson1927"]
+    tests = {result.test.method for result in results if result.test}
+    return [*keys, *(["mcnemar1947"] if tests - {PAIRED_T} else [])]
+
+
+def left_out(facts: Facts, text: Text) -> list[str]:
+    """Return which runs are not in the figures, and why."""
+    sentences = []
     for folder, step, steps in facts.unfinished:
         key = "setup.unfinished" if steps is None else "setup.unfinished_of"
         sentences.append(text(key, run=folder.name, path=folder.path, step=step, steps=steps))
+    return sentences + [text("setup.left_out", run=folder.name) for folder in facts.left_out]
+
+
+def hardware(facts: Facts, text: Text) -> list[str]:
+    """Return what the runs were computed on, each kind once."""
+
+    def words(folder: RunFolder) -> str:
+        environment = folder.environment
+        execution = environment.get("execution", {})
+        kind = "setup.hardware_cpu" if execution.get("device") == "cpu" else "setup.hardware_gpu"
+        known = {key: execution.get(key, "?") for key in ("threads", "precision")}
+        at_once = environment.get("runs_at_once", 1)
+        beside = text("setup.at_once", num=at_once) if at_once > 1 else ""
+        return text(kind, processor=execution.get("hardware", "?"), **known) + beside
+
+    return sorted({words(folder) for network in facts.networks for folder in network.folders})
+
+
+def runs_at_once(facts: Facts) -> bool:
+    """Tell whether runs shared the processor with others."""
+    folders = [folder for network in facts.networks for folder in network.folders]
+    return any(folder.environment.get("runs_at_once", 1) > 1 for folder in folders)
+
+
+def data(facts: Facts, extras: Extras, text: Text) -> list[str]:
+    """Return what the images are, and whether anything is wrong with them."""
+    counts = {split: f"{facts.splits[split]:,}" for split in facts.splits}
+    num_classes = len(facts.class_names)
+    known = {split: counts.get(split, "?") for split in ("train", "val", "test")}
+    sentences = [text("data.counts", data=facts.comparison.data, num_classes=num_classes, **known)]
+    shape = next((network.shape for network in facts.networks if network.shape), None)
+    if shape is not None:
+        colour = text("data.grey" if shape.in_channels == 1 else "data.colour")
+        sentences.append(text("data.size", size=f"{shape.image_size} x {shape.image_size}", colour=colour))
+    about = extras.data
+    if about.num_checked is not None:
+        faults = about.num_unreadable, about.num_altered, about.num_duplicates, about.num_shared
+        names = ("unreadable", "altered", "duplicates", "shared")
+        values = {name: f"{num:,}" for name, num in zip(names, faults, strict=True)}
+        num = f"{about.num_checked:,}"
+        sentences.append(
+            text("data.faults", num=num, **values) if any(faults) else text("data.clean", num=num)
+        )
+    else:
+        sentences.append(text("data.not_checked" if about.counts else "data.not_here"))
+    if about.source:
+        sentences.append(text("data.source", source=about.source))
+    if about.licence:
+        sentences.append(text("data.licence", licence=about.licence))
     return sentences
 
 
-def data(facts: Facts, text: Text) -> list[str]:
-    """Return what the images are."""
-    first = facts.networks[0]
-    colour = text("data.grey" if first.in_channels == 1 else "data.colour")
-    counts = {split: f"{num:,}" for split, num in facts.splits.items()}
-    return [
-        text(
-            "data.counts",
-            data=facts.comparison.data,
-            num_classes=len(facts.class_names),
-            **{split: counts.get(split, "?") for split in ("train", "val", "test")},
-        ),
-        text("data.size", size=f"{first.image_size} x {first.image_size}", colour=colour),
-    ]
-
-
 def why(network: NetworkFacts, text: Text) -> str:
-    """Return why a network is built as it is."""
-    family = next((name for name in FAMILIES if network.network.startswith(name)), "")
-    return text(f"networks.{family}") if family else ""
+    """Return why a network is built as it is; empty for one that is not of cnnlab's registry."""
+    told = architecture(network.network, text.lang)
+    return f"{told.why} {told.here}" if told else ""
+
+
+def papers(network: NetworkFacts, text: Text) -> tuple[str, ...]:
+    """Return the keys of the sources of a network."""
+    told = architecture(network.network, text.lang)
+    return told.papers if told else ()
 
 
 def numbers(network: NetworkFacts, text: Text) -> str:
-    """Return how large a network is."""
-    return text(
-        "networks.numbers",
-        parameters=f"{network.layers.parameters:,}",
-        macs=f"{network.layers.macs / 1e6:,.1f}",
-        size=f"{network.file_bytes / 1e6:,.1f}",
-    )
-
-
-def settings(network: NetworkFacts, text: Text) -> str:
-    """Return how a network was trained."""
-    parts = [f"{place.split('.')[1]} = {value}" for place, value in network.settings.items()]
-    return text(
-        "networks.settings",
-        epochs=f"{network.epochs:g}",
-        steps=f"{network.steps:,}",
-        settings=text.join(parts),
-    )
-
-
-def paper(network: NetworkFacts, text: Text) -> str:
-    """Return where a network comes from."""
-    if network.paper:
-        return text("networks.paper", paper=network.paper, year=network.year)
-    return text("networks.no_paper", year=network.year)
+    """Return how large a network is, and what was changed of it."""
+    if network.shape:
+        parameters, macs = f"{network.shape.layers.parameters:,}", f"{network.shape.layers.macs / 1e6:,.1f}"
+        sentences = [text("networks.numbers", parameters=parameters, macs=macs)]
+    else:
+        parameters = network.folders[0].cost["parameters"]
+        sentences = [
+            text("networks.parameters_only", parameters=f"{parameters:,}"),
+            text("networks.no_shape"),
+        ]
+    if network.file_bytes is not None:
+        sentences.append(text("networks.size", size=f"{network.file_bytes / 1e6:,.1f}"))
+    if network.arguments:
+        changed = text.join([f"{name} = {value}" for name, value in network.arguments.items()])
+        sentences.append(text("networks.arguments", arguments=changed))
+    return " ".join(sentences)
 
 
 def threats(facts: Facts, text: Text) -> list[str]:
     """Return what speaks against taking the result for more than it is."""
     comparison = facts.comparison
     num = len(comparison.seeds)
-    sentences = [text("threats.seeds" if num >= MIN_SEEDS_FOR_T else "threats.few_seeds", num_seeds=num)]
+    if num >= MIN_SEEDS_FOR_T:
+        sentences = [text("threats.seeds", num_seeds=num, factor=f"{t_factor(num):.1f}")]
+    else:
+        sentences = [text("threats.few_seeds", num_seeds=num)]
     uncertain = max(_half_width(result.top1, comparison.num_images) for result in comparison.networks)
     sentences.append(
         text("threats.test_set", num_images=f"{comparison.num_images:,}", points=f"{100 * uncertain:.2f}")
     )
+    if len(comparison.networks) > 2:
+        sentences.append(text("threats.pairs", num=len(comparison.networks) - 1))
     sentences.append(text("threats.one_data"))
     if len(facts.networks) > 1:
         sentences.append(text("threats.tuning"))
-    steps = {network.steps for network in facts.networks}
-    if len(steps) > 1:
+    sentences.append(text("threats.images_once"))
+    if len({network.steps for network in facts.networks}) > 1:
         each = [f"{network.name}: {network.steps:,}" for network in facts.networks]
         sentences.append(text("threats.unequal", steps=text.join(each)))
     if len(comparison.hardware) > 1:
         sentences.append(text("threats.hardware_differs"))
+    if runs_at_once(facts):
+        sentences.append(text("threats.at_once"))
     if len(comparison.commits) > 1:
-        sentences.append(
-            text("threats.commits_differ", commits=text.join([c[:12] for c in comparison.commits]))
-        )
-    return sentences
+        sentences.append(text("threats.commits_differ", commits=text.join(commits(facts))))
+    return [*sentences, text("threats.explanations")]
+
+
+def commits(facts: Facts) -> list[str]:
+    """Return the commits that the runs came from, short; a + marks changes beyond one."""
+    return [short_commit(commit) for commit in facts.comparison.commits]
 
 
 def _half_width(top1: Sequence[float], num_images: int) -> float:

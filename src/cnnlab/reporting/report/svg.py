@@ -5,12 +5,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
 
-# M. Okabe, K. Ito, "Color Universal Design", 2008: told apart with any colour vision.
-SERIES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+STRONG = 0.9  # of a mistake's colour: letters on it are black in both themes
+CROWDED = 40  # points of a line: marks of the usual size would hide it
+NUM_COLOURS = 6  # `s0` to `s5` of style.css
 DASHES = ("", "6 3", "2 2", "8 3 2 3", "1 3", "10 4")
 
 WIDTH, HEIGHT = 640, 360
-LEFT, RIGHT, TOP, BOTTOM = 64, 16, 16, 48
+LEFT, RIGHT, TOP, BOTTOM = 78, 18, 16, 54
+ROW, EDGE = 54, 24  # of a chart of intervals
 
 
 @dataclass(frozen=True)
@@ -20,14 +22,22 @@ class Line:
     Attributes:
         label: in the legend; empty for a line that has none of its own.
         points: x, y and what is said of the point.
-        series: its colour and dashes.
+        series: its colour.
+        dash: its dashes; those of `series` if not given.
         is_faint: drawn thin, such as one of several seeds.
     """
 
     label: str
     points: Sequence[tuple[float, float, str]]
     series: int
+    dash: int | None = None
     is_faint: bool = False
+
+    @property
+    def style(self) -> str:
+        """Its colour and dashes, as attributes of SVG."""
+        dashes = DASHES[(self.series if self.dash is None else self.dash) % len(DASHES)]
+        return colour(self.series) + (f' stroke-dasharray="{dashes}"' if dashes else "")
 
 
 @dataclass(frozen=True)
@@ -83,19 +93,23 @@ def line_chart(lines: Sequence[Line], x: Axis, y: Axis, *, title: str) -> str:
 
     parts = [_axes(x, y)]
     for line in lines:
-        colour, dash = SERIES[line.series % len(SERIES)], DASHES[line.series % len(DASHES)]
         path = " ".join(f"{left:.1f},{top:.1f}" for left, top in map(place, line.points))
-        style = f'stroke="{colour}" stroke-width="{1 if line.is_faint else 2}" fill="none"'
-        style += f' stroke-dasharray="{dash}"' if dash else ""
-        style += ' opacity="0.45"' if line.is_faint else ""
-        parts.append(f'<polyline points="{path}" {style}/>')
+        faint = " faint" if line.is_faint else ""
+        style = line.style.replace('class="', f'class="line{faint} ')
+        marks = []
         for point in line.points:
             left, top = place(point)
-            parts.append(
-                f'<circle cx="{left:.1f}" cy="{top:.1f}" r="{2 if line.is_faint else 3}" fill="{colour}" '
-                f'class="point"><title>{escape(point[2])}</title></circle>'
-            )
-    return _svg(parts, title)
+            says = f"<title>{escape(point[2])}</title>" if point[2] else ""
+            radius = 1.2 if len(line.points) > CROWDED else 2.2 if line.is_faint else 3.2
+            mark = f'<circle cx="{left:.1f}" cy="{top:.1f}" r="{radius}" class="point">{says}</circle>'
+            marks.append(mark if says else "")
+        parts.append(f'<g {style}><polyline points="{path}"/>{"".join(marks)}</g>')
+    return _svg(parts, title, more=' tabindex="0"')
+
+
+def colour(series: int) -> str:
+    """Return a series' colour, as an attribute of SVG: of the page's theme."""
+    return f'class="s{series % NUM_COLOURS}"'
 
 
 def legend(lines: Sequence[Line]) -> str:
@@ -103,37 +117,35 @@ def legend(lines: Sequence[Line]) -> str:
     items = []
     for line in lines:
         if line.label:
-            colour, dash = SERIES[line.series % len(SERIES)], DASHES[line.series % len(DASHES)]
-            stroke = f'stroke="{colour}" stroke-width="3"' + (f' stroke-dasharray="{dash}"' if dash else "")
-            sample = f'<svg width="28" height="8" aria-hidden="true"><path d="M0 4H28" {stroke}/></svg>'
+            sample = f'<svg width="28" height="8" aria-hidden="true"><path d="M0 4H28" {line.style}/></svg>'
             items.append(f"<li>{sample} {escape(line.label)}</li>")
     return f'<ul class="legend">{"".join(items)}</ul>'
 
 
 def interval_chart(rows: Sequence[tuple[str, float, float, float]], x: Axis, *, title: str) -> str:
     """Draw a mean with its interval for each name: (name, mean, low, high)."""
-    height = TOP + 44 * len(rows) + BOTTOM
-    across = WIDTH - 170 - RIGHT
+    height = TOP + ROW * len(rows) + BOTTOM
+    across = WIDTH - 2 * EDGE
 
     def left(value: float) -> float:
-        return 170 + across * x.share(value)
+        return EDGE + across * x.share(value)
 
     parts = []
     for tick in x.ticks:
         parts.append(f'<path d="M{left(tick):.1f} {TOP}V{height - BOTTOM}" class="grid"/>')
-        parts.append(_text(left(tick), height - BOTTOM + 16, x.write(tick), anchor="middle"))
-    parts.append(_text(170 + across / 2, height - 8, x.label, anchor="middle"))
+        parts.append(_text(left(tick), height - BOTTOM + 20, x.write(tick), anchor="middle"))
+    parts.append(_text(EDGE + across / 2, height - 8, x.label, anchor="middle"))
     for index, (name, mean, low, high) in enumerate(rows):
-        middle, colour = TOP + 44 * index + 22, SERIES[index % len(SERIES)]
-        parts.append(_text(160, middle + 4, name, anchor="end"))
+        top = TOP + ROW * index
+        middle = top + 38
         says = f"{name}: {x.write(mean)} ({x.write(low)}, {x.write(high)})"
+        parts.append(_text(EDGE, top + 20, name))
         parts.append(
-            f'<path d="M{left(low):.1f} {middle}H{left(high):.1f}M{left(low):.1f} {middle - 6}v12'
-            f'M{left(high):.1f} {middle - 6}v12" stroke="{colour}" stroke-width="2" fill="none"/>'
-            f'<circle cx="{left(mean):.1f}" cy="{middle}" r="5" fill="{colour}">'
-            f"<title>{escape(says)}</title></circle>"
+            f'<g {colour(index)}><path d="M{left(low):.1f} {middle}H{left(high):.1f}M{left(low):.1f} '
+            f'{middle - 6}v12M{left(high):.1f} {middle - 6}v12" class="bar"/><circle cx="{left(mean):.1f}" '
+            f'cy="{middle}" r="5" class="point"><title>{escape(says)}</title></circle></g>'
         )
-    return _svg(parts, title, height=height)
+    return _svg(parts, title, height=height, more=' tabindex="0"')
 
 
 def matrix_chart(
@@ -161,24 +173,27 @@ def matrix_chart(
         at = before + side * (i + 0.5)
         short = name if len(name) <= 15 else name[:14] + "…"
         parts.append(_text(before - 6, at + 4, short, anchor="end"))
-        parts.append(
-            f'<g transform="translate({at + 4:.1f} {before - 6}) rotate(-90)">{_text(0, 0, short)}</g>'
-        )
+        if 8 * longest < side:
+            parts.append(_text(at, before - 8, short, anchor="middle"))
+        else:
+            turned = f"translate({at + 4:.1f} {before - 6}) rotate(-90)"
+            parts.append(f'<g transform="{turned}">{_text(0, 0, short)}</g>')
         for j, other in enumerate(names):
             count = cells[i][j]
             share = 0.0 if i == j else count / largest
             kind = "right" if i == j else "wrong"
+            opacity = 0.25 if i == j else max(0.06, share)
             says = f"{name} → {other}: {count:,.0f}"
             parts.append(
                 f'<rect x="{before + side * j}" y="{before + side * i}" '
                 f'width="{side - 1}" height="{side - 1}" '
-                f'class="{kind}" fill-opacity="{max(0.06, share):.2f}"><title>{escape(says)}</title></rect>'
+                f'class="{kind}" fill-opacity="{opacity:.2f}"><title>{escape(says)}</title></rect>'
             )
             if side >= 24 and count:
-                parts.append(
-                    _text(before + side * (j + 0.5) - 0.5, at + 4, f"{count:,.0f}", anchor="middle", size=10)
-                )
-    return _svg(parts, title, width=width, height=height)
+                kind = "count strong" if share > STRONG else "count"
+                middle = before + side * (j + 0.5) - 0.5
+                parts.append(_text(middle, at + 4, f"{count:.0f}", anchor="middle", kind=kind))
+    return _svg(parts, title, width=width, height=height, kind="chart matrix")
 
 
 def _axes(x: Axis, y: Axis) -> str:
@@ -191,20 +206,29 @@ def _axes(x: Axis, y: Axis) -> str:
     for tick in x.ticks:
         left = LEFT + across * x.share(tick)
         parts.append(f'<path d="M{left:.1f} {HEIGHT - BOTTOM}v5" class="tick"/>')
-        parts.append(_text(left, HEIGHT - BOTTOM + 18, x.write(tick), anchor="middle"))
+        parts.append(_text(left, HEIGHT - BOTTOM + 20, x.write(tick), anchor="middle"))
     parts.append(f'<path d="M{LEFT} {HEIGHT - BOTTOM}H{WIDTH - RIGHT}" class="tick"/>')
     parts.append(_text(LEFT + across / 2, HEIGHT - 8, x.label, anchor="middle"))
     middle = TOP + up / 2
-    parts.append(f'<g transform="rotate(-90)">{_text(-middle, 14, y.label, anchor="middle")}</g>')
+    parts.append(f'<g transform="rotate(-90)">{_text(-middle, 16, y.label, anchor="middle")}</g>')
     return "".join(parts)
 
 
-def _text(x: float, y: float, text: str, *, anchor: str = "start", size: int = 12) -> str:
-    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" font-size="{size}">{escape(text)}</text>'
+def _text(x: float, y: float, text: str, *, anchor: str = "start", kind: str = "") -> str:
+    kind = f' class="{kind}"' if kind else ""
+    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"{kind}>{escape(text)}</text>'
 
 
-def _svg(parts: Sequence[str], title: str, *, width: float = WIDTH, height: float = HEIGHT) -> str:
+def _svg(
+    parts: Sequence[str],
+    title: str,
+    *,
+    width: float = WIDTH,
+    height: float = HEIGHT,
+    kind: str = "chart",
+    more: str = "",
+) -> str:
     return (
-        f'<svg viewBox="0 0 {width:.0f} {height:.0f}" role="img" aria-label="{escape(title)}" class="chart" '
-        f'style="max-width:{width:.0f}px">{"".join(parts)}</svg>'
+        f'<svg viewBox="0 0 {width:.0f} {height:.0f}" role="img" aria-label="{escape(title)}" class="{kind}" '
+        f'style="max-width:{1.1 * width:.0f}px"{more}>{"".join(parts)}</svg>'
     )

@@ -1,6 +1,7 @@
-"""The words of a report in two languages, with the places where facts go."""
+"""The words of a report and of its pictures in two languages, with the places where facts go."""
 
 import tomllib
+from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -18,25 +19,28 @@ class Text:
     def __init__(self, lang: str) -> None:
         assert lang in LANGUAGES, lang
         self.lang = lang
-        self._words = load_words(lang)
 
     def __call__(self, key: str, **facts: Any) -> str:
         """Return a sentence by its dotted name, with its facts in place."""
         section, name = key.split(".")
-        return self._words[section][name].format(**facts)
+        return load_words(self.lang)[section][name].format(**facts)
 
-    def has(self, key: str) -> bool:
-        """Tell whether there is such a sentence."""
-        section, name = key.split(".")
-        return name in self._words.get(section, {})
-
-    def join(self, parts: list[str]) -> str:
+    def join(self, parts: Sequence[str]) -> str:
         """Return parts as a list within a sentence."""
         return ("、" if self.lang == "zh" else ", ").join(parts)
+
+    def names(self, parts: Sequence[str]) -> str:
+        """Return names as a list that ends with `and`."""
+        if len(parts) < 2:
+            return "".join(parts)
+        return f"{self.join(parts[:-1])}{' 和 ' if self.lang == 'zh' else ' and '}{parts[-1]}"
 
 
 @cache
 def load_words(lang: str) -> dict[str, dict[str, str]]:
     """Return all sentences of a language, by section and name."""
-    words = files("cnnlab.reporting.report").joinpath(f"words.{lang}.toml").read_text(encoding="utf-8")
-    return tomllib.loads(words)
+    words = files("cnnlab.reporting").joinpath(f"words.{lang}.toml").read_text(encoding="utf-8")
+    return tomllib.loads(words.replace(" %", "\u00a0%"))  # a number and its sign stay on one line
+
+
+ENGLISH = Text("en")

@@ -1,0 +1,186 @@
+"""The report as PDF, slides and Markdown: each is whole, fits, and speaks its language."""
+
+import io
+import re
+import shutil
+import subprocess
+from dataclasses import replace
+
+import pytest
+from pptx import Presentation
+from pptx.oxml.ns import qn
+from pptx.util import Inches
+
+from cnnlab import lab
+from cnnlab.errors import MissingResourceError
+from cnnlab.reporting import Text, chinese_font
+from cnnlab.reporting.report import Cover, Extras, find_browser, gather, slides_report
+from cnnlab.reporting.report.extent import num_lines_of, text_height
+from cnnlab.runs import RunFolder
+
+FOOT = 7.0  # inches: what stands below is the footer
+
+
+@pytest.fixture(scope="module")
+def made(report_runs, tmp_path_factory):
+    """Both languages' slides and Markdown."""
+    out = tmp_path_factory.mktemp("forms")
+    lab.report(report_runs, out=out, lang=["en", "zh"], formats=["pptx", "md"], author="A. Student")
+    return out
+
+
+def long_deck(report_runs, lang):
+    """Return slides of three networks with long names, unfinished runs among them: the fullest there are."""
+    facts = gather([RunFolder.open(run) for run in report_runs], command="cnnlab report " + "a" * 100)
+    long = [f"a_network_with_a_very_long_name_{number}" for number in range(3)]
+    networks = [facts.networks[0], facts.networks[1], facts.networks[1]]
+    results = facts.comparison.networks
+    comparison = replace(
+        facts.comparison,
+        networks=tuple(
+            replace(one, name=name)
+            for one, name in zip((results[0], results[1], results[1]), long, strict=True)
+        ),
+    )
+    facts = replace(
+        facts,
+        comparison=comparison,
+        networks=tuple(replace(one, name=name) for one, name in zip(networks, long, strict=True)),
+        unfinished=tuple((folder, 1, 2) for network in facts.networks for folder in network.folders) * 3,
+    )
+    return Presentation(io.BytesIO(slides_report(facts, Extras(), Cover(), Text(lang))))
+
+
+def texts_of(deck):
+    return [
+        (slide, shape, shape.text_frame)
+        for slide in deck.slides
+        for shape in slide.shapes
+        if shape.has_text_frame and shape.text_frame.text.strip()
+    ]
+
+
+def assert_all_fits(deck):
+    wide, high = deck.slide_width, deck.slide_height
+    for slide in deck.slides:
+        for shape in slide.shapes:
+            assert shape.left >= 0 and shape.top >= 0
+            assert shape.left + shape.width <= wide and shape.top + shape.height <= high, shape.name
+    for _, shape, frame in texts_of(deck):
+        size = frame.paragraphs[0].runs[0].font.size.pt
+        is_item = frame.paragraphs[0]._p.find(f"{qn('a:pPr')}/{qn('a:buChar')}") is not None
+        width = shape.width / Inches(1) - 0.2 - (0.25 if is_item else 0.0)
+        assert text_height(frame.text, size=size, width=width) <= shape.height / Inches(1) + 1e-6, frame.text
+        assert size >= 12 or shape.top >= Inches(FOOT)
+    for slide in deck.slides:
+        for shape in slide.shapes:
+            if shape.has_table:
+                for number, row in enumerate(shape.table.rows):
+                    for column, cell in zip(shape.table.columns, row.cells, strict=True):
+                        size = cell.text_frame.paragraphs[0].runs[0].font.size.pt if cell.text else 10
+                        width = column.width / Inches(1) - 0.16
+                        lines = num_lines_of(cell.text, size=size, width=width, bold=number == 0)
+                        assert lines * size * 1.2 / 72 <= row.height / Inches(1), cell.text
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_slides_are_eight_to_twelve_and_nothing_overflows(made, report_runs, lang):
+    for deck in (Presentation(str(made / f"report.{lang}.pptx")), long_deck(report_runs, lang)):
+        assert 8 <= len(deck.slides) <= 12
+        assert_all_fits(deck)
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_slides_have_titles_native_tables_and_charts_and_words_for_pictures(made, lang):
+    deck = Presentation(str(made / f"report.{lang}.pptx"))
+    assert all(slide.shapes.title is not None and slide.shapes.title.text for slide in deck.slides)
+    shapes = [shape for slide in deck.slides for shape in slide.shapes]
+    assert sum(shape.has_table for shape in shapes) >= 5 and sum(shape.has_chart for shape in shapes) == 2
+    pictures = [shape for shape in shapes if shape._element.tag == qn("p:pic")]
+    assert len(pictures) >= 4
+    assert all(len(shape._element.nvPicPr.cNvPr.get("descr", "")) > 10 for shape in pictures)
+
+
+def test_chinese_slides_name_a_font_for_chinese_letters(made):
+    deck = Presentation(str(made / "report.zh.pptx"))
+    chinese = 0
+    for slide in deck.slides:
+        for run in slide._element.iter(qn("a:r")):
+            if any("\u4e00" <= letter <= "\u9fff" for letter in run.findtext(qn("a:t"))):
+                east = run.find(f"{qn('a:rPr')}/{qn('a:ea')}")
+                assert east is not None and east.get("typeface") == "Microsoft YaHei"
+                chinese += 1
+    assert chinese > 50
+
+
+def test_slides_say_what_the_page_says(made, report_runs):
+    words = "\n".join(frame.text for _, _, frame in texts_of(Presentation(str(made / "report.en.pptx"))))
+    facts = gather([RunFolder.open(run) for run in report_runs])
+    for network in facts.networks:
+        assert network.shape and f"{network.shape.layers.parameters:,} parameters" in words
+    assert "A. Student" in words and "In short" not in words and "Conclusion" in words
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_markdown_has_every_part(made, report_runs, lang):
+    page = (made / f"report.{lang}.md").read_text(encoding="utf-8")
+    text = Text(lang)
+    sections = ("summary", "setup", "data", "networks", "training", "results", "classes", "calibration")
+    for section in (*sections, "cost", "threats", "reproduce", "references"):
+        assert f"\n## {text(f'sections.{section}')}\n" in page, section
+    rows = [line for line in page.splitlines() if line.startswith("| ")]
+    assert any(set(line) <= set("| -:") for line in rows) and all(line.endswith(" |") for line in rows)
+    facts = gather([RunFolder.open(run) for run in report_runs])
+    for result in facts.comparison.networks:
+        assert f"{result.mean_top1:.2%}" in page
+    numbers = [int(number) for cited in re.findall(r"\[([\d, ]+)\]", page) for number in cited.split(",")]
+    sources = re.findall(r"^(\d+)\. ", page, re.MULTILINE)
+    assert numbers and set(map(str, numbers)) == set(sources)  # all that is cited is listed, and the reverse
+
+
+@pytest.mark.parametrize("lang", ["en", pytest.param("zh", marks=pytest.mark.slow)])
+def test_pdf_is_printed(report_runs, tmp_path, lang):
+    try:
+        find_browser()
+    except MissingResourceError as error:
+        pytest.skip(str(error))
+    if lang == "zh" and chinese_font() is None:
+        pytest.skip("no font with Chinese letters here")
+    (path,) = lab.report(report_runs[:1], out=tmp_path, lang=lang, formats=["pdf"])
+    content = path.read_bytes()
+    assert content.startswith(b"%PDF-") and content.rstrip().endswith(b"%%EOF") and len(content) > 50_000
+    if shutil.which("pdftotext"):
+        told = subprocess.run(["pdftotext", str(path), "-"], capture_output=True, check=True).stdout.decode()
+        assert Text(lang)("sections.threats") in told
+        assert "features.conv1" in told  # the table of layers is open on paper
+
+
+def test_without_a_browser_the_way_to_one_is_told(report_runs, tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(MissingResourceError, match=r"PDF: is printed by Chromium.*apt install chromium"):
+        lab.report(report_runs[:1], out=tmp_path, formats=["pdf"])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_libreoffice_opens_the_slides_and_keeps_words_in_their_boxes(made, tmp_path, lang):
+    office = shutil.which("soffice")
+    if office is None or shutil.which("pdftotext") is None:
+        pytest.skip("needs LibreOffice and pdftotext: apt install libreoffice-impress poppler-utils")
+    source = made / f"report.{lang}.pptx"
+    command = [office, "--headless", f"-env:UserInstallation=file://{tmp_path}/office", "--convert-to", "pdf"]
+    subprocess.run([*command, "--outdir", str(tmp_path), str(source)], capture_output=True, check=True)
+    told = subprocess.run(
+        ["pdftotext", "-bbox", str(tmp_path / f"report.{lang}.pdf"), "-"], capture_output=True, check=True
+    ).stdout.decode()
+    pages = re.findall(r'<page width="([\d.]+)" height="([\d.]+)">(.*?)</page>', told, re.DOTALL)
+    assert len(pages) == len(Presentation(str(source)).slides)
+    title = Presentation(str(source)).slides[0].shapes.title.text
+    for width, height, words in pages:
+        scale = float(height) / 7.5
+        for left, right, low, word in re.findall(
+            r'xMin="([\d.-]+)" yMin="[\d.-]+" xMax="([\d.-]+)" yMax="([\d.-]+)">([^<]*)<', words
+        ):
+            assert float(left) >= 0 and float(right) <= float(width), word
+            is_foot = word in title or word.isdigit()
+            assert float(low) <= FOOT * scale or is_foot, word
