@@ -150,7 +150,7 @@ def test_time_to_accuracy(run_cli, tmp_path):
     program = tmp_path / "other.py"
     program.write_text("import json\nprint(json.dumps({'train_seconds': 60.0, 'top1': 90.0}))\n")
     arguments = ("bench", "time-to", "convnet_mnist", "--data", "digits", "--seeds", "2", "--threads", "1")
-    reached = run_cli(*arguments, "--top1", "50", "--peers", program)
+    reached = run_cli(*arguments, "--top1", "50", "--peers", program, "--set", "train.epochs=4")
     assert reached.code == 0 and "50.00% is reached" in reached.out and "other" in reached.out
     assert "seed 100: " in reached.err and "other 60.00 s" in reached.err
     missed = run_cli(*arguments, "--top1", "100", "--set", "train.steps=1", "--json")

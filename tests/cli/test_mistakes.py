@@ -47,7 +47,7 @@ def expect_one_line(result, code: int, *parts: str) -> None:
         (["compare", "lenet5", "--seeds", "0"], ["seeds", "0"]),
         (["lr-find", "lenet55"], ["lenet55", "'lenet5'"]),
         (["lr-find", "lenet5", "--lr", "0.1"], ["--lr"]),
-        (["lr-find", "lenet5", "--steps", "3"], ["steps", "at least 20", "3"]),
+        (["lr-find", "lenet5", "--steps", "3"], ["steps", "20 to 100,000", "3"]),
         (["lr-find", "lenet5", "--lowest", "1", "--highest", "0.1"], ["lowest, highest", "1 and 0.1"]),
         (["models", "show", "resnet21"], ["resnet21", "resnet20"]),
         (["recipes", "show", "resnet"], ["resnet"]),

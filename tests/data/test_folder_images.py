@@ -125,7 +125,7 @@ def test_unreadable_files_are_named_counted_and_skipped(tmp_path):
         sets = load(root, lines)
         assert sum(len(dataset) for dataset in sets.values()) == 34
         assert any("green/03.png" in line for line in lines) and any("red/04.png" in line for line in lines)
-        assert any("1 unreadable" in line or "2 unreadable" in line for line in lines)
+        assert any("that were skipped: 1" in line or "that were skipped: 2" in line for line in lines)
         with pytest.raises(
             DataError, match=r"(03|04)\.png.* without --strict, .* data\.strict = false"
         ) as caught:

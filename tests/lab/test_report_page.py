@@ -97,15 +97,16 @@ def test_points_say_what_they_are_to_a_pointer_and_to_the_keyboard(visit):
     point = chart.locator(".point >> nth=0")
     point.hover()
     words = point.locator("title").text_content()
-    assert said.inner_text() == words and "convnet_mnist, seed 0" in words
+    assert words and "convnet_mnist, seed 0" in words
+    api.expect(said).to_have_text(words)
     visit.page.mouse.move(0, 0)
-    assert said.text_content() == ""
+    api.expect(said).to_have_text("")
     chart.focus()
     visit.page.keyboard.press("ArrowDown")
     other = chart.locator("g.line >> nth=1 >> .point >> nth=0")
-    assert said.inner_text() == other.locator("title").text_content()
+    api.expect(said).to_have_text(other.locator("title").text_content() or "nothing")
     visit.page.keyboard.press("Escape")
-    assert said.text_content() == ""
+    api.expect(said).to_have_text("")
 
 
 def test_mistakes_are_filtered_and_counted(visit):

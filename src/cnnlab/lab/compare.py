@@ -55,9 +55,9 @@ def compare(
         MissingResourceError: the data is not on this machine, or the disk is full.
 
     Example:
-        >>> comparison = cnnlab.compare(["resnet20", "convnet_mnist"], data="digits", seeds=3, epochs=1)
+        >>> comparison = cnnlab.compare(["lenet5", "convnet_mnist"], data="digits", seeds=3, steps=5)
         >>> [(entry.name, len(entry.top1)) for entry in comparison.networks]
-        [('resnet20', 3), ('convnet_mnist', 3)]
+        [('lenet5', 3), ('convnet_mnist', 3)]
     """
     say = say or say_to_stderr
     out = Path(out)

@@ -227,10 +227,11 @@ def _fit_and_test(
         inexact=inexact,
     )
     write_curves(folder)
-    try:
-        write_pretraining(folder)
-    except RunError as error:
-        progress.message(f"{error} Its pictures are left out.")
+    if config.pretrain.method != "none":
+        try:
+            write_pretraining(folder)
+        except RunError as error:
+            progress.message(f"{error} Its pictures are left out.")
     if test:
         with stopped_after_training(folder):
             evaluation = evaluate(folder.path, root=config.data.root, warn=progress.message)

@@ -82,7 +82,7 @@ def load_pretraining(folder: RunFolder) -> Pretraining | None:
         RunError: the tensors are damaged.
     """
     path = folder.path / TENSORS
-    if not path.exists() or folder.config.pretrain.method == "none":  # left from before that was changed
+    if not path.exists():
         return None
     tensors, record = load_weights(path)
     if wrong := what_is_wrong(record, PretrainingRecord):
@@ -103,8 +103,6 @@ def read_record(folder: RunFolder) -> PretrainingRecord | None:
         RunError: it is damaged.
     """
     path = folder.path / RECORD
-    if folder.config.pretrain.method == "none":
-        return None
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
