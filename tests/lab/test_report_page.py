@@ -95,6 +95,8 @@ def test_points_say_what_they_are_to_a_pointer_and_to_the_keyboard(visit):
     said = visit.page.locator("#said")
     chart = visit.page.locator("#training svg.chart[tabindex] >> nth=0")
     point = chart.locator(".point >> nth=0")
+    point.scroll_into_view_if_needed()
+    visit.page.wait_for_timeout(500)  # scrolling, which ends late on a busy machine, ends what a point says
     point.hover()
     words = point.locator("title").text_content()
     assert words and "convnet_mnist, seed 0" in words
