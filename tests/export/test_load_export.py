@@ -242,12 +242,12 @@ HOSTILE = {
 
 @pytest.mark.parametrize("kind", HOSTILE)
 def test_only_operators_of_our_networks_reach_the_runtime(kind, small_run, tmp_path, monkeypatch):
-    def run_nothing(*_args):
+    def run_nothing(*_args, **_options):
         raise AssertionError("it was given to the runtime")
 
     change, message = HOSTILE[kind]
     path = sealed_with(small_run, tmp_path, change)
-    monkeypatch.setattr("cnnlab.export.loading._open_session", run_nothing)
+    monkeypatch.setattr("cnnlab.export.loading.open_session", run_nothing)
     with pytest.raises(ExportError, match=message):
         load_export(path)
 

@@ -2,15 +2,16 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from cnnlab.errors import ConfigError, DataError, ExportError, MissingResourceError
+from cnnlab.errors import ConfigError, DataError, ExportError
 from cnnlab.export.description import INPUT, OUTPUT, ExportDescription
 from cnnlab.export.sealed import read_sealed
+from cnnlab.export.session import open_session
 from cnnlab.pictures import Pixels, decode_picture, pixels_of
 
 if TYPE_CHECKING:
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
 
 BATCH_SIZE = 64
 """Pictures that `Export.predict` gives to the network at once."""
-
-_ERRORS_ONLY = 3
 
 Picture = Path | str | Image.Image | NDArray[np.uint8]
 """A path, an image that Pillow has opened, or an array: uint8, H x W or H x W x 3, red first."""
@@ -203,46 +202,7 @@ def load_export(path: Path | str, *, threads: int | None = None) -> Export:
         raise ConfigError(f"threads: must be at least 1. Received: {threads}.")
     path = Path(path)
     content, description = read_sealed(path)
-    session = _open_session(path, content, threads)
-    _check_form(path, session, description)
-    return Export(path, description, session)
-
-
-def _open_session(path: Path, content: bytes, threads: int | None) -> "InferenceSession":
-    try:
-        import onnxruntime
-    except ImportError:
-        raise MissingResourceError(
-            f"{path}: needs onnxruntime, which is not installed. Get it with: pip install 'cnnlab[export]'"
-        ) from None
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = _ERRORS_ONLY
-    options.inter_op_num_threads = 1
-    if threads is not None:
-        options.intra_op_num_threads = threads
-    try:
-        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # onnxruntime has a class of its own for each of its codes
-        reason = " ".join(str(error).split())[:200]
-        raise ExportError(f"{path}: ONNX Runtime cannot read it: {reason}") from None
-
-
-def _check_form(path: Path, session: "InferenceSession", description: ExportDescription) -> None:
-    """Refuse a graph that is not what the description says; raises ExportError."""
-    done = description.preparation
-    for kind, found, name, shape in (
-        ("input", session.get_inputs(), INPUT, [done.in_channels, done.crop_size, done.crop_size]),
-        ("output", session.get_outputs(), OUTPUT, [len(description.class_names)]),
-    ):
-        forms: list[tuple[str, str, list[Any]]] = [(one.name, one.type, list(one.shape)) for one in found]
-        if [(form[0], form[1], form[2][1:]) for form in forms] != [(name, "tensor(float)", shape)]:
-            shown = "; ".join(f"{form[0]} {form[1]} {form[2]}" for form in forms)[:200]
-            wanted = " x ".join(map(str, ["N", *shape]))
-            hint = f", one logit for each of its {shape[0]} class names" if kind == "output" else ""
-            raise ExportError(
-                f"{path}: its description and its graph do not fit together: the {kind} must be {name}, "
-                f"{wanted}{hint}. Received: {shown}. Export it again."
-            )
+    return Export(path, description, open_session(path, content, description, threads=threads))
 
 
 def _from_array(array: NDArray[np.uint8], name: str) -> Image.Image:

@@ -62,6 +62,6 @@ class Preparation:
         """
         first = (self.image_size - self.crop_size) // 2
         window = pixels[..., first : first + self.crop_size, first : first + self.crop_size]
-        levels = (np.array(self.mean, dtype=np.float32) * np.float32(255)).reshape(-1, 1, 1)
-        scale = np.reciprocal(np.array(self.std, dtype=np.float32) * np.float32(255)).reshape(-1, 1, 1)
+        mean, std = (np.array(values, dtype=np.float32).reshape(-1, 1, 1) for values in (self.mean, self.std))
+        levels, scale = mean * np.float32(255), np.divide(1, std * np.float32(255), dtype=np.float32)
         return (window.astype(np.float32) - levels) * scale
