@@ -12,6 +12,7 @@ from cnnlab.cli import (
     doctor,
     evaluate,
     explain,
+    export,
     lr_find,
     models,
     predict,
@@ -39,6 +40,7 @@ app.command()(evaluate.evaluate)
 app.command()(predict.predict)
 app.command()(explain.explain)
 app.command()(compare.compare)
+app.command()(export.export)
 app.command()(report.report)
 app.command()(lr_find.lr_find)
 app.command()(study.study)

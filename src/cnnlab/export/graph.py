@@ -166,9 +166,6 @@ def _of_module(
     if isinstance(module, nn.BatchNorm2d):
         return "scale", {}, _scale_and_shift(module)
     if isinstance(module, LocalResponseNorm):
-        assert module.size % 2, (
-            "windows of even size reach further to one side, and not everywhere to the same"
-        )
         values = {"size": module.size, "alpha": module.alpha, "beta": module.beta, "k": module.k}
         return "lrn", values, {}
     if isinstance(module, nn.Flatten):

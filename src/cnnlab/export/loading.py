@@ -157,15 +157,6 @@ class Export:
         Raises:
             ConfigError: `top_k` is not at least 1.
             DataError: a picture cannot be decoded, or shows no digit where one is needed; it is named.
-
-        Example:
-            >>> run = cnnlab.train("convnet_mnist", data="digits", steps=60)
-            >>> (file,) = cnnlab.export(run, formats=["onnx"], out="exports").files
-            >>> exported = cnnlab.load_export(file)
-            >>> digits = cnnlab.load_data("digits", splits=["test"])["test"]
-            >>> (labels,) = exported.predict(digits.images[0, 0].numpy())
-            >>> len(labels)
-            3
         """
         if top_k < 1:
             raise ConfigError(f"top_k: must be at least 1. Received: {top_k}.")
@@ -197,6 +188,16 @@ def load_export(path: Path | str, *, threads: int | None = None) -> Export:
         ConfigError: `threads` is not at least 1.
         ExportError: the file cannot be read, is damaged, was not exported by cnnlab, or does not fit.
         MissingResourceError: onnxruntime is not installed.
+
+    Example:
+        >>> from cnnlab.lab import export
+        >>> run = cnnlab.train("convnet_mnist", data="digits", steps=60)
+        >>> (row,) = export(run, ["onnx"], out="exports").rows
+        >>> network = cnnlab.load_export(row.path)
+        >>> digits = cnnlab.load_data("digits", splits=["test"])["test"]
+        >>> (labels,) = network.predict(digits.images[0, 0].numpy())
+        >>> len(labels), network.class_names[:3]
+        (3, ('0', '1', '2'))
     """
     if threads is not None and threads < 1:
         raise ConfigError(f"threads: must be at least 1. Received: {threads}.")

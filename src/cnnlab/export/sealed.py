@@ -23,7 +23,8 @@ MAX_BYTES = 2**31 - 1
 OPERATORS = frozenset(
     name
     for names in (
-        ("Add", "BatchNormalization", "Concat", "Conv", "Flatten", "Gemm", "LRN", "Pad", "Slice"),
+        ("Add", "BatchNormalization", "Concat", "Conv", "Flatten", "Gemm", "Pad", "Slice"),
+        ("Div", "Mul", "Pow", "Sqrt"),  # of local response normalisation
         ("AveragePool", "GlobalAveragePool", "GlobalMaxPool", "MaxPool"),
         ("Gelu", "Relu", "Sigmoid", "Tanh"),
         ("DequantizeLinear", "QuantizeLinear"),

@@ -64,4 +64,4 @@ class Preparation:
         window = pixels[..., first : first + self.crop_size, first : first + self.crop_size]
         mean, std = (np.array(values, dtype=np.float32).reshape(-1, 1, 1) for values in (self.mean, self.std))
         levels, scale = mean * np.float32(255), np.divide(1, std * np.float32(255), dtype=np.float32)
-        return (window.astype(np.float32) - levels) * scale
+        return np.multiply(np.subtract(window, levels, dtype=np.float32), scale, dtype=np.float32)
