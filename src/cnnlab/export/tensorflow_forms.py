@@ -21,14 +21,13 @@ LONGEST_WORDS = 400
 """Characters of its last line that are shown, should it fail."""
 
 
-class SavedModelForm:
-    """A folder for TensorFlow and TensorFlow Serving, with signatures for images and for encoded files."""
+class TensorFlowForm:
+    """What both have in common: a program that runs where TensorFlow is."""
 
-    name, ending, has_json_beside = "savedmodel", "-savedmodel", False
+    name, ending, has_json_beside = "", "", False
 
     def __init__(self) -> None:
         self._python = tensorflow_python(f"--format {self.name}")
-        self._seconds: dict[int, float] = {}
 
     def write(self, source: Source, path: Path, pixels: Pixels) -> Measured:
         """As `Form`; one start of TensorFlow does both, since it takes seconds."""
@@ -57,6 +56,18 @@ class SavedModelForm:
                 f"{self.name}: TensorFlow failed with exit code {done.returncode}: {words}"
             )
         return done.stdout.strip().splitlines()[-1]
+
+
+class SavedModelForm(TensorFlowForm):
+    """A folder for TensorFlow and TensorFlow Serving, with signatures for images and for encoded files."""
+
+    name, ending = "savedmodel", "-savedmodel"
+
+
+class LiteForm(TensorFlowForm):
+    """A file for LiteRT, on phones and small boards."""
+
+    name, ending, has_json_beside = "litert", ".tflite", True
 
 
 def put_spec(folder: Path, source: Source, pixels: Pixels) -> None:

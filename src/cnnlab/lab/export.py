@@ -9,7 +9,7 @@ from cnnlab.errors import ConfigError, did_you_mean
 from cnnlab.evaluation import load_run
 from cnnlab.export.exporter import Exporter, ExportRow
 from cnnlab.export.forms import Form, OnnxForm, Pt2Form, Source
-from cnnlab.export.tensorflow_forms import SavedModelForm
+from cnnlab.export.tensorflow_forms import LiteForm, SavedModelForm
 from cnnlab.lab.splits import load_split
 from cnnlab.runs.atomic import write_errors_explained
 from cnnlab.threads import set_threads
@@ -18,6 +18,7 @@ FORMS: dict[str, Callable[[], Form]] = {
     "onnx": OnnxForm,
     "pt2": Pt2Form,
     "savedmodel": SavedModelForm,
+    "litert": LiteForm,
 }
 
 

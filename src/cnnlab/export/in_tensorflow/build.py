@@ -19,6 +19,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import numpy as np
 import tensorflow as tf  # pyright: ignore[reportMissingImports]
+from lite import lite_call, save_lite  # pyright: ignore[reportMissingImports]
 from network import forward, variables_of  # pyright: ignore[reportMissingImports]
 
 from pictures import prepared  # pyright: ignore[reportMissingImports]
@@ -44,15 +45,19 @@ class Network(tf.Module):
         self.classify_bytes = tf.function(self._classify_bytes, input_signature=[content])
         self.prepare = tf.function(self._prepare, input_signature=[content])
 
+    def logits(self, images):
+        """Return logits of normalised images, N x C x H x W."""
+        return forward(images, self._graph, self._weights)
+
     def _classify_images(self, images):
         """Return logits and probabilities of normalised images, N x C x H x W."""
-        logits = forward(images, self._graph, self._weights)
+        logits = self.logits(images)
         return {"logits": logits, "probabilities": tf.nn.softmax(logits)}
 
     def _classify_bytes(self, image_bytes):
         """Return the class and its probability of encoded images; "" and 0 where no digit is to be seen."""
         images, is_there = self._prepare(image_bytes)
-        probabilities = tf.nn.softmax(forward(images, self._graph, self._weights))
+        probabilities = tf.nn.softmax(self.logits(images))
         best = tf.gather(self._names, tf.argmax(probabilities, 1))
         return {
             "class": tf.where(is_there, best, tf.fill(tf.shape(best), "")),
@@ -79,13 +84,17 @@ def normalised(pixels, preprocessing):
     return (tf.cast(pixels, tf.float32) - mean * np.float32(255)) * (np.float32(1) / (std * np.float32(255)))
 
 
-def save(folder, out):
-    """Write the SavedModel of what lies in a folder."""
+def read(folder):
+    """Return the network that lies in a folder."""
     graph, description = (
-        json.loads((folder / f"{name}.json").read_text()) for name in ("graph", "description")
+        json.loads((folder / f"{name}.json").read_text(encoding="utf-8")) for name in ("graph", "description")
     )
     with np.load(folder / "weights.npz") as arrays:
-        network = Network(graph, description, arrays, folder / "description.json")
+        return Network(graph, description, arrays, folder / "description.json")
+
+
+def save(network, out):
+    """Write a SavedModel."""
     signatures = {"serving_default": network.classify_images, "encoded": network.classify_bytes}
     tf.saved_model.save(network, str(out), signatures)
 
@@ -128,13 +137,12 @@ def main():
     options = parser.parse_args()
     tf.config.threading.set_intra_op_parallelism_threads(options.threads)
     tf.config.threading.set_inter_op_parallelism_threads(1)
+    network = read(options.folder)
     if options.form == "savedmodel":
-        save(options.folder, options.out)
+        save(network, options.out)
         call = saved_model_call(options.out)
     else:
-        from lite import lite_call, save_lite  # pyright: ignore[reportMissingImports]
-
-        save_lite(options.folder, options.out)
+        save_lite(network, options.out)
         call = lite_call(options.out, threads=options.threads)
     measure(options.folder, call)
 

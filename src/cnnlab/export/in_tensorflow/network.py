@@ -15,7 +15,7 @@ def variables_of(layers, arrays):
             if name == "weight":
                 values = values.transpose(2, 3, 1, 0) if layer["kind"] == "conv" else values.T
             full_name = f"{layer['name']}.{name}".replace(".", "_")
-            found[layer["name"], name] = tf.Variable(values, trainable=False, name=full_name)
+            found[f"{layer['name']}.{name}"] = tf.Variable(values, trainable=False, name=full_name)
     return found
 
 
@@ -23,7 +23,7 @@ def forward(images, graph, weights):
     """Return logits, N x num_classes, from N x C x H x W images."""
     maps = {graph["input"]: tf.transpose(images, [0, 2, 3, 1])}
     for layer in graph["layers"]:
-        own = {name: weights[layer["name"], name] for name in layer["weights"]}
+        own = {name: weights[f"{layer['name']}.{name}"] for name in layer["weights"]}
         taken = [maps[name] for name in layer["inputs"]]
         maps[layer["name"]] = _KINDS[layer["kind"]](*taken, layer=layer, **own)
     return maps[graph["layers"][-1]["name"]]
