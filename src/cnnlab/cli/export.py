@@ -37,7 +37,7 @@ def export(
     A file is used on 1,000 test images before it gets its name: logits within 1e-4 of the network's, the same
     labels. What does not pass leaves no file, and the exit code is 1.
     """
-    from cnnlab import lab
+    from cnnlab import lab, machine
 
     options.make_folder(out, "--out")
     result = lab.export(
@@ -54,6 +54,7 @@ def export(
         print_json(
             {
                 "threads": result.threads,
+                "cpu": machine.cpu_name(),
                 "exports": [row.as_dict() for row in result.rows],
                 "networks": [row.as_dict() for row in result.references],
             }
