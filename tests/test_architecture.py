@@ -27,6 +27,7 @@ MAY_IMPORT = {
     "reporting": {"runs", "models", "evaluation", "explain"},
     "bench": {"config", "data", "models", "nn", "training"},
     "export": {"data", "models", "nn", "runs", "evaluation", "pictures"},
+    "serving": {"export", "pictures"},
     "lab": {
         "config",
         "recipes",

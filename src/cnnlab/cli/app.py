@@ -20,6 +20,7 @@ from cnnlab.cli import (
     report,
     resume,
     runs,
+    serve,
     study,
     train,
 )
@@ -41,6 +42,7 @@ app.command()(predict.predict)
 app.command()(explain.explain)
 app.command()(compare.compare)
 app.command()(export.export)
+app.command()(serve.serve)
 app.command()(report.report)
 app.command()(lr_find.lr_find)
 app.command()(study.study)
