@@ -1,5 +1,6 @@
 """Images in all forms of a body, and what is refused, with the field that it is about."""
 
+import asyncio
 import base64
 import builtins
 import io
@@ -203,27 +204,26 @@ def test_a_body_over_the_limit_is_not_read_to_its_end(ask):
 
 
 def test_bodies_together_have_a_limit(ask):
-    import asyncio
-
-    async def slowly(first):
-        yield PHOTO[:1] * 6000
-        await first.wait()
+    async def slowly(arrived, go_on):
+        yield bytes(6000)
+        arrived.set()
+        await go_on.wait()
         yield b"x"
 
     async def use(client):
-        first = asyncio.Event()
-        waiting = asyncio.create_task(client.post("/v1/predict", content=slowly(first), headers=RAW))
-        while not waiting.done():
-            await asyncio.sleep(0.01)
-            refused = await client.post("/v1/predict", content=bytes(6000), headers=RAW)
-            first.set()
-            await waiting
-        afterwards = await client.post("/v1/predict", content=PHOTO, headers=RAW)
+        arrived, go_on = asyncio.Event(), asyncio.Event()
+        slow = asyncio.create_task(client.post("/v1/predict", content=slowly(arrived, go_on), headers=RAW))
+        await arrived.wait()
+        refused = await client.post("/v1/predict", content=bytes(6000), headers=RAW)
+        go_on.set()
+        await slow
+        afterwards = await client.post("/v1/predict", content=bytes(6000), headers=RAW)
         return refused, afterwards
 
     refused, afterwards = ask(use, Limits(body_bytes=10_000, total_bytes=10_000))
-    assert refused.status_code in (503, 415)
-    assert afterwards.status_code == 200
+    problem(refused, 503, "")
+    assert refused.headers["retry-after"] == "1"
+    problem(afterwards, 415, "body")
 
 
 def test_no_file_is_written(ask, monkeypatch):

@@ -2,7 +2,6 @@
 
 import http.client
 import io
-import json
 import os
 import signal
 import socket
@@ -10,10 +9,15 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 
 import numpy as np
 import pytest
 from PIL import Image
+
+from cnnlab.cli import main
+from cnnlab.errors import ConfigError
+from cnnlab.serving.server import open_port, token_of
 
 RNG = np.random.default_rng(0)
 
@@ -48,18 +52,19 @@ def wait_for(process):
     raise AssertionError("it is never ready")
 
 
+def ask(port, *request):
+    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=20)) as connection:
+        connection.request(*request)
+        answer = connection.getresponse()
+        return answer.status, answer.read()
+
+
 def get(port, path):
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
-    connection.request("GET", path)
-    answer = connection.getresponse()
-    return answer.status, answer.read()
+    return ask(port, "GET", path)
 
 
 def post(port, image):
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
-    connection.request("POST", "/v1/predict", image, {"Content-Type": "image/png"})
-    answer = connection.getresponse()
-    return answer.status, json.loads(answer.read())
+    return ask(port, "POST", "/v1/predict", image, {"Content-Type": "image/png"})
 
 
 def raw(port, content, *, seconds=5):
@@ -149,14 +154,14 @@ def test_a_server_lives_through_bad_clients_and_stops_in_good_order(photos_file)
     assert output.split() == ["False", "False"], "torch or onnx was imported"
 
 
-def fails(*arguments, **environment):
-    process = start(*arguments, **environment)
-    _output, errors = process.communicate(timeout=60)
-    assert errors.count("\n") == 1, errors
-    return process.returncode, errors
+def test_bad_input_is_one_line_each(photos_file, tmp_path, capsys):
+    def fails(*arguments):
+        with pytest.raises(SystemExit) as stopped:
+            main(["serve", *map(str, arguments)])
+        errors = capsys.readouterr().err
+        assert errors.count("\n") == 1, errors
+        return stopped.value.code, errors
 
-
-def test_bad_input_is_one_line_each(photos_file, tmp_path):
     (tmp_path / "damaged.onnx").write_bytes(photos_file.read_bytes()[:-9])
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
@@ -171,9 +176,6 @@ def test_bad_input_is_one_line_each(photos_file, tmp_path):
 
 
 def test_a_wrong_host_or_token_is_one_line(tmp_path):
-    from cnnlab.errors import ConfigError
-    from cnnlab.serving.server import open_port, token_of
-
     with pytest.raises(ConfigError, match=r"--host: .*Received: 'no such host'"):
         open_port("no such host", 0)
     (tmp_path / "short").write_text("short\n")
@@ -187,11 +189,14 @@ def test_a_wrong_host_or_token_is_one_line(tmp_path):
     assert token_of(None, "NO_SUCH_VARIABLE") is None
 
 
-def test_without_the_extra_there_is_a_remedy(photos_file):
-    code = "import sys; sys.modules['fastapi'] = None; from cnnlab.cli import main; main()"
-    process = start(photos_file, code=code)
-    errors = process.communicate(timeout=60)[1]
-    assert process.returncode == 3
-    assert errors == (
+def test_without_the_extra_there_is_a_remedy(photos_file, monkeypatch, capsys):
+    for name in [name for name in sys.modules if name.startswith("cnnlab.serving.")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.delattr("cnnlab.serving.server", raising=False)
+    monkeypatch.setitem(sys.modules, "fastapi", None)
+    with pytest.raises(SystemExit) as stopped:
+        main(["serve", str(photos_file)])
+    assert stopped.value.code == 3
+    assert capsys.readouterr().err == (
         "Error: serve: needs fastapi, which is not installed. Get it with: pip install 'cnnlab[serve]'\n"
     )

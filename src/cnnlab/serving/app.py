@@ -10,6 +10,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
+import cnnlab
 from cnnlab.errors import ExportError, did_you_mean
 from cnnlab.export import Export, Labels
 from cnnlab.serving import documents
@@ -50,10 +51,10 @@ def make_app(exports: Sequence[Export], limits: Limits | None = None, *, token: 
             await network.batcher.stop()
         decoders.shutdown(wait=False, cancel_futures=True)
 
-    from cnnlab import __version__
-
     # FastAPI's own pages load scripts from another host.
-    app = FastAPI(title="cnnlab", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None)
+    app = FastAPI(
+        title="cnnlab", version=cnnlab.__version__, lifespan=lifespan, docs_url=None, redoc_url=None
+    )
     app.state.is_ready = False
     add_handlers(app)
     _add_probes(app, metrics)
