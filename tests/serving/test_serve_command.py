@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import ExitStack, closing
 
 import numpy as np
 import pytest
@@ -83,6 +83,7 @@ def raw(port, content, *, seconds=5):
 
 QUICK = (
     "from cnnlab.serving.protocol import ImpatientProtocol; ImpatientProtocol.header_seconds = 1\n"
+    "ImpatientProtocol.most_connections = 20\n"
     "from cnnlab.serving import limits, server\n"
     "made = server.Settings\n"
     "few = limits.Limits(body_seconds=1)\n"
@@ -123,6 +124,15 @@ def test_a_server_lives_through_bad_clients_and_stops_in_good_order(photos_file)
             answer = raw(port, content)
             assert not answer or answer.split()[1][:1] in (b"2", b"4"), (content[:80], answer[:200])
 
+        refused = raw(port, MALFORMED[0])
+        assert refused.startswith(b"HTTP/1.1 400") and b"application/problem+json" in refused
+
+        with ExitStack() as stack:
+            for _ in range(20):
+                stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=10))
+            refused = raw(port, b"")
+        assert refused.startswith(b"HTTP/1.1 503") and b"retry-after: 1" in refused.lower()
+
         # a header that never ends, and a body that does not
         for content, expected in ((b"GET /healthz HTTP/1.1\r\nHost: a\r\n", b""), (POST, b"")):
             with socket.create_connection(("127.0.0.1", port), timeout=10) as slow:
@@ -148,10 +158,31 @@ def test_a_server_lives_through_bad_clients_and_stops_in_good_order(photos_file)
         output, errors = process.communicate(timeout=20)
     finally:
         process.kill()
-        process.wait()
+        process.communicate()
     assert process.returncode == 0
     assert "Traceback" not in errors
     assert output.split() == ["False", "False"], "torch or onnx was imported"
+
+
+@pytest.mark.slow
+def test_a_killed_worker_is_replaced(photos_file):
+    process = start(photos_file, "--port", 0, "--workers", 2)
+    try:
+        port = wait_for(process)
+        listed = subprocess.run(["ps", "-o", "pid=,args=", "--ppid", str(process.pid)], capture_output=True)
+        workers = [int(line.split()[0]) for line in listed.stdout.splitlines() if b"spawn_main" in line]
+        assert len(workers) == 2
+        os.kill(workers[0], signal.SIGKILL)
+        answers = [post(port, png())[0] for _ in range(20)]
+        assert answers == [200] * 20
+        counted = get(port, "/metrics")[1].decode()
+        assert 'cnnlab_images_total{network="photos"} 20.0' in counted
+        process.send_signal(signal.SIGTERM)
+        assert process.communicate(timeout=30) == ("", "")
+        assert process.returncode == 0
+    finally:
+        process.kill()
+        process.communicate()
 
 
 def test_bad_input_is_one_line_each(photos_file, tmp_path, capsys):

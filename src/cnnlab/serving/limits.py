@@ -18,7 +18,6 @@ class Limits:
         batch: images that a network is given at once.
         body_seconds: for a body to arrive.
         answer_seconds: from a whole body to an answer.
-        connections: open at one time.
         stop_seconds: in which requests under way are answered after SIGTERM.
         decode_threads: that decode and prepare images.
     """
@@ -31,7 +30,6 @@ class Limits:
     batch: int = 32
     body_seconds: float = 10
     answer_seconds: float = 10
-    connections: int = 512
     stop_seconds: int = 10
     decode_threads: int = 2
 

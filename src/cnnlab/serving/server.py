@@ -1,10 +1,12 @@
 """uvicorn around the app: the port, the processes, and how they stop."""
 
 import json
+import multiprocessing
 import os
 import signal
 import socket
 import tempfile
+import threading
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -59,8 +61,17 @@ class Settings:
 
 def worker_app() -> FastAPI:
     """Return the application of a worker process, as its environment says."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_stop_after, args=(parent,), daemon=True).start()
     values = json.loads(os.environ[_SETTINGS])
     return Settings(**values | {"limits": Limits(**values["limits"])}).app()
+
+
+def _stop_after(parent: Any) -> None:
+    """Wait for a worker's parent to end, however it does, and stop too: nobody could stop it otherwise."""
+    parent.join()
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def open_port(host: str, port: int) -> socket.socket:
@@ -126,7 +137,6 @@ def serve(settings: Settings, port: socket.socket, *, workers: int = 1, say: Cal
         "log_level": "warning",
         "access_log": False,
         "server_header": False,
-        "limit_concurrency": limits.connections,
         "timeout_graceful_shutdown": limits.stop_seconds,
         "backlog": _BACKLOG,
     }
