@@ -169,7 +169,9 @@ def test_a_killed_worker_is_replaced(photos_file):
     process = start(photos_file, "--port", 0, "--workers", 2)
     try:
         port = wait_for(process)
-        listed = subprocess.run(["ps", "-o", "pid=,args=", "--ppid", str(process.pid)], capture_output=True)
+        listed = subprocess.run(
+            ["ps", "-ww", "-o", "pid=,args=", "--ppid", str(process.pid)], capture_output=True
+        )
         workers = [int(line.split()[0]) for line in listed.stdout.splitlines() if b"spawn_main" in line]
         assert len(workers) == 2
         os.kill(workers[0], signal.SIGKILL)
