@@ -134,7 +134,7 @@ def serve(settings: Settings, port: socket.socket, *, workers: int = 1, say: Cal
         "http": ImpatientProtocol,
         "ws": "none",
         "lifespan": "on",
-        "log_level": "warning",
+        "log_level": "error",  # a line for each malformed request would let clients fill the log
         "access_log": False,
         "server_header": False,
         "timeout_graceful_shutdown": limits.stop_seconds,
