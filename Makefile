@@ -13,8 +13,8 @@ WORKERS ?= 2
 # For pip, such as --extra-index-url of CPU builds of torch
 PIP_ARGS ?=
 
-.PHONY: demo test check test-slow figures studies examples bench figures-table tour golden correctness
-.PHONY: constraints constraints-tensorflow constraints-mlflow test-mlflow clean
+.PHONY: demo test check test-slow test-tensorflow test-mlflow figures studies examples bench exports
+.PHONY: figures-table tour golden correctness constraints constraints-tensorflow constraints-mlflow clean
 
 demo: $(VENV)/.installed ## train and compare three networks on real handwritten digits
 	$(BIN)/cnnlab compare convnet_mnist alexnet_mnist3 resnet20 --data digits --seeds 3 --out demo
@@ -33,6 +33,9 @@ test-slow: $(VENV)/.installed ## the longer tests too
 test-mlflow: $(VENV)/.installed $(MLFLOW_VENV)/.installed ## runs shown on a real MLflow server, on this machine alone
 	CNNLAB_MLFLOW_PYTHON=$(MLFLOW_VENV)/bin/python OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -m mlflow
 
+test-tensorflow: $(VENV)/.installed $(TENSORFLOW_VENV)/.installed ## exports in TensorFlow (half an hour)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n $(WORKERS) -m tensorflow --timeout 1200
+
 figures: $(VENV)/.installed ## train what is missing of the table in README.md (hours), then write the table
 	$(BIN)/cnnlab compare lenet5 convnet_mnist alexnet_mnist3 alexnet_mnist5 resnet20 \
 	  --data mnist --seeds 3 --jobs $(JOBS) --threads 1 --out $(RUNS) --save docs/studies/mnist
@@ -49,6 +52,8 @@ examples: $(VENV)/.installed ## train what is missing of the reports in examples
 
 # Programs that train to 99 % on MNIST in another way; see `cnnlab bench time-to --help`
 MNIST_PEERS ?=
+# Run folders that docs/export.md shows in every form
+RUNS_TO_EXPORT ?=
 # A table is made anew only from what was measured to its end
 define measured
 	mkdir -p docs/performance
@@ -64,6 +69,12 @@ bench: $(VENV)/.installed $(TENSORFLOW_VENV)/.installed ## measure what docs/per
 	$(call measured,infer,infer lenet5 alexnet_mnist3 alexnet_mnist5 resnet20 googlenet_small --plain)
 	$(call measured,data,data lenet5 resnet20 convnet_mnist)
 	$(call measured,time-to-mnist-99,time-to mnist-99 --top1 99 $(MNIST_PEERS:%=--peers %))
+	$(MAKE) figures-table
+
+exports: $(VENV)/.installed $(TENSORFLOW_VENV)/.installed ## measure what docs/export.md shows: RUNS_TO_EXPORT="RUN RUN"
+	$(BIN)/cnnlab export $(RUNS_TO_EXPORT) --format onnx,pt2,savedmodel,litert --int8 --threads 1 --json \
+	  > docs/performance/export.json.new
+	mv docs/performance/export.json.new docs/performance/export.json
 	$(MAKE) figures-table
 
 figures-table: $(VENV)/.installed ## write the tables in README.md and in the studies' pages from what was measured

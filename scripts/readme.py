@@ -9,6 +9,7 @@ import tempfile
 from functools import partial
 from pathlib import Path
 
+import export_page
 import performance_page
 
 from cnnlab.models import layers_of, list_models, model_info
@@ -64,6 +65,7 @@ GENERATED = {
         "sources": partial(performance_page.sources, PERFORMANCE / "data.json"),
         "time-to": lambda: performance_page.time_to(*sorted(PERFORMANCE.glob("time-to-*.json"))),
     },
+    ROOT / "docs" / "export.md": {"exports": partial(export_page.exports, PERFORMANCE / "export.json")},
     **{page: {"study": partial(study, name)} for page, name in STUDY_PAGES.items()},
 }
 

@@ -16,6 +16,7 @@ NAMES = [
     "evaluate",
     "list_models",
     "load_data",
+    "load_export",
     "load_run",
     "lr_find",
     "predict",

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from cnnlab.data import load_data
     from cnnlab.errors import CnnlabError
     from cnnlab.evaluation import load_run
+    from cnnlab.export import load_export
     from cnnlab.lab import compare, evaluate, lr_find, predict, resume, train
     from cnnlab.models import create_model, list_models
 
@@ -30,6 +31,7 @@ _HOMES = {
     "evaluate": "cnnlab.lab",
     "list_models": "cnnlab.models",
     "load_data": "cnnlab.data",
+    "load_export": "cnnlab.export",
     "load_run": "cnnlab.evaluation",
     "lr_find": "cnnlab.lab",
     "predict": "cnnlab.lab",
@@ -46,6 +48,7 @@ __all__ = [
     "evaluate",
     "list_models",
     "load_data",
+    "load_export",
     "load_run",
     "lr_find",
     "predict",

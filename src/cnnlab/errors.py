@@ -29,6 +29,10 @@ class RunError(CnnlabError):
     """A run folder or a checkpoint is missing a part, damaged, or does not fit what is asked of it."""
 
 
+class ExportError(CnnlabError):
+    """An exported file is damaged, not of cnnlab's making, or does not fit what is asked of it."""
+
+
 class CheckFailedError(CnnlabError):
     """A check ran to its end and fell short."""
 

@@ -15,6 +15,9 @@ except ImportError:  # Windows has none; there the memory held is not known.
 
 CACHE_VARIABLE = "CNNLAB_CACHE"
 
+TENSORFLOW_VARIABLE = "CNNLAB_TENSORFLOW"
+"""Names the Python of an environment with TensorFlow, should it not be that of `make golden`."""
+
 # A batch of 128 small images does not feed more threads than this.
 MAX_THREADS = 16
 
@@ -95,6 +98,16 @@ def users_cache_folder() -> Path:
     import pooch  # only where it is needed: it costs a tenth of a second
 
     return Path(pooch.os_cache("cnnlab"))
+
+
+def tensorflow_python() -> Path:
+    """Return where the Python of the environment with TensorFlow should be; there may be none."""
+    return Path(os.environ.get(TENSORFLOW_VARIABLE) or ".venv-tensorflow/bin/python")
+
+
+def is_program(path: Path) -> bool:
+    """Tell whether a file can be run."""
+    return path.is_file() and os.access(path, os.X_OK)
 
 
 @cache

@@ -14,9 +14,10 @@ import pytest
 import torch
 from PIL import Image
 
-from cnnlab.data.images.decode import decode_image, is_grey_file
+from cnnlab.data.images.decode import decode_image
 from cnnlab.errors import DataError
 from cnnlab.machine import peak_memory_bytes
+from cnnlab.pictures import is_grey_file
 
 RNG = np.random.default_rng(0)
 RGB = RNG.integers(0, 256, (6, 9, 3), dtype=np.uint8)

@@ -26,9 +26,6 @@ from cnnlab.training import Precision
 PLAIN = "plain"
 """The name of plain PyTorch in this process."""
 
-TENSORFLOW_VARIABLE = "CNNLAB_TENSORFLOW"
-"""Names the Python of an environment with TensorFlow, should it not be that of `make golden`."""
-
 TIME_LIMIT = 1800.0
 """Seconds after which a program is ended."""
 
@@ -181,11 +178,12 @@ def _python_for(program: Path) -> str:
     text = program.read_text(encoding="utf-8", errors="replace")
     if not re.search(r"^\s*(import|from) tensorflow\b", text, re.MULTILINE):
         return sys.executable
-    python = Path(os.environ.get(TENSORFLOW_VARIABLE) or ".venv-tensorflow/bin/python")
-    if not (python.is_file() and os.access(python, os.X_OK)):
+    python = machine.tensorflow_python()
+    if not machine.is_program(python):
         raise MissingResourceError(
             f"--peers: {program} needs TensorFlow in an environment of its own, and {python} is no program. "
-            f"Make it with `make .venv-tensorflow/.installed`, or name its Python in {TENSORFLOW_VARIABLE}."
+            "Make it with `make .venv-tensorflow/.installed`, or name its Python in "
+            f"{machine.TENSORFLOW_VARIABLE}."
         )
     return str(python)
 

@@ -12,6 +12,7 @@ from cnnlab.cli import (
     doctor,
     evaluate,
     explain,
+    export,
     lr_find,
     models,
     predict,
@@ -19,6 +20,7 @@ from cnnlab.cli import (
     report,
     resume,
     runs,
+    serve,
     study,
     track,
     train,
@@ -41,6 +43,8 @@ app.command()(evaluate.evaluate)
 app.command()(predict.predict)
 app.command()(explain.explain)
 app.command()(compare.compare)
+app.command()(export.export)
+app.command()(serve.serve)
 app.command()(report.report)
 app.command()(track.track)
 app.command()(lr_find.lr_find)

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from cnnlab.errors import ConfigError, GeometryError, RunError
 from cnnlab.machine import is_out_of_memory
 from cnnlab.models import create_model
+from cnnlab.pictures import Preparation
 from cnnlab.runs import RunFolder, load_weights
 
 
@@ -46,6 +47,20 @@ class Run:
     std: tuple[float, ...]
     is_digits: bool
     description: dict[str, Any]
+
+    @property
+    def preparation(self) -> Preparation:
+        """How pictures that are not of the data set are brought to the form of its images."""
+        # The 8 x 8 digits fill their image, also where they were enlarged; MNIST's have a margin.
+        is_small_set = self.description.get("trained_on", {}).get("data") == "digits"
+        return Preparation(
+            in_channels=self.in_channels,
+            image_size=self.image_size,
+            crop_size=self.crop_size,
+            mean=self.mean,
+            std=self.std,
+            digit_size=(8 if is_small_set else self.image_size) if self.is_digits else None,
+        )
 
 
 def load_run(path: Path | str) -> Run:

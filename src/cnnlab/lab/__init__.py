@@ -4,6 +4,7 @@ from cnnlab.lab.bench import bench_data, bench_inference, bench_training
 from cnnlab.lab.compare import compare
 from cnnlab.lab.evaluate import evaluate
 from cnnlab.lab.explain import explain
+from cnnlab.lab.export import export
 from cnnlab.lab.lr_find import lr_find
 from cnnlab.lab.predict import predict
 from cnnlab.lab.report import report
@@ -25,6 +26,7 @@ __all__ = [
     "compare",
     "evaluate",
     "explain",
+    "export",
     "finish_all",
     "load_splits",
     "lr_find",

@@ -5,8 +5,8 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from cnnlab.data.images.decode import SUFFIXES
 from cnnlab.errors import ConfigError, MissingResourceError
+from cnnlab.pictures import SUFFIXES
 
 
 def find_images(sources: Sequence[Path | str]) -> list[Path]:

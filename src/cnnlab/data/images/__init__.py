@@ -1,1 +1,1 @@
-"""Single pictures: decoding files, resizing, and bringing a digit to the form of the digit sets."""
+"""Pictures as tensors: decoding files, many at once, and resizing; see `pictures` for how one is decoded."""

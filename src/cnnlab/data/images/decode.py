@@ -1,84 +1,12 @@
-"""From an image file to pixels: few formats, told by content, and refused by size before decoding."""
+"""From an image file to a tensor; `pictures.decode` does the work."""
 
-import contextlib
-import io
-import logging
-import stat
-import threading
-import warnings
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 import torch
-from PIL import (
-    BmpImagePlugin,
-    GifImagePlugin,
-    Image,
-    ImageFile,
-    ImageOps,
-    JpegImagePlugin,
-    PngImagePlugin,
-    TiffImagePlugin,
-    WebPImagePlugin,
-)
 from torch import Tensor
 
-from cnnlab.data.images.resize import to_channels
-from cnnlab.errors import DataError
-
-MAX_PIXELS = 2**26
-"""The largest image that is decoded, 67 million pixels: beyond most cameras, below Pillow's warning."""
-
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
-"""File names that are taken for images when a folder is scanned; the format is told by the content."""
-
-# Pillow knows some 40 more formats; each is a parser that a hostile file could reach. Its classes are called
-# directly because `Image.open` warns about large images before their size can be looked at.
-_FORMATS = (
-    (b"\x89PNG\r\n\x1a\n", "PNG", PngImagePlugin.PngImageFile),
-    (b"\xff\xd8\xff", "JPEG", JpegImagePlugin.jpeg_factory),
-    (b"RIFF", "WebP", WebPImagePlugin.WebPImageFile),
-    (b"BM", "BMP", BmpImagePlugin.BmpImageFile),
-    (b"GIF8", "GIF", GifImagePlugin.GifImageFile),
-    (b"II*\x00", "TIFF", TiffImagePlugin.TiffImageFile),
-    (b"MM\x00*", "TIFF", TiffImagePlugin.TiffImageFile),
-)
-
-# What Pillow logs besides raising it would reach standard error where nobody has set up logging.
-logging.getLogger("PIL").addHandler(logging.NullHandler())
-
-_GREY_MODES = ("1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "I;16N")
-_WHITE = (255, 255, 255, 255)
-
-
-class _Quiet:
-    """Keeps in what Pillow warns about, such as a damaged EXIF block: the image can be decoded all the same.
-
-    Python's filter of warnings belongs to the process, and `warnings.catch_warnings` in several threads would
-    put it back in the wrong order: here the first to enter sets it, and the last to leave puts it back.
-    """
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._num_inside = 0
-        self._filter = contextlib.ExitStack()
-
-    def __enter__(self) -> None:
-        with self._lock:
-            self._num_inside += 1
-            if self._num_inside == 1:
-                self._filter.enter_context(warnings.catch_warnings())
-                warnings.simplefilter("ignore", UserWarning)
-
-    def __exit__(self, *_error: object) -> None:
-        with self._lock:
-            self._num_inside -= 1
-            if self._num_inside == 0:
-                self._filter.close()
-
-
-_QUIET = _Quiet()
+from cnnlab.pictures import MAX_PIXELS, decode_picture
 
 
 def decode_image(
@@ -88,106 +16,6 @@ def decode_image(
     name: str = "the image",
     max_pixels: int = MAX_PIXELS,
 ) -> Tensor:
-    """Decode a PNG, JPEG, WebP, BMP, GIF (first frame) or TIFF (first page).
-
-    Transparent pixels are laid over white, as on paper. 16-bit grey is scaled to 8 bits, not clipped. CMYK
-    and palettes become RGB; colour profiles are not applied. EXIF orientation is.
-
-    Args:
-        source: a path, or the file's bytes.
-        channels: 1 for grey (luma of ITU-R BT.601), 3 for colour; as in the file if not given.
-        name: what to call it in messages if `source` is bytes.
-        max_pixels: larger images are refused from their header, before anything is decoded.
-
-    Returns:
-        C x H x W, uint8, C is 1 or 3.
-
-    Raises:
-        DataError: it is none of these formats, damaged, too large, or cannot be read; the message names it.
-    """
-    if not isinstance(source, bytes):
-        name = str(source)
-    with _QUIET, _open(source, name) as file, _open_header(file, name, max_pixels) as image:
-        try:
-            pixels = _pixels(image)
-        except Exception as error:  # Pillow's decoders raise whatever their parsing runs into
-            raise DataError(f"{name}: cannot be decoded: {_reason(error)}.") from None
-    tensor = torch.from_numpy(np.array(pixels, dtype=np.uint8))  # a copy: torch wants to own its memory
-    tensor = tensor[None] if tensor.ndim == 2 else tensor.permute(2, 0, 1).contiguous()
-    return tensor if channels is None else to_channels(tensor[None], channels)[0]
-
-
-def is_grey_file(path: Path) -> bool:
-    """True if the file's header says grey, of any depth; decodes nothing.
-
-    Raises:
-        DataError: as `decode_image`, as far as the header shows it.
-    """
-    with _QUIET, _open(path, str(path)) as file, _open_header(file, str(path), MAX_PIXELS) as image:
-        return image.mode in _GREY_MODES
-
-
-def _open(source: Path | str | bytes, name: str) -> BinaryIO:
-    if isinstance(source, bytes):
-        return io.BytesIO(source)
-    path = Path(source)
-    try:
-        if not stat.S_ISREG(path.stat().st_mode):  # reading a pipe would wait for ever
-            raise DataError(f"{name}: must be a file.")
-        return path.open("rb")
-    except OSError as error:
-        raise DataError(f"{name}: cannot be read: {error.strerror or error}.") from None
-
-
-def _open_header(file: BinaryIO, name: str, max_pixels: int) -> ImageFile.ImageFile:
-    """Read the header only, and refuse what is too large."""
-    start = file.read(12)
-    file.seek(0)
-    known = [entry for entry in _FORMATS if start.startswith(entry[0])]
-    if not known or (known[0][1] == "WebP" and not start.endswith(b"WEBP")):
-        raise DataError(f"{name}: must be a PNG, JPEG, WebP, BMP, GIF or TIFF image.")
-    _magic, format_name, reader = known[0]
-    try:
-        image = reader(file, "")
-    except Exception as error:  # as in decode_image
-        raise DataError(f"{name}: is damaged: its {format_name} header: {_reason(error)}.") from None
-    width, height = image.size
-    if width * height > max_pixels:
-        raise DataError(
-            f"{name}: must have at most {max_pixels / 1e6:.0f} million pixels. Received: {width} x {height}."
-        )
-    return image
-
-
-def _pixels(image: Image.Image) -> np.ndarray:
-    """Decode: H x W or H x W x 3, values 0 to 255."""
-    image.load()
-    image = ImageOps.exif_transpose(image) if _has_orientation(image) else image
-    is_grey = image.mode in _GREY_MODES
-    if image.mode.startswith("I"):
-        values = np.asarray(image).astype(np.int64)
-        if values.min() < 0 or values.max() > 65535:
-            raise ValueError(f"grey levels must be 0 to 65535, received {values.min()} to {values.max()}")
-        return (values + 128) // 257  # 65535 / 257 = 255: round to the nearest
-    if image.mode == "F":
-        raise ValueError("grey levels that are not whole numbers have no agreed range")
-    if image.has_transparency_data:
-        colour = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", colour.size, _WHITE), colour)
-    rgb_or_grey = image.convert("L" if is_grey and image.mode in ("1", "L") else "RGB")
-    pixels = np.asarray(rgb_or_grey)
-    return pixels[:, :, 0] if is_grey and pixels.ndim == 3 else pixels
-
-
-def _has_orientation(image: Image.Image) -> bool:
-    """True if the image is stored turned; a damaged EXIF block costs the turn, not the image."""
-    try:
-        return image.getexif().get(0x0112, 1) in range(2, 9)
-    except Exception:  # as in decode_image
-        return False
-
-
-def _reason(error: Exception) -> str:
-    """Return an error's text as the end of one line."""
-    lines = str(error).strip().splitlines()
-    return lines[0].rstrip(".") if lines else type(error).__name__
+    """Decode an image file, as `pictures.decode_picture` does, which says how; C x H x W, uint8."""
+    pixels = decode_picture(source, channels=channels, name=name, max_pixels=max_pixels)
+    return torch.from_numpy(np.array(pixels, order="C"))  # a copy: torch wants to own its memory

@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from cnnlab.data.images.decode import SUFFIXES
 from cnnlab.data.sources.class_name import class_name
 from cnnlab.data.splits import check_val_size, named_keys, stratified_cut
 from cnnlab.errors import ConfigError, DataError
+from cnnlab.pictures import SUFFIXES
 
 SPLIT_FOLDERS = ("train", "val", "test")
 CUT_FRACTION = 0.1

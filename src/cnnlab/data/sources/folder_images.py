@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from cnnlab.data.dataset import Dataset, fingerprint_of, make_dataset
-from cnnlab.data.images.decode import decode_image, is_grey_file
+from cnnlab.data.images.decode import decode_image
 from cnnlab.data.images.decode_many import decode_many
 from cnnlab.data.images.resize import resize_images, to_channels
 from cnnlab.data.sources.folder import Folder, FolderFile, scan_folder, split_folder
@@ -20,6 +20,7 @@ from cnnlab.data.sources.image_cache import read_image_cache, write_image_cache
 from cnnlab.data.splits import check_train_size, named_keys, stratified_choice
 from cnnlab.errors import DataError, MissingResourceError
 from cnnlab.machine import CACHE_VARIABLE, cache_folder
+from cnnlab.pictures import is_grey_file
 
 DEFAULT_IMAGE_SIZE = 64
 """Pixels, where nobody asks: photographs stay recognisable, and a laptop trains on them in minutes."""
@@ -245,6 +246,5 @@ def _report(
 def _refusal(reason: str) -> DataError:
     """Return the error about an unreadable file where none is to be skipped."""
     return DataError(
-        f"{reason} Repair or remove it; or let it be skipped: without --strict, or with data.strict = false "
-        f"in the recipe."
+        f"{reason} Repair or remove it; or let it be skipped: without --strict, or data.strict = false."
     )

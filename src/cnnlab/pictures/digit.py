@@ -11,12 +11,9 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-import torch
-from torch import Tensor
-from torch.nn.functional import interpolate
 
-from cnnlab.data.images.resize import resize_image, to_channels
 from cnnlab.errors import DataError
+from cnnlab.pictures.resize import Pixels, resize_bytes, resize_floats, resize_picture, to_channels
 
 LEAST_CONTRAST = 20
 """Grey levels between paper and strokes below which an image counts as blank."""
@@ -49,17 +46,17 @@ _MNIST_FORM = _Form(size=28, box=20, squeezed=None, centre=14.0)
 _DIGITS_FORM = _Form(size=8, box=8, squeezed=6, centre=3.5)
 
 
-def centre_digit(image: Tensor, *, size: int = 28, name: str = "the image") -> Tensor:
+def centre_digit(pixels: Pixels, *, size: int = 28, name: str = "the image") -> Pixels:
     """Find the digit in an image, and centre it as the training images are.
 
     An image that has the form already is returned as it is. Else the lighting is fitted to the border and
     taken off, dark strokes are made light, specks are dropped, and the strokes are cut out, scaled, centred.
 
     Args:
-        image: H x W or C x H x W, uint8, C is 1 or 3; dark on light or light on dark.
+        pixels: C x H x W, uint8, C is 1 or 3; dark on light or light on dark.
         size: 28 for networks trained on MNIST, 8 for those trained on `digits`; any other size is the form of
             28 resized, as by `load_data("mnist", image_size=size)`. For networks trained on enlarged `digits`
-            use `resize_image(centre_digit(image, size=8), size)`.
+            use `resize_picture(centre_digit(pixels, size=8), size)`.
         name: what to call the image in messages.
 
     Returns:
@@ -68,36 +65,36 @@ def centre_digit(image: Tensor, *, size: int = 28, name: str = "the image") -> T
     Raises:
         DataError: nothing in the image stands out as strokes: it is blank, or noise.
     """
-    grey = image if image.ndim == 2 else to_channels(image[None], 1)[0, 0]
+    grey = to_channels(pixels, 1)[0]
     form = _DIGITS_FORM if size == _DIGITS_FORM.size else _MNIST_FORM
     if _has_form(grey, form):
         placed = grey[None]
     else:
         placed = _place(_strokes(_reduced(grey), name), form)
-    return resize_image(placed, size)
+    return resize_picture(placed, size)
 
 
-def _has_form(grey: Tensor, form: _Form) -> bool:
+def _has_form(grey: np.ndarray, form: _Form) -> bool:
     """True for an image that looks like one of the set: right size, black around, and, on MNIST, centred."""
     if grey.shape != (form.size, form.size):
         return False
-    border = torch.cat([grey[0], grey[-1], grey[1:-1, 0], grey[1:-1, -1]])
-    if border.median() > 0 or grey.max() < 128:
+    border = np.concatenate([grey[0], grey[-1], grey[1:-1, 0], grey[1:-1, -1]])
+    if np.sort(border)[(len(border) - 1) // 2] > 0 or grey.max() < 128:
         return False
     if form is _DIGITS_FORM:  # these are not centred
         return True
-    centre = _centre_of_mass(grey.double().numpy())
+    centre = _centre_of_mass(grey.astype(np.float64))
     return all(abs(place - form.centre) <= 1 for place in centre)
 
 
-def _reduced(grey: Tensor) -> np.ndarray:
+def _reduced(grey: np.ndarray) -> np.ndarray:
     """Return the image as float64 grey levels, large ones reduced."""
     height, width = grey.shape
     ratio = _WORK_SIZE / max(height, width)
     if ratio < 1:
         shape = (max(1, round(height * ratio)), max(1, round(width * ratio)))
-        grey = interpolate(grey[None, None], shape, mode="bilinear", antialias=True)[0, 0]
-    return grey.numpy().astype(np.float64)
+        grey = resize_bytes(grey[None], shape)[0]
+    return grey.astype(np.float64)
 
 
 def _strokes(grey: np.ndarray, name: str) -> np.ndarray:
@@ -184,7 +181,7 @@ def _otsu(values: np.ndarray) -> float:
     return float(edges[1:][between.argmax()])
 
 
-def _place(strokes: np.ndarray, form: _Form) -> Tensor:
+def _place(strokes: np.ndarray, form: _Form) -> Pixels:
     """Scale strokes to the form's box, and move them by whole pixels to its centre; 1 x H x W, uint8."""
     height, width = strokes.shape
     ratio = form.box / (height if form.squeezed else max(height, width))
@@ -192,8 +189,7 @@ def _place(strokes: np.ndarray, form: _Form) -> Tensor:
     if form.squeezed:
         shape = (form.box, min(shape[1], form.squeezed))
     if shape != strokes.shape:
-        tensor = torch.from_numpy(strokes)[None, None]
-        strokes = interpolate(tensor, shape, mode="bilinear", antialias=True)[0, 0].numpy()
+        strokes = resize_floats(strokes, shape)
     # A thin pen fades when it is reduced; in the sets every digit has full ink somewhere.
     strokes = np.clip(strokes / np.quantile(strokes[strokes >= strokes.max() / 2], 0.75), 0, 1)
     placed = np.zeros((form.size, form.size), dtype=np.uint8)
@@ -202,7 +198,7 @@ def _place(strokes: np.ndarray, form: _Form) -> Tensor:
         corner.append(min(max(0, math.ceil(form.centre - 0.5 - mass)), form.size - side))
     top, left = corner
     placed[top : top + strokes.shape[0], left : left + strokes.shape[1]] = np.rint(255 * strokes)
-    return torch.from_numpy(placed)[None]
+    return placed[None]
 
 
 def _centre_of_mass(values: np.ndarray) -> tuple[float, float]:

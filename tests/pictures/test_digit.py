@@ -5,11 +5,16 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from cnnlab.data import Dataset, load_data
-from cnnlab.data.images.digit_image import centre_digit
 from cnnlab.data.images.resize import resize_image
 from cnnlab.errors import DataError
+from cnnlab.pictures import centre_digit as centre_pixels
 
 RNG = np.random.default_rng(0)
+
+
+def centre_digit(image: Tensor, **options) -> Tensor:
+    pixels = image[None] if image.ndim == 2 else image
+    return torch.from_numpy(centre_pixels(pixels.numpy(), **options).copy())
 
 
 def as_image(levels: np.ndarray) -> Tensor:

@@ -1,0 +1,73 @@
+"""`cnnlab serve`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cnnlab.cli import options
+from cnnlab.cli.output import print_json, say
+from cnnlab.errors import ConfigError, MissingResourceError
+
+TOKEN = "CNNLAB_SERVE_TOKEN"
+
+
+def serve(
+    sources: Annotated[
+        list[Path],
+        typer.Argument(
+            parser=options.parse_path, metavar="RUN_OR_ONNX...", help="Run folders, or exported ONNX files."
+        ),
+    ],
+    host: Annotated[str, typer.Option("--host", help="Where to listen; this machine alone.")] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option("--port", min=0, max=65535, help="Where to listen; 0 takes a free port.")
+    ] = 8000,
+    workers: Annotated[
+        int, typer.Option("--workers", min=1, max=256, help="Processes, each with a copy of the networks.")
+    ] = 1,
+    threads: Annotated[
+        int | None,
+        typer.Option(
+            "--threads", min=1, help="Threads of a network, in each process; half of the cores, shared out."
+        ),
+    ] = None,
+    token_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--token-file",
+            parser=options.parse_path,
+            metavar="<path>",
+            help=f"A file with the token that clients must send; or set {TOKEN}.",
+        ),
+    ] = None,
+    data_root: options.DataRoot = None,
+    as_json: options.Json = False,
+) -> None:
+    """Answer for networks over HTTP until Ctrl-C or SIGTERM: POST images to /v1/predict.
+
+    A run folder is exported first, into itself, if it has not been yet.
+    """
+    try:
+        from cnnlab.serving import server
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("cnnlab"):
+            raise
+        raise MissingResourceError(
+            f"serve: needs {error.name}, which is not installed. Get it with: pip install 'cnnlab[serve]'"
+        ) from None
+    from cnnlab import machine
+    from cnnlab.serving.sources import onnx_files
+
+    if not sources:
+        raise ConfigError("RUN_OR_ONNX: there must be at least one network.")
+    token = server.token_of(token_file, TOKEN)
+    # The event loop and the decoders need the other half.
+    threads = threads or max(1, machine.num_cores() // (2 * workers))
+    with server.open_port(host, port) as listening:
+        paths = onnx_files(sources, data_root=data_root, say=say)
+        settings = server.Settings(tuple(map(str, paths)), threads, token=token)
+        if as_json:
+            address = listening.getsockname()
+            print_json({"host": address[0], "port": address[1], "networks": [path.stem for path in paths]})
+        server.serve(settings, listening, workers=workers, say=say)

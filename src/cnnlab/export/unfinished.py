@@ -1,0 +1,57 @@
+"""A file or folder that has no name until it is known to be right."""
+
+import os
+import shutil
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from cnnlab.runs.atomic import sync_folder, write_errors_explained
+
+
+class Unfinished:
+    """Gives a path to write to, and removes what lies there at the end unless it was kept.
+
+    Args:
+        target: the name that it gets when it is kept; what has that name then is replaced.
+
+    Attributes:
+        path: beside the target, of another name.
+    """
+
+    def __init__(self, target: Path) -> None:
+        self._target = target
+        self.path = target.with_name(f".{os.getpid()}.tmp.{target.name}")
+        self._errors = write_errors_explained(target, needed=0)
+
+    def __enter__(self) -> Self:
+        self._errors.__enter__()
+        _remove(self.path)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool | None:
+        _remove(self.path)
+        return self._errors.__exit__(kind, error, trace)
+
+    def keep(self) -> None:
+        """Give it its name."""
+        old = self._target.with_name(f".{os.getpid()}.old.{self._target.name}")
+        if self._target.is_dir():  # a folder cannot be replaced in one step
+            self._target.rename(old)
+        self.path.replace(self._target)
+        _remove(old)
+        sync_folder(self._target.parent)
+
+    def num_bytes(self) -> int:
+        """Return the size of the file, or of all files in the folder."""
+        files = [self.path, *self.path.rglob("*")]
+        return sum(file.stat().st_size for file in files if file.is_file())
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

@@ -1,0 +1,150 @@
+"""The web application: its routes, and what is shared by them."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse, Response
+from prometheus_client import CONTENT_TYPE_LATEST
+
+import cnnlab
+from cnnlab.errors import ExportError, did_you_mean
+from cnnlab.export import Export, Labels
+from cnnlab.serving import documents
+from cnnlab.serving.batcher import QueueFullError
+from cnnlab.serving.bodies import RETRY_SECONDS, Bodies
+from cnnlab.serving.guard import Guard
+from cnnlab.serving.limits import Limits
+from cnnlab.serving.metrics import Metrics
+from cnnlab.serving.networks import Network, networks_of
+from cnnlab.serving.problems import Problem, add_handlers
+from cnnlab.serving.questions import Question, read_question
+
+
+def make_app(exports: Sequence[Export], limits: Limits | None = None, *, token: str | None = None) -> FastAPI:
+    """Return the application that answers for networks.
+
+    Args:
+        exports: networks, as `load_export` returns them; the first answers where none is named.
+        limits: what a request may cost.
+        token: that clients must send as `Authorization: Bearer TOKEN`; None lets everyone in.
+
+    Raises:
+        ConfigError: there is no network, or two have one name.
+    """
+    limits, metrics = limits or Limits(), Metrics()
+    decoders = ThreadPoolExecutor(limits.decode_threads, thread_name_prefix="decode")
+    networks = networks_of(exports, limits, metrics, decoders)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        for network in networks.values():
+            network.warm_up()
+            network.batcher.start()
+        app.state.is_ready = True
+        yield
+        app.state.is_ready = False
+        for network in networks.values():
+            await network.batcher.stop()
+        decoders.shutdown(wait=False, cancel_futures=True)
+
+    # FastAPI's own pages load scripts from another host.
+    app = FastAPI(
+        title="cnnlab", version=cnnlab.__version__, lifespan=lifespan, docs_url=None, redoc_url=None
+    )
+    app.state.is_ready = False
+    add_handlers(app)
+    _add_probes(app, metrics)
+    _add_networks(app, networks)
+    _add_predict(app, networks, limits)
+    routes = frozenset(path for route in app.routes if (path := getattr(route, "path", "")))
+    app.add_middleware(Guard, metrics=metrics, routes=routes, token=token)
+    return app
+
+
+def _add_probes(app: FastAPI, metrics: Metrics) -> None:
+    @app.get("/healthz", summary="Is the process alive?", tags=["operation"])
+    async def healthz() -> dict[str, str]:
+        return {"status": "alive"}
+
+    @app.get(
+        "/readyz",
+        summary="Are the networks loaded?",
+        tags=["operation"],
+        responses=documents.problems(503),
+    )
+    async def readyz() -> dict[str, str]:
+        if not app.state.is_ready:
+            raise Problem(503, "The networks are not loaded yet, or the server is stopping.", retry_after=1)
+        return {"status": "ready"}
+
+    @app.get(
+        "/metrics",
+        summary="Counters for Prometheus",
+        tags=["operation"],
+        response_class=Response,
+        responses={200: {"content": {"text/plain": {}}}},
+    )
+    async def show_metrics() -> Response:
+        return Response(metrics.as_text(), media_type=CONTENT_TYPE_LATEST)
+
+
+def _add_networks(app: FastAPI, networks: dict[str, Network]) -> None:
+    facts = [network.facts() for network in networks.values()]
+
+    @app.get("/v1/networks", summary="The networks and their facts", tags=["networks"])
+    async def list_networks() -> dict[str, Any]:
+        return {"networks": facts}
+
+
+def _add_predict(app: FastAPI, networks: dict[str, Network], limits: Limits) -> None:
+    bodies = Bodies(limits)
+
+    @app.post(
+        "/v1/predict",
+        summary="What is on images",
+        tags=["networks"],
+        openapi_extra=documents.predict(next(iter(networks.values())).facts()),
+        responses=documents.problems(408, 413, 415, 422, 503),
+    )
+    async def predict(request: Request) -> JSONResponse:
+        body, num_bytes = await bodies.read(request)
+        try:
+            question = read_question(
+                body, request.headers.get("content-type", ""), dict(request.query_params), limits
+            )
+            network = _chosen(networks, question.network)
+            labels = await _answer(network, question, limits)
+        finally:
+            bodies.release(num_bytes)
+        predictions = [
+            {"image": name, "labels": [{"label": label, "probability": prob} for label, prob in row]}
+            for (name, _image), row in zip(question.images, labels, strict=True)
+        ]
+        return JSONResponse({"network": network.name, "predictions": predictions})
+
+
+async def _answer(network: Network, question: Question, limits: Limits) -> list[Labels]:
+    """Return labels for each image, or raise the problem that there is instead."""
+    try:
+        async with asyncio.timeout(limits.answer_seconds):
+            return await network.labels(question.images, question.top_k)
+    except QueueFullError:
+        detail = f"{limits.queue} images of this network are waiting already."
+    except TimeoutError:
+        detail = f"There was no answer within {limits.answer_seconds:g} s."
+    except ExportError as error:
+        raise Problem(422, f"These images lead to no answer: {error}", field="images") from None
+    raise Problem(503, detail, retry_after=RETRY_SECONDS)
+
+
+def _chosen(networks: dict[str, Network], name: str) -> Network:
+    if not name:
+        return next(iter(networks.values()))
+    if name not in networks:
+        hint = did_you_mean(name, networks)
+        raise Problem(422, f"There is no network {name[:80]!r}. {hint}", field="network")
+    return networks[name]

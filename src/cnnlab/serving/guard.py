@@ -1,0 +1,62 @@
+"""What stands before every route: the token, and the counters."""
+
+import hmac
+import time
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from cnnlab.serving.metrics import Metrics
+from cnnlab.serving.problems import Problem, response_of
+
+OPEN = ("/healthz", "/readyz")
+"""What needs no token: whoever watches over the server asks here, and learns nothing else."""
+
+
+class Guard:
+    """ASGI middleware.
+
+    Args:
+        app: behind it.
+        metrics: that it reports to.
+        routes: that are counted by their names; all others are `other`, so that clients cannot make up more.
+        token: that clients must send; None lets everyone in.
+    """
+
+    def __init__(self, app: ASGIApp, *, metrics: Metrics, routes: frozenset[str], token: str | None) -> None:
+        self._app, self._metrics, self._routes = app, metrics, routes
+        self._expected = None if token is None else b"Bearer " + token.encode()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let one request through, or not."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        path = scope["path"]
+        route = path if path in self._routes else "other"
+        status = 500
+        start = time.perf_counter()
+
+        async def watch(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            if path in OPEN or self._is_allowed(scope):
+                await self._app(scope, receive, watch)
+            else:
+                problem = Problem(
+                    401, "Must have the server's token: Authorization: Bearer TOKEN.", field="Authorization"
+                )
+                await response_of(problem, {"WWW-Authenticate": "Bearer"})(scope, receive, watch)
+        finally:
+            self._metrics.requests.labels(route, str(status)).inc()
+            self._metrics.seconds.labels(route).observe(time.perf_counter() - start)
+
+    def _is_allowed(self, scope: Scope) -> bool:
+        if self._expected is None:
+            return True
+        given = [value for name, value in scope["headers"] if name == b"authorization"]
+        # In constant time, so that how long a refusal takes says nothing about the token.
+        return len(given) == 1 and hmac.compare_digest(given[0], self._expected)

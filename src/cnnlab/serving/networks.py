@@ -1,0 +1,123 @@
+"""The networks that a server has: what each says of itself, and how it answers."""
+
+import asyncio
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+
+from cnnlab.errors import ConfigError, DataError
+from cnnlab.export import Export, Labels
+from cnnlab.pictures import decode_picture
+from cnnlab.serving.batcher import Array, Batcher
+from cnnlab.serving.limits import Limits
+from cnnlab.serving.metrics import Metrics
+from cnnlab.serving.problems import Problem
+
+
+class Network:
+    """One exported network, with its queue.
+
+    Args:
+        export: as `load_export` returns it.
+        limits: of the queue and of pixels.
+        metrics: that it reports to.
+        decoders: threads that images are decoded in; the server's own.
+    """
+
+    def __init__(
+        self, export: Export, limits: Limits, metrics: Metrics, decoders: ThreadPoolExecutor
+    ) -> None:
+        self.name = export.path.stem
+        self.batcher = Batcher(
+            export.probs,
+            max_batch=limits.batch,
+            max_pending=limits.queue,
+            on_batch=metrics.batches.labels(self.name).observe,
+            on_pending=metrics.pending.labels(self.name).set,
+        )
+        self._export, self._limits, self._decoders = export, limits, decoders
+        self._num_images = metrics.images.labels(self.name)
+
+    def facts(self) -> dict[str, Any]:
+        """Return what a client may want to know, for JSON."""
+        export = self._export
+        return {
+            "name": self.name,
+            "network": export.network,
+            "trained_on": export.description.trained_on,
+            "precision": export.precision,
+            "class_names": list(export.class_names),
+            "in_channels": export.in_channels,
+            "image_size": export.image_size,
+            "is_digits": export.is_digits,
+            "preparation": export.description.steps(),
+        }
+
+    def warm_up(self) -> None:
+        """Answer an image of nothing, so that the first client does not wait for memory and imports."""
+        shape = (self._export.in_channels, self._export.image_size, self._export.image_size)
+        self._export.probs(np.zeros((1, *shape), dtype=np.float32))
+        if self._export.is_digits:
+            from scipy import ndimage  # noqa: F401
+
+    async def labels(self, images: Sequence[tuple[str, bytes]], top_k: int) -> list[Labels]:
+        """Say what is on images.
+
+        Args:
+            images: names for messages, and encoded images.
+            top_k: labels for each, at most.
+
+        Raises:
+            Problem: 422, an image cannot be decoded, is too large, or shows no digit where one is needed.
+            QueueFullError: too many images wait already.
+        """
+        with self.batcher.reserve(len(images)):
+            tasks = [asyncio.ensure_future(self._probs(name, image)) for name, image in images]
+            try:
+                rows = await asyncio.gather(*tasks)
+            finally:
+                for task in tasks:  # of a request that failed or was given up
+                    task.cancel()
+        self._num_images.inc(len(images))
+        return [self._export.best(row, top_k) for row in rows]
+
+    async def _probs(self, name: str, image: bytes) -> Array:
+        loop = asyncio.get_running_loop()
+        return await self.batcher.answer(
+            await loop.run_in_executor(self._decoders, self._prepare, name, image)
+        )
+
+    def _prepare(self, name: str, image: bytes) -> Array:
+        export = self._export
+        channels = 1 if export.is_digits else export.in_channels
+        try:
+            picture = decode_picture(image, channels=channels, name=name, max_pixels=self._limits.pixels)
+            preparation = export.description.preparation
+            return preparation.inputs(preparation.pixels(picture, name=name))
+        except DataError as error:
+            raise Problem(422, str(error), field=name) from None
+
+
+def networks_of(
+    exports: Sequence[Export], limits: Limits, metrics: Metrics, decoders: ThreadPoolExecutor
+) -> dict[str, Network]:
+    """Return networks by their names, which are those of their files.
+
+    Raises:
+        ConfigError: there is none, or two have one name.
+    """
+    if not exports:
+        raise ConfigError("RUN_OR_ONNX: there must be at least one network.")
+    networks: dict[str, Network] = {}
+    names = [export.path.stem for export in exports]
+    for name in names:
+        if names.count(name) > 1:
+            raise ConfigError(
+                f"RUN_OR_ONNX: two networks are called {name!r}, as their files are; rename one file."
+            )
+    for export in exports:
+        network = Network(export, limits, metrics, decoders)
+        networks[network.name] = network
+    return networks

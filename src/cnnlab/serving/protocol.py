@@ -1,0 +1,74 @@
+"""HTTP/1.1 as uvicorn speaks it, with patience that ends, few connections, and problems for answers."""
+
+import asyncio
+from typing import Any
+
+import h11
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from cnnlab.serving.problems import Problem, response_of
+
+
+class ImpatientProtocol(H11Protocol):
+    """Closes connections whose next header does not arrive within `header_seconds`.
+
+    uvicorn limits the time between two requests of a connection, but not that from a connection's or a
+    request's first byte to the end of its header: a slow client would hold its connection for ever.
+
+    Attributes:
+        header_seconds: for a header to arrive.
+        most_connections: of one process; the next one is told to come back later.
+    """
+
+    header_seconds = 10.0
+    most_connections = 512
+    _deadline: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: Any) -> None:
+        """Begin to wait for the first header."""
+        super().connection_made(transport)
+        if len(self.connections) > self.most_connections:
+            self._refuse(Problem(503, "There are too many connections.", retry_after=1, closes=True))
+        else:
+            self._wait()
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes; when they complete a header, the waiting ends."""
+        super().data_received(data)
+        if self.cycle is None or self.cycle.response_complete:
+            if self._deadline is None:
+                self._wait()
+        else:
+            self._end_waiting()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the deadline."""
+        self._end_waiting()
+        super().connection_lost(exc)
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what is not HTTP, unless an answer is already on its way, and close."""
+        if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+            self._refuse(Problem(400, f"The request must be valid HTTP/1.1. {msg}", closes=True))
+        else:
+            self.transport.close()
+
+    def _refuse(self, problem: Problem) -> None:
+        answer = response_of(problem)
+        header = b"".join(b"%s: %s\r\n" % pair for pair in answer.raw_headers)
+        status = f"HTTP/1.1 {problem.status} \r\n".encode()
+        self.transport.write(status + header + b"\r\n" + bytes(answer.body))
+        self.transport.close()
+
+    def _wait(self) -> None:
+        self._deadline = self.loop.call_later(self.header_seconds, self._give_up)
+
+    def _end_waiting(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _give_up(self) -> None:
+        self._deadline = None
+        if self.cycle is None or self.cycle.response_complete:
+            self.transport.close()

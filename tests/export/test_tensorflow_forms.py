@@ -1,0 +1,178 @@
+"""What TensorFlow writes answers as the network in plain TensorFlow, and prepares pictures as we do."""
+
+import json
+import os
+import subprocess
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from exported import make_run
+from PIL import Image
+
+from cnnlab import machine
+from cnnlab.errors import CheckFailedError, DataError
+from cnnlab.export.forms import Source
+from cnnlab.export.gate import compare
+from cnnlab.export.tensorflow_forms import LiteForm, SavedModelForm, put_spec
+from cnnlab.models import list_models, model_info
+from cnnlab.pictures import decode_picture
+
+ROOT = Path(__file__).parents[2]
+RNG = np.random.default_rng(0)
+
+READER = """
+import json, sys
+import numpy as np, tensorflow as tf
+model = tf.saved_model.load(sys.argv[1])
+content = tf.constant([open(path, "rb").read() for path in sys.argv[3:]])
+images, is_there = model.prepare(content)
+answers = model.signatures["encoded"](image_bytes=content)
+numbers = {name: value.numpy() for name, value in answers.items() if name != "class"}
+np.savez(sys.argv[2], images=images, is_there=is_there, **numbers)
+classes = [name.decode() for name in answers["class"].numpy()]
+print(json.dumps({"signatures": sorted(model.signatures), "classes": classes}))
+"""
+
+
+@pytest.fixture(autouse=True)
+def tensorflow(monkeypatch):
+    """The environment of `make golden`, by its full path."""
+    monkeypatch.setenv(
+        machine.TENSORFLOW_VARIABLE,
+        os.environ.get(machine.TENSORFLOW_VARIABLE) or str(ROOT / ".venv-tensorflow/bin/python"),
+    )
+
+
+def pixels_for(run, count: int = 20) -> np.ndarray:
+    return RNG.integers(0, 256, (count, run.in_channels, run.image_size, run.image_size), dtype=np.uint8)
+
+
+def has_passed(run, logits: np.ndarray, pixels: np.ndarray) -> str:
+    with torch.inference_mode():
+        expected = run.model(torch.from_numpy(run.preparation.inputs(pixels))).numpy()
+    return compare(logits, expected, expected.argmax(1)).problem
+
+
+NETWORKS = [
+    pytest.param(name, {}, marks=[pytest.mark.slow] if model_info(name).is_large else [])
+    for name in list_models()
+    if not name.endswith(("32", "44", "56", "110"))
+]
+VARIANTS = [
+    (
+        "alexnet_mnist3",
+        {"groups": 2, "lrn_place": "before-pool", "pool": "average", "overlapping_pool": True},
+    ),
+    ("resnet20", {"shortcut": "B", "activation": "sigmoid"}),
+]
+
+
+@pytest.mark.tensorflow
+@pytest.mark.parametrize("form", [SavedModelForm, LiteForm])
+@pytest.mark.parametrize(("network", "args"), [*NETWORKS, *VARIANTS])
+def test_logits_are_those_of_the_network(form, network, args, tmp_path):
+    run = make_run(tmp_path, network, args=args)
+    pixels = pixels_for(run, 3 if model_info(network).is_large else 20)
+    measured = form().write(Source(run, threads=1), tmp_path / "made", pixels)
+    assert not has_passed(run, measured.logits, pixels)
+    assert measured.timing.throughput > 0
+
+
+def some_pictures(folder: Path) -> list[Path]:
+    strokes = np.full((120, 90), 225, dtype=np.uint8)
+    strokes[20:100, 40:50] = 30
+    rows, cols = np.mgrid[0:900, 0:700]
+    photo = 200 + 30 * cols / 700 - 20 * rows / 900 + RNG.normal(0, 3, rows.shape)
+    for turn in np.linspace(0, 1.8 * np.pi, 2000):
+        row, col = int(450 + 250 * np.sin(turn)), int(350 + 150 * np.cos(turn))
+        photo[row - 18 : row + 18, col - 18 : col + 18] = 40
+    photo = np.clip(photo, 0, 255).astype(np.uint8)
+    clear = np.full((40, 40, 4), 255, dtype=np.uint8)
+    clear[5:30, 18:22], clear[:3, :3] = (10, 20, 30, 200), (9, 200, 3, 77)
+    of_the_set = np.zeros((28, 28), dtype=np.uint8)
+    of_the_set[5:23, 12:15] = 255
+    pictures = {
+        "drawn.png": Image.fromarray(strokes),
+        "photo.png": Image.fromarray(photo),
+        "photo.jpg": Image.fromarray(np.stack([photo, photo, photo // 2], axis=-1)),
+        "transparent.png": Image.fromarray(clear),
+        "set.png": Image.fromarray(of_the_set),
+        "palette.png": Image.fromarray(strokes).convert("P"),
+        "bits16.png": Image.fromarray(strokes.astype(np.uint16) * 257 + 3),
+        "blank.png": Image.new("L", (60, 60), 255),
+        "noise.png": Image.fromarray(RNG.integers(0, 256, (70, 91, 3), dtype=np.uint8)),
+        "noise.bmp": Image.fromarray(RNG.integers(0, 256, (33, 20, 3), dtype=np.uint8)),
+        "first.gif": Image.fromarray(strokes),
+    }
+    for name, picture in pictures.items():
+        picture.save(folder / name)
+    return [folder / name for name in pictures]
+
+
+CASES = {
+    "digits": ("convnet_fast", {"is_digits": True}),
+    "small digits": ("convnet_fast", {"is_digits": True, "data": "digits"}),
+    "digits as colour": ("resnet20", {"is_digits": True, "image_size": 32}),
+    "photographs, cut": ("resnet20", {"uncut": 37}),
+    "grey photographs": ("lenet5", {}),
+}
+
+
+@pytest.mark.tensorflow
+@pytest.mark.parametrize("case", CASES)
+def test_encoded_files_are_prepared_as_predict_does(case, tmp_path):
+    network, settings = CASES[case]
+    run = make_run(tmp_path, network, **settings)
+    SavedModelForm().write(Source(run, threads=1), tmp_path / "saved", pixels_for(run))
+    paths = some_pictures(tmp_path)
+    command = [
+        str(machine.tensorflow_python()),
+        "-c",
+        READER,
+        str(tmp_path / "saved"),
+        str(tmp_path / "found.npz"),
+    ]
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    done = subprocess.run([*command, *map(str, paths)], capture_output=True, text=True, env=environment)
+    assert done.returncode == 0, done.stderr[-2000:]
+    printed, found = json.loads(done.stdout), np.load(tmp_path / "found.npz")
+    assert printed["signatures"] == ["encoded", "serving_default"]
+    for place, path in enumerate(paths):
+        picture = decode_picture(path, channels=1 if run.is_digits else run.in_channels)
+        try:
+            expected = run.preparation.inputs(run.preparation.pixels(picture))
+        except DataError:
+            assert not found["is_there"][place] and not printed["classes"][place]
+            assert found["probability"][place] == 0 == found["probabilities"][place].sum()
+            continue
+        assert np.abs(found["images"][place] - expected).max() < 1e-6, path.name
+        with torch.inference_mode():
+            probs = run.model(torch.from_numpy(expected[None])).softmax(1)[0].numpy()
+        assert np.abs(found["probabilities"][place] - probs).max() < 1e-5, path.name
+        assert printed["classes"][place] == run.class_names[probs.argmax()]
+        assert found["probability"][place] == pytest.approx(probs.max(), abs=1e-5)
+
+
+def test_the_program_that_fails_is_named(tmp_path, monkeypatch):
+    python = tmp_path / "python"
+    python.write_text("#!/bin/sh\necho something >&2\necho 'no such kernel' >&2\nexit 3\n")
+    python.chmod(0o755)
+    monkeypatch.setenv(machine.TENSORFLOW_VARIABLE, str(python))
+    run = make_run(tmp_path, "convnet_fast")
+    with pytest.raises(
+        CheckFailedError, match="savedmodel: TensorFlow failed with exit code 3: no such kernel"
+    ):
+        SavedModelForm().write(Source(run, threads=1), tmp_path / "made", pixels_for(run))
+
+
+def test_the_program_is_given_everything_and_nothing_of_torch(tmp_path):
+    run = make_run(tmp_path, "resnet20", uncut=37)
+    with tempfile.TemporaryDirectory() as folder:
+        put_spec(Path(folder), Source(run, threads=1), pixels_for(run))
+        graph = json.loads((Path(folder) / "graph.json").read_text())
+        assert graph["input_shape"] == [3, 32, 32] and graph["layers"][-1]["shape"] == [10]
+        assert np.load(Path(folder) / "pixels.npy").shape == (20, 3, 32, 32)
+        assert "head_fc.weight" in np.load(Path(folder) / "weights.npz")
