@@ -11,6 +11,7 @@ EXIT_CODES = {
     "RunError": 2,
     "CheckFailedError": 1,
     "DivergedError": 1,
+    "ExportError": 2,
     "MissingResourceError": 3,
 }
 

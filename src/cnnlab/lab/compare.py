@@ -55,9 +55,9 @@ def compare(
         MissingResourceError: the data is not on this machine, or the disk is full.
 
     Example:
-        >>> comparison = cnnlab.compare(["lenet5", "convnet_mnist"], data="digits", seeds=3, steps=5)
+        >>> comparison = cnnlab.compare(["convnet_mnist", "convnet_fast"], data="digits", seeds=3, steps=5)
         >>> [(entry.name, len(entry.top1)) for entry in comparison.networks]
-        [('lenet5', 3), ('convnet_mnist', 3)]
+        [('convnet_mnist', 3), ('convnet_fast', 3)]
     """
     say = say or say_to_stderr
     out = Path(out)

@@ -1,6 +1,6 @@
 """`cnnlab.pictures.digit` in TensorFlow: the digit of a photograph, as the digit sets have theirs."""
 
-import tensorflow as tf  # pyright: ignore[reportMissingImports]
+import tensorflow as tf  # pyright: ignore[reportMissingImports, reportMissingModuleSource]
 from resize import resize_bytes, resize_floats, resize_square  # pyright: ignore[reportMissingImports]
 
 LEAST_CONTRAST = 20.0

@@ -2,7 +2,7 @@
 
 import warnings
 
-import tensorflow as tf  # pyright: ignore[reportMissingImports]
+import tensorflow as tf  # pyright: ignore[reportMissingImports, reportMissingModuleSource]
 
 
 def save_lite(network, out):

@@ -1,7 +1,7 @@
 """A network in TensorFlow, from the layers of `cnnlab.export.graph`; maps are N x H x W x C inside."""
 
 import numpy as np
-import tensorflow as tf  # pyright: ignore[reportMissingImports]
+import tensorflow as tf  # pyright: ignore[reportMissingImports, reportMissingModuleSource]
 
 LOWEST = np.finfo(np.float32).min
 

@@ -3,7 +3,7 @@
 Whole numbers are exact in float64, so that resizing gives the same bytes.
 """
 
-import tensorflow as tf  # pyright: ignore[reportMissingImports]
+import tensorflow as tf  # pyright: ignore[reportMissingImports, reportMissingModuleSource]
 from digit import centre_digit  # pyright: ignore[reportMissingImports]
 from resize import resize_square  # pyright: ignore[reportMissingImports]
 

@@ -1,6 +1,6 @@
 """`cnnlab.pictures.resize` in TensorFlow, for pictures of any size."""
 
-import tensorflow as tf  # pyright: ignore[reportMissingImports]
+import tensorflow as tf  # pyright: ignore[reportMissingImports, reportMissingModuleSource]
 
 _MOST_PRECISION = 22
 
