@@ -8,6 +8,8 @@ import sys
 from functools import cache
 from pathlib import Path
 
+from cnnlab.errors import MissingResourceError
+
 try:
     import resource
 except ImportError:  # Windows has none; there the memory held is not known.
@@ -105,9 +107,19 @@ def tensorflow_python() -> Path:
     return Path(os.environ.get(TENSORFLOW_VARIABLE) or ".venv-tensorflow/bin/python")
 
 
-def is_program(path: Path) -> bool:
-    """Tell whether a file can be run."""
-    return path.is_file() and os.access(path, os.X_OK)
+def needed_tensorflow_python(what: str) -> Path:
+    """Return the Python of the environment that has TensorFlow.
+
+    Raises:
+        MissingResourceError: there is none; `what`, an option and its value, needs it.
+    """
+    python = tensorflow_python()
+    if not (python.is_file() and os.access(python, os.X_OK)):
+        raise MissingResourceError(
+            f"{what} needs TensorFlow in an environment of its own, and {python} is no program. "
+            f"Make it with `make .venv-tensorflow/.installed`, or name its Python in {TENSORFLOW_VARIABLE}."
+        )
+    return python
 
 
 @cache

@@ -236,7 +236,7 @@ def test_a_stopped_run_that_lost_lines_is_passed_over(tmp_path, launch):
     compare([BRIEF], seeds=1, out=tmp_path, launch=launch, say=said.append)
     assert launch.asked == [("convnet_mnist", 0, None)]
     (line,) = [line for line in said if "is passed over" in line]
-    assert f"{path} is passed over: its metrics.jsonl is damaged" in line
+    assert f"{path} is passed over: it cannot go on to the same bits: metrics.jsonl has lost lines" in line
 
 
 def test_names_and_options_are_resolved(tmp_path, launch):

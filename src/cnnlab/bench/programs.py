@@ -178,14 +178,7 @@ def _python_for(program: Path) -> str:
     text = program.read_text(encoding="utf-8", errors="replace")
     if not re.search(r"^\s*(import|from) tensorflow\b", text, re.MULTILINE):
         return sys.executable
-    python = machine.tensorflow_python()
-    if not machine.is_program(python):
-        raise MissingResourceError(
-            f"--peers: {program} needs TensorFlow in an environment of its own, and {python} is no program. "
-            "Make it with `make .venv-tensorflow/.installed`, or name its Python in "
-            f"{machine.TENSORFLOW_VARIABLE}."
-        )
-    return str(python)
+    return str(machine.needed_tensorflow_python(f"--peers: {program}"))
 
 
 def _parsed(line: str) -> dict[str, Any] | None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from cnnlab import machine
-from cnnlab.errors import CheckFailedError, MissingResourceError
+from cnnlab.errors import CheckFailedError
 from cnnlab.export.forms import Measured, Source
 from cnnlab.export.timing import Timing
 from cnnlab.pictures import Pixels
@@ -27,7 +27,7 @@ class TensorFlowForm:
     name, ending, has_json_beside = "", "", False
 
     def __init__(self) -> None:
-        self._python = tensorflow_python(f"--format {self.name}")
+        self._python = str(machine.needed_tensorflow_python(f"--format {self.name}:"))
 
     def write(self, source: Source, path: Path, pixels: Pixels) -> Measured:
         """As `Form`; one start of TensorFlow does both, since it takes seconds."""
@@ -85,19 +85,3 @@ def put_spec(folder: Path, source: Source, pixels: Pixels) -> None:
     first = (done.image_size - done.crop_size) // 2
     window = slice(first, first + done.crop_size)
     np.save(folder / "pixels.npy", pixels[:, :, window, window])
-
-
-def tensorflow_python(what: str) -> str:
-    """Return the Python of the environment that has TensorFlow.
-
-    Raises:
-        MissingResourceError: there is none; `what` needs it.
-    """
-    python = machine.tensorflow_python()
-    if not machine.is_program(python):
-        raise MissingResourceError(
-            f"{what}: needs TensorFlow in an environment of its own, and {python} is no program. "
-            "Make it with `make .venv-tensorflow/.installed`, or name its Python in "
-            f"{machine.TENSORFLOW_VARIABLE}."
-        )
-    return str(python)

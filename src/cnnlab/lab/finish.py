@@ -17,7 +17,6 @@ from cnnlab.runs import RunFolder, find_runs, find_runs_of_any_length, list_runs
 from cnnlab.runs.naming import name_of_run
 from cnnlab.training import (
     begin_longer,
-    why_metrics_are_short,
     why_not_longer,
     why_other_bits,
     why_other_images,
@@ -122,8 +121,6 @@ def _why_useless(
     try:
         if different := why_other_images(folder, fingerprints) or why_other_settings(folder):
             return different
-        if short := why_metrics_are_short(folder, warn=say):
-            return short
         if kept := folder.evaluation:
             if lacking := NEEDED_COST - folder.cost.keys():
                 return f"its cost.json lacks {', '.join(sorted(lacking))}."

@@ -8,7 +8,6 @@ from cnnlab.training.fit import FitResult, fit
 from cnnlab.training.longer import begin_longer, why_not_longer
 from cnnlab.training.lr_sweep import LrSweep, check_range, sweep_lr
 from cnnlab.training.origin import (
-    why_metrics_are_short,
     why_other_bits,
     why_other_images,
     why_other_settings,
@@ -45,7 +44,6 @@ __all__ = [
     "probe_seconds_per_step",
     "stopped_after_training",
     "sweep_lr",
-    "why_metrics_are_short",
     "why_not_longer",
     "why_other_bits",
     "why_other_images",

@@ -70,25 +70,13 @@ def why_other_bits(folder: RunFolder, config: RunConfig, *, warn: Callable[[str]
     if checkpoint is None:
         return ""
     before = checkpoint.state["origin"]
+    is_short = folder.metrics_bytes < checkpoint.state["metrics_bytes"]
     parts = (
+        "metrics.jsonl has lost lines since the last checkpoint" if is_short else "",
         differences(_execution_of(before), choose_execution(config).as_dict()),
         differences(_with_defaults(before["settings"]), settings_of(config)),
     )
     return "; ".join(part for part in parts if part)
-
-
-def why_metrics_are_short(folder: RunFolder, *, warn: Callable[[str], None]) -> str:
-    """Say that metrics.jsonl has lost lines since the newest checkpoint; empty if it has not.
-
-    Raises:
-        RunError: all checkpoints are damaged.
-    """
-    if folder.evaluation is not None:
-        return ""  # nothing is added to it any more
-    checkpoint = load_latest(folder.checkpoints, warn=warn, check=what_is_wrong_with)
-    if checkpoint is None or folder.metrics_bytes >= checkpoint.state["metrics_bytes"]:
-        return ""
-    return "its metrics.jsonl is damaged: shorter than it was at the last checkpoint."
 
 
 def why_other_images(folder: RunFolder, fingerprints: Mapping[str, str]) -> str:
