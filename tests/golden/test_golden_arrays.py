@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from drawn import bell, uniform
 
+from cnnlab import machine
+
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = Path(__file__).parent
-VARIABLE = "CNNLAB_TENSORFLOW_PYTHON"
 
 
 def test_they_are_small() -> None:
@@ -41,11 +42,12 @@ def test_inputs_have_the_scale_they_claim() -> None:
 
 @pytest.mark.tensorflow
 def test_they_are_what_tensorflow_gives_today(tmp_path: Path) -> None:
-    given = os.environ.get(VARIABLE)
+    variable = machine.TENSORFLOW_VARIABLE
+    given = os.environ.get(variable)
     python = Path(given) if given else ROOT / ".venv-tensorflow" / "bin" / "python"
     if not python.exists():
         pytest.skip(
-            f"needs TensorFlow at {python}: run `make golden`, or set {VARIABLE} to a Python that has it"
+            f"needs TensorFlow at {python}: run `make golden`, or set {variable} to a Python that has it"
         )
     command = [str(python), str(ROOT / "scripts" / "golden_tensorflow.py"), "--out", str(tmp_path)]
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}

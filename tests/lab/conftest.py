@@ -39,7 +39,7 @@ def report_runs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     out = tmp_path_factory.mktemp("report-runs")
     return [
         Path(lab.train(name, data="digits", steps=8, seed=seed, out=out, threads=1))
-        for name in ("convnet_mnist", "resnet20")
+        for name in ("convnet_mnist", "convnet_fast")
         for seed in range(3)
     ]
 

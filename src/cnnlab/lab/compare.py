@@ -55,9 +55,9 @@ def compare(
         MissingResourceError: the data is not on this machine, or the disk is full.
 
     Example:
-        >>> comparison = cnnlab.compare(["convnet_mnist", "convnet_fast"], data="digits", seeds=3, steps=5)
+        >>> comparison = cnnlab.compare(["convnet_mnist", "convnet_fast"], data="digits", seeds=2, steps=5)
         >>> [(entry.name, len(entry.top1)) for entry in comparison.networks]
-        [('convnet_mnist', 3), ('convnet_fast', 3)]
+        [('convnet_mnist', 2), ('convnet_fast', 2)]
     """
     say = say or say_to_stderr
     out = Path(out)

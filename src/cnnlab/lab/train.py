@@ -226,7 +226,8 @@ def _fit_and_test(
         progress=progress,
         inexact=inexact,
     )
-    write_curves(folder)
+    if not test:  # else they are drawn with the score
+        write_curves(folder)
     if config.pretrain.method != "none":
         try:
             write_pretraining(folder)

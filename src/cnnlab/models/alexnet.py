@@ -27,6 +27,7 @@ from cnnlab.nn import (
     Probability,
     Towers,
     initialize,
+    is_shapes_alone,
     make_activation,
     output_shape,
 )
@@ -119,7 +120,7 @@ def alexnet(
     network = ImageClassifier(features, head)
     if init == "scaled":
         initialize(network, activation)
-    else:
+    elif not is_shapes_alone(network):
         _initialize_as_published(network, constants)
     return network
 

@@ -35,6 +35,7 @@ from cnnlab.nn import (
     Probability,
     Towers,
     initialize,
+    is_shapes_alone,
     make_activation,
     output_shape,
 )
@@ -118,6 +119,7 @@ def alexnet_owt(
     network = ImageClassifier(features, head)
     if init == "scaled":
         initialize(network, activation)
+    if init == "scaled" or is_shapes_alone(network):
         return network
     for name, layer in [*features.named_children(), *head.named_children()]:
         if isinstance(layer, nn.Conv2d | nn.Linear):

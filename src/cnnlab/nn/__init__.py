@@ -7,7 +7,7 @@ from cnnlab.nn.convolution import Conv2d
 from cnnlab.nn.dropout import Dropout
 from cnnlab.nn.fused import FusedSequential
 from cnnlab.nn.geometry import conv_output_size, output_shape, pool_output_size
-from cnnlab.nn.initialization import Init, initialize
+from cnnlab.nn.initialization import Init, initialize, is_shapes_alone
 from cnnlab.nn.kernels import Kernels, load_kernels, seconds_to_compile
 from cnnlab.nn.lrn import LocalResponseNorm, local_response_norm, local_response_norm_reference
 from cnnlab.nn.norm_act import norm_act
@@ -31,6 +31,7 @@ __all__ = [
     "Width",
     "conv_output_size",
     "initialize",
+    "is_shapes_alone",
     "load_kernels",
     "local_response_norm",
     "local_response_norm_reference",

@@ -19,6 +19,8 @@ Init = Literal["scaled", "standard-normal", "truncated-normal"]
 def initialize(network: nn.Module, activation: Activation, init: Init = "scaled") -> None:
     """Fill the weights and biases of all convolutions and dense layers; other layers stay as they are.
 
+    A network of shapes alone (the meta device) stays as it is.
+
     Args:
         network: changed in place.
         activation: the function that follows its layers.
@@ -31,6 +33,8 @@ def initialize(network: nn.Module, activation: Activation, init: Init = "scaled"
 
     Source: He et al., "Delving Deep into Rectifiers", arXiv:1502.01852, section 2.2, for `scaled`.
     """
+    if is_shapes_alone(network):
+        return
     layers = [layer for layer in network.modules() if isinstance(layer, nn.Conv2d | nn.Linear)]
     for layer in layers:
         if init == "standard-normal":
@@ -47,3 +51,11 @@ def initialize(network: nn.Module, activation: Activation, init: Init = "scaled"
             nn.init.kaiming_normal_(layer.weight, nonlinearity=activation)
         if layer.bias is not None:
             nn.init.zeros_(layer.bias)
+
+
+def is_shapes_alone(network: nn.Module) -> bool:
+    """Tell whether the network's tensors have no memory (the meta device).
+
+    Drawing numbers for such a network changes nothing, and loads torch's compiler: two seconds.
+    """
+    return any(parameter.is_meta for parameter in network.parameters())

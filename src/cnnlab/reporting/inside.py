@@ -1,7 +1,9 @@
 """What is inside a network: the filters of its first convolution, and what each layer makes of an image."""
 
+import math
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -14,10 +16,11 @@ from cnnlab.reporting.text import ENGLISH, Text
 MAX_FILTERS = 96
 MAX_MAPS = 16  # of a layer
 MAX_VALUES = 64  # of a dense layer
+MAP_PIXELS = 57  # across, so that it is sharp at 150 an inch
 
 # Lengths in inches.
 MARGIN, TITLE, NOTE, FILTERS_WIDTH = 0.12, 0.5, 0.3, 6.0
-MAP, LABEL, ROW_GAP, BAR = 0.42, 2.5, 0.08, 0.42
+MAP, LABEL, ROW_GAP, BAR, GAP = 0.42, 2.5, 0.08, 0.42, 0.04
 
 
 def first_filters_picture(name: str, kernels: Tensor, *, title: str = "", text: Text = ENGLISH) -> Picture:
@@ -66,18 +69,18 @@ def activations_picture(image: Tensor, layers: Sequence[LayerOutput], *, title: 
     with new_figure(width, height) as figure:
         write_title(figure, title, y=1 - 0.1 / height)
         write_at(figure, MARGIN, TITLE + 0.1, "the image", fontsize=8)
-        show(place_axes(figure, LABEL, TITLE, 3 * MAP, 3 * MAP - 0.04), drawable(image))
+        show(place_axes(figure, LABEL, TITLE, 3 * MAP, 3 * MAP - GAP), drawable(image))
         top = TITLE + 3 * MAP + ROW_GAP
         for layer in layers:
             shape = " x ".join(map(str, layer.values.shape))
             write_at(figure, MARGIN, top + 0.04, layer.name, fontsize=7.5)
             write_at(figure, MARGIN, top + 0.2, f"{layer.kind}, {shape}", fontsize=6.5, color=GREY)
             if layer.values.dim() == 3 and layer.values[0].numel() > 1:
-                for place, values in enumerate(layer.values[:MAX_MAPS]):
-                    axes = place_axes(figure, LABEL + place * MAP, top, MAP - 0.04, MAP - 0.04)
-                    show(axes, _from_least_to_largest(values).numpy())
+                maps = [_from_least_to_largest(values) for values in layer.values[:MAX_MAPS]]
+                axes = place_axes(figure, LABEL, top, len(maps) * MAP - GAP, MAP - GAP)
+                show(axes, _side_by_side(torch.stack(maps)))
             else:
-                axes = place_axes(figure, LABEL, top, MAX_MAPS * MAP - 0.04, BAR - 0.04)
+                axes = place_axes(figure, LABEL, top, MAX_MAPS * MAP - GAP, BAR - GAP)
                 values = layer.values.flatten()[:MAX_VALUES]
                 show(axes, _from_least_to_largest(values)[None].numpy(), aspect="auto")
             top += MAP + ROW_GAP
@@ -89,3 +92,11 @@ def activations_picture(image: Tensor, layers: Sequence[LayerOutput], *, title: 
 def _from_least_to_largest(values: Tensor) -> Tensor:
     low, high = values.min(), values.max()
     return (values - low) / (high - low) if high > low else torch.zeros_like(values)
+
+
+def _side_by_side(maps: Tensor) -> np.ndarray:
+    """Return maps, N x H x W, as one picture: an axes for each takes matplotlib a quarter of a minute."""
+    size = max(maps.shape[1:])
+    enlarged = math.ceil(MAP_PIXELS / size)
+    gap = round(size * enlarged * GAP / (MAP - GAP))
+    return mosaic(maps[:, None], columns=len(maps), enlarged=enlarged, gap=gap)
