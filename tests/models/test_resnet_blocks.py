@@ -5,8 +5,7 @@ import torch
 from torch import Tensor
 
 from cnnlab.models import create_model, preact_resnet_cifar, resnet_cifar
-
-MODULES = [resnet_cifar, preact_resnet_cifar]
+from cnnlab.nn import PadShortcut
 
 
 def make_block(module: object, **args: bool | str | float) -> torch.nn.Module:
@@ -29,12 +28,23 @@ def option_a_reference(maps: Tensor, out_channels: int, stride: int) -> Tensor:
     return output
 
 
-@pytest.mark.parametrize("module", MODULES)
+@pytest.mark.parametrize("stride", [1, 2])
 @pytest.mark.parametrize("size", [4, 7])
-def test_option_a_equals_a_slow_reference(module: object, size: int) -> None:
-    maps = torch.randn(2, 4, size, size)
-    found = module.PadShortcut(4, 8, 2)(maps)
-    assert torch.equal(found, option_a_reference(maps, 8, 2))
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_option_a_equals_a_slow_reference(stride: int, size: int, dtype: torch.dtype) -> None:
+    maps = torch.randn(2, 4, size, size, dtype=dtype)
+    shortcut = PadShortcut(4, 8, stride)
+    for found in (shortcut.train()(maps), shortcut.eval()(maps)):
+        assert torch.equal(found, option_a_reference(maps, 8, stride).to(dtype))
+
+
+def test_the_gradient_of_option_a_is_exact_and_keeps_channels_last() -> None:
+    maps = torch.randn(2, 4, 6, 6).to(memory_format=torch.channels_last).requires_grad_()
+    grad_out = torch.randn(2, 8, 3, 3).to(memory_format=torch.channels_last)
+    (grad,) = torch.autograd.grad(PadShortcut(4, 8, 2)(maps), maps, grad_out)
+    expected = torch.zeros(2, 4, 6, 6)
+    expected[:, :, ::2, ::2] = grad_out[:, :4]
+    assert torch.equal(grad, expected) and grad.is_contiguous(memory_format=torch.channels_last)
 
 
 def test_a_block_adds_its_shortcut_before_the_last_activation() -> None:

@@ -19,11 +19,18 @@ from collections import OrderedDict
 from typing import Literal
 
 from torch import Tensor, nn
-from torch.nn import functional
 
 from cnnlab.models.classifier import ImageClassifier
 from cnnlab.models.registry import register_model
-from cnnlab.nn import Activation, Conv2d, FusedSequential, NormMomentum, initialize, make_activation
+from cnnlab.nn import (
+    Activation,
+    Conv2d,
+    FusedSequential,
+    NormMomentum,
+    PadShortcut,
+    initialize,
+    make_activation,
+)
 
 Shortcut = Literal["A", "B"]
 StrideAt = Literal["first", "3x3"]
@@ -33,19 +40,6 @@ BLOCKS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3), 101: (3, 4, 23, 
 
 EXPANSION = 4
 """A bottleneck puts out four times as many channels as its 3x3 convolution."""
-
-
-class PadShortcut(nn.Module):
-    """Option A: every `stride`-th pixel, and channels of zeros after the old ones; no parameters."""
-
-    def __init__(self, in_channels: int, out_channels: int, stride: int) -> None:
-        super().__init__()
-        self.extra_channels, self.stride = out_channels - in_channels, stride
-
-    def forward(self, maps: Tensor) -> Tensor:
-        """Return N x out_channels x h x w from N x in_channels x H x W."""
-        maps = maps[:, :, :: self.stride, :: self.stride]
-        return functional.pad(maps, (0, 0, 0, 0, 0, self.extra_channels))
 
 
 class Block(nn.Module):

@@ -12,6 +12,7 @@ from cnnlab.nn.kernels import Kernels, load_kernels, seconds_to_compile
 from cnnlab.nn.lrn import LocalResponseNorm, local_response_norm, local_response_norm_reference
 from cnnlab.nn.norm_act import norm_act
 from cnnlab.nn.pooling import Pool, make_halving_pool
+from cnnlab.nn.shortcut import PadShortcut
 from cnnlab.nn.whitening import whitening_filters
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "LocalResponseNorm",
     "LrnPlace",
     "NormMomentum",
+    "PadShortcut",
     "Pool",
     "Probability",
     "Towers",
