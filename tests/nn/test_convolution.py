@@ -30,9 +30,9 @@ def ways(monkeypatch):
     """The shapes of maps whose convolution went by the kernel."""
     seen = []
 
-    def run(maps, weight, bias):
+    def run(maps, weight, bias, groups):
         seen.append(tuple(maps.shape))
-        return winograd_conv(maps, weight, bias)
+        return winograd_conv(maps, weight, bias, groups)
 
     monkeypatch.setattr(module, "winograd_conv", run)
     return seen
@@ -49,29 +49,37 @@ def ways(monkeypatch):
     ],
 )
 @pytest.mark.parametrize(
-    ("num", "channels", "out_channels", "height", "width"),
+    ("num", "channels", "out_channels", "height", "width", "groups"),
     [
-        (3, 64, 128, 14, 14),
-        (13, 8, 16, 7, 7),
-        (2, 40, 8, 28, 28),
-        (1, 8, 8, 1, 1),
-        (2, 16, 24, 5, 9),
-        (1, 256, 256, 4, 6),
+        (3, 64, 128, 14, 14, 1),
+        (13, 8, 16, 7, 7, 1),
+        (2, 40, 8, 28, 28, 1),
+        (1, 8, 8, 1, 1, 1),
+        (2, 16, 24, 5, 9, 1),
+        (1, 256, 256, 4, 6, 1),
+        (3, 32, 48, 13, 13, 2),
+        (2, 24, 24, 6, 3, 3),
     ],
 )
+@pytest.mark.parametrize("taps", [3, 5])
 def test_values_and_gradients_are_those_of_the_direct_sum(
-    num, channels, out_channels, height, width, most_of_blocks, settings, threads, monkeypatch
+    num, channels, out_channels, height, width, groups, taps, most_of_blocks, settings, threads, monkeypatch
 ):
     maps, grad = numbers(num, channels, height, width), numbers(num, out_channels, height, width, seed=1)
-    weight = numbers(out_channels, channels, 3, 3, seed=2) / (9 * channels) ** 0.5
+    weight = numbers(out_channels, channels // groups, taps, taps, seed=2)
+    weight = weight / (taps**2 * channels // groups) ** 0.5
     bias = numbers(out_channels, seed=3)
     monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
     monkeypatch.setattr(winograd, "MOST_OF_BLOCKS", most_of_blocks)
     for name, value in settings.items():
         monkeypatch.setattr(winograd_blocks if name == "BLOCK" else planes, name, value)
-    found = gradients(winograd_conv, maps, weight, bias, grad)
+    found = gradients(lambda *inputs: winograd_conv(*inputs, groups), maps, weight, bias, grad)
     exact = gradients(
-        lambda *inputs: F.conv2d(*inputs, padding=1), maps.double(), weight.double(), bias.double(), grad
+        lambda *inputs: F.conv2d(*inputs, padding=taps // 2, groups=groups),
+        maps.double(),
+        weight.double(),
+        bias.double(),
+        grad,
     )
     for mine, theirs in zip(found, exact, strict=True):
         error = (mine - theirs).abs().max() / theirs.abs().max()
@@ -102,7 +110,7 @@ def test_what_memory_held_before_is_not_seen(most_of_blocks, monkeypatch):
     empty = torch.empty
     monkeypatch.setattr(torch, "empty", lambda *args, **options: empty(*args, **options).fill_(torch.nan))
     drawn = numbers(13, 8, 7, 7), numbers(16, 8, 3, 3), numbers(16), numbers(13, 16, 7, 7)
-    assert 13 % planes._chunk_size(drawn[0], drawn[3]) > 0  # several chunks, the last one smaller
+    assert 13 % planes._chunk_size(drawn[0], drawn[3], 3) > 0  # several chunks, the last one smaller
     assert all(part.isfinite().all() for part in gradients(winograd_conv, *drawn))
 
 
@@ -125,8 +133,13 @@ def test_the_layer_takes_the_kernel_in_training_alone(ways):
         (Conv2d(32, 32, 3), numbers(2, 32, 16, 16)),
         (Conv2d(32, 32, 3, padding=2, dilation=2), numbers(2, 32, 16, 16)),
         (Conv2d(32, 32, 3, padding=1, padding_mode="reflect"), numbers(2, 32, 16, 16)),
-        (Conv2d(64, 64, 3, padding=1, groups=2), numbers(2, 64, 16, 16)),
-        (Conv2d(32, 32, 5, padding=2), numbers(2, 32, 16, 16)),
+        (
+            Conv2d(64, 24, 3, padding=1, groups=2),
+            numbers(2, 64, 16, 16),
+        ),  # no multiple of the lanes in a group
+        (Conv2d(32, 32, 5, padding=1), numbers(2, 32, 16, 16)),
+        (Conv2d(32, 32, 7, padding=3), numbers(2, 32, 16, 16)),
+        (Conv2d(32, 32, (3, 5), padding=(1, 2)), numbers(2, 32, 16, 16)),
         (Conv2d(36, 32, 3, padding=1), numbers(2, 36, 16, 16)),  # no multiple of the lanes
         (Conv2d(8, 32, 3, padding=1), numbers(2, 8, 16, 16)),  # not worth while
         (Conv2d(32, 2056, 3, padding=1), numbers(1, 32, 4, 4)),  # too many

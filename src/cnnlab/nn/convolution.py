@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from cnnlab.nn.kernels import can_take, lanes_conv, winograd_conv
 from cnnlab.nn.kernels.lanes import LANES as IMAGES_IN_A_GROUP
 from cnnlab.nn.kernels.winograd import LANES, MAX_CHANNELS
-from cnnlab.nn.kernels.winograd_kernels import STEP, num_tiles
+from cnnlab.nn.kernels.winograd_kernels import STEPS, num_tiles
 
 MIN_CHANNELS = 16
 MAX_WASTE = 2.0  # what the tiles of a map cover, over the map
@@ -19,14 +19,14 @@ MAX_PIXELS, MAX_KERNEL = 128**2, 11
 class Conv2d(nn.Conv2d):
     """`nn.Conv2d`, computed in training on the CPU in float32 by kernels of our own where they are faster.
 
-    3x3 kernels over many channels go by Winograd's filtering, see `winograd_conv`, and those of a grey image
-    go by `lanes_conv`. Outside training, in other shapes, types and devices, and without a compiler it is
-    torch's convolution to the bit. In training the results differ by rounding.
+    Kernels of 3x3 and 5x5 over many channels go by Winograd's filtering, see `winograd_conv`, and those of a
+    grey image go by `lanes_conv`. Outside training, in other shapes, types and devices, and without a
+    compiler it is torch's convolution to the bit. In training the results differ by rounding.
     """
 
     def _conv_forward(self, input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        if self.training and self._is_3x3() and can_run(input, weight, bias):
-            return winograd_conv(input, weight, bias)
+        if self.training and self._is_filtering() and can_run(input, weight, bias, self.groups):
+            return winograd_conv(input, weight, bias, self.groups)
         if self.in_channels == 1 and self.is_narrow(input):
             return self.narrow_forward(input)
         return super()._conv_forward(input, weight, bias)
@@ -64,30 +64,37 @@ class Conv2d(nn.Conv2d):
             is_rectified=is_rectified,
         )
 
-    def _is_3x3(self) -> bool:
+    def _is_filtering(self) -> bool:
+        """Tell whether maps keep their size, and kernels have a size that Winograd's filtering takes."""
+        taps = self.kernel_size[0]
         return (
-            (self.kernel_size, self.stride, self.dilation) == ((3, 3), (1, 1), (1, 1))
-            and self.padding in ((1, 1), "same")
+            taps in STEPS
+            and (self.kernel_size, self.stride, self.dilation) == ((taps, taps), (1, 1), (1, 1))
+            and self.padding in ((taps // 2, taps // 2), "same")
             and self.padding_mode == "zeros"
-            and self.groups == 1
         )
 
 
-def can_run(maps: Tensor, weight: Tensor, bias: Tensor | None = None) -> bool:
+def can_run(maps: Tensor, weight: Tensor, bias: Tensor | None = None, groups: int = 1) -> bool:
     """Tell whether Winograd's kernel can take these maps, and is worth while."""
+    taps = weight.shape[3]
     return (
-        _is_learned_from(maps, weight, bias)
-        and all(MIN_CHANNELS <= num <= MAX_CHANNELS and num % LANES == 0 for num in weight.shape[:2])
-        and STEP**2 * num_tiles(*maps.shape[2:]) <= MAX_WASTE * maps.shape[2] * maps.shape[3]
+        _is_learned_from(maps, weight, bias, groups)
+        and all(
+            MIN_CHANNELS <= num <= MAX_CHANNELS and num % LANES == 0
+            for num in (weight.shape[0] // groups, weight.shape[1])
+        )
+        and STEPS[taps] ** 2 * num_tiles(maps.shape[2], maps.shape[3], taps)
+        <= MAX_WASTE * maps.shape[2] * maps.shape[3]
     )
 
 
-def _is_learned_from(maps: Tensor, weight: Tensor, bias: Tensor | None) -> bool:
+def _is_learned_from(maps: Tensor, weight: Tensor, bias: Tensor | None, groups: int = 1) -> bool:
     """Tell whether kernels can take these, that fit each other, to learn from; torch says what does not."""
     return (
         torch.is_grad_enabled()
         and not torch.is_autocast_enabled("cpu")
         and can_take(maps, weight, bias, types=(torch.float32,))
-        and maps.shape[1] == weight.shape[1]
+        and maps.shape[1] == groups * weight.shape[1]
         and (bias is None or bias.shape == weight.shape[:1])
     )

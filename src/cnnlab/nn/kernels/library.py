@@ -24,7 +24,8 @@ SOURCES = tuple(
     for name in ("team.c", "stage.c", "winograd_planes.c", "winograd_blocks.c", "lanes.c", "norm.c")
 )
 HEADERS = tuple(
-    Path(__file__).with_name(name) for name in ("vectors.h", "product.h", "winograd.h", "lanes.h")
+    Path(__file__).with_name(name)
+    for name in ("vectors.h", "product.h", "winograd_lines.h", "winograd.h", "lanes.h")
 )
 SWITCH = "CNNLAB_KERNELS"
 OFF, ON = ("off", "0", "no", "false", "none"), ("", "on", "1", "yes", "true")

@@ -8,6 +8,8 @@ enum { C_MAX = 2048 };
 
 typedef struct {
     int64_t images, height, width, channels, out_channels;
+    int64_t pitch, out_pitch; /* numbers from pixel to pixel, of which these channels are a part */
+    int64_t taps;             /* of the kernels' side */
     int64_t block; /* tiles at once */
     int64_t gap;   /* numbers behind each line of kernels, so that lines do not take each other's place */
     int64_t parts; /* into which the images are divided on the way back */
@@ -22,7 +24,8 @@ static inline int64_t plane_of(const Conv *g, int64_t channels) { return g->bloc
 void blocks_forward(const Conv *g, int64_t first, int64_t last, void *const *arrays) {
     const float *kernels = arrays[1], *bias = arrays[2] != NULL ? arrays[2] : zeros;
     const int64_t in = g->channels, out = g->out_channels, down = out + g->gap;
-    const Shape maps = {g->height, g->width, in}, made = {g->height, g->width, out};
+    const Shape maps = {g->height, g->width, in, g->pitch, g->taps};
+    const Shape made = {g->height, g->width, out, g->out_pitch, g->taps};
     const int64_t plane = plane_of(g, in), out_plane = plane_of(g, out), end = last * num_tiles(&maps);
     float *spectrum = room(POINTS * plane), *products = room(POINTS * out_plane), *framed = room(POINTS * in);
     for (int64_t start = first * num_tiles(&maps), count; start < end; start += count) {
@@ -43,8 +46,9 @@ void blocks_backward(const Conv *g, int64_t first, int64_t last, void *const *ar
     const float *kernels = arrays[2];
     float *grad_maps = arrays[3], *grads = arrays[4], *sums = arrays[5];
     const int64_t in = g->channels, out = g->out_channels, down = in + g->gap, size = out * down;
-    const Shape maps = {g->height, g->width, in}, made = {g->height, g->width, out};
-    const int64_t plane = plane_of(g, in), out_plane = plane_of(g, out), image = g->height * g->width * in;
+    const Shape maps = {g->height, g->width, in, g->pitch, g->taps};
+    const Shape made = {g->height, g->width, out, g->out_pitch, g->taps};
+    const int64_t plane = plane_of(g, in), out_plane = plane_of(g, out), image = g->height * g->width * g->pitch;
     float *spectrum = room(POINTS * plane), *spectrum_out = room(POINTS * out_plane);
     float *framed = room(POINTS * (in > out ? in : out));
     for (int64_t part = first; part < last; part++) {
@@ -53,7 +57,7 @@ void blocks_backward(const Conv *g, int64_t first, int64_t last, void *const *ar
         float *grad = grads + part * POINTS * size, *sum = sums + part * out;
         memset(grad, 0, POINTS * size * sizeof *grad);
         memset(sum, 0, out * sizeof *sum);
-        if (grad_maps != NULL) memset(grad_maps + begin * image, 0, (after - begin) * image * sizeof *grad_maps);
+        if (grad_maps != NULL) clear(&maps, grad_maps + begin * image, after - begin);
         for (int64_t start = begin * num_tiles(&maps), count; start < end; start += count) {
             count = end - start < g->block ? end - start : g->block;
             spectrum_of_maps(&maps, arrays[0], start, count, spectrum, plane, framed);

@@ -12,11 +12,23 @@ from torch.autograd.function import Function
 
 from cnnlab.nn.kernels.guard import once_differentiable
 from cnnlab.nn.kernels.parallel import empty_maps, run_kernel
-from cnnlab.nn.kernels.winograd_kernels import POINTS, grad_of_kernels, spectrum_of_kernels
+from cnnlab.nn.kernels.winograd_kernels import POINTS, grad_of_kernels, join, spectrum_of_kernels
 
 BLOCK = 48  # tiles at once: a multiple of the lines that a product keeps in registers
 GAP = 16  # numbers behind each line of kernels
-FIELDS = ("images", "height", "width", "channels", "out_channels", "block", "gap", "parts")
+FIELDS = (
+    "images",
+    "height",
+    "width",
+    "channels",
+    "out_channels",
+    "pitch",
+    "out_pitch",
+    "taps",
+    "block",
+    "gap",
+    "parts",
+)
 
 
 class _Conv(ctypes.Structure):
@@ -25,23 +37,28 @@ class _Conv(ctypes.Structure):
     _fields_ = [(name, ctypes.c_int64) for name in FIELDS]
 
 
-def conv_in_blocks(maps: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+def conv_in_blocks(maps: Tensor, weight: Tensor, bias: Tensor | None, groups: int) -> Tensor:
     """Do what `winograd_conv` describes."""
-    return _BlocksConv.apply(maps, weight, bias)
+    return _BlocksConv.apply(maps, weight, bias, groups)
 
 
 class _BlocksConv(Function):
     @staticmethod
-    def forward(ctx: Any, maps: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    def forward(ctx: Any, maps: Tensor, weight: Tensor, bias: Tensor | None, groups: int) -> Tensor:
         n, channels, height, width = maps.shape
-        shape = (n, len(weight), height, width)
-        out = empty_maps(shape, like=maps)
+        num, _, taps, _ = weight.shape
+        out = empty_maps((n, num, height, width), like=maps)
         parts = min(torch.get_num_threads(), n)
-        record = _Conv(n, height, width, channels, len(weight), BLOCK, GAP, parts)
-        kernels = spectrum_of_kernels(weight.transpose(0, 1), gap=GAP)
-        run_kernel("blocks_forward", record, n, maps, kernels, bias, out)
+        sizes = (n, height, width, channels // groups, num // groups, channels, num, taps)
+        record = _Conv(*sizes, BLOCK, GAP, parts)
+        biases = [None] * groups if bias is None else bias.chunk(groups)
+        for ins, outs, kernel, shift in zip(
+            maps.chunk(groups, 1), out.chunk(groups, 1), weight.chunk(groups), biases, strict=True
+        ):
+            spectrum = spectrum_of_kernels(kernel.transpose(0, 1), gap=GAP)
+            run_kernel("blocks_forward", record, n, ins, spectrum, shift, outs)
         ctx.save_for_backward(maps, weight)
-        ctx.record, ctx.has_bias = record, bias is not None
+        ctx.record, ctx.has_bias, ctx.groups = record, bias is not None, groups
         return out
 
     @staticmethod
@@ -50,14 +67,24 @@ class _BlocksConv(Function):
         ctx: Any, *grads: Tensor
     ) -> tuple[Tensor | None, ...]:
         maps, weight = ctx.saved_tensors
+        record, groups = ctx.record, ctx.groups
         grad_out = grads[0].contiguous(memory_format=torch.channels_last)
-        num, channels = weight.shape[:2]
         grad_maps = torch.empty_like(maps) if ctx.needs_input_grad[0] else None
-        parts = ctx.record.parts
-        spectra = maps.new_empty(parts, POINTS, num, channels + GAP)
-        sums = maps.new_empty(parts, num)
-        kernels = spectrum_of_kernels(weight, gap=GAP)
-        arrays = (maps, grad_out, kernels, grad_maps, spectra, sums)
-        run_kernel("blocks_backward", ctx.record, parts, *arrays)
-        grad_bias = sums.sum(0) if ctx.has_bias else None
-        return grad_maps, grad_of_kernels(spectra, gap=GAP), grad_bias
+        grads_in = [None] * groups if grad_maps is None else grad_maps.chunk(groups, 1)
+        spectra = maps.new_empty(record.parts, POINTS, record.out_channels, record.channels + GAP)
+        sums = maps.new_empty(groups, record.parts, record.out_channels)
+        grad_weights = []
+        for ins, outs, kernel, grad_in, group_sums in zip(
+            maps.chunk(groups, 1),
+            grad_out.chunk(groups, 1),
+            weight.chunk(groups),
+            grads_in,
+            sums,
+            strict=True,
+        ):
+            spectrum = spectrum_of_kernels(kernel, gap=GAP)
+            arrays = (ins, outs, spectrum, grad_in, spectra, group_sums)
+            run_kernel("blocks_backward", record, record.parts, *arrays)
+            grad_weights.append(grad_of_kernels(spectra, record.taps, gap=GAP))
+        grad_bias = sums.sum(1).flatten() if ctx.has_bias else None
+        return grad_maps, join(grad_weights), grad_bias, None

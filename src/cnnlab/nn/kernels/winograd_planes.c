@@ -10,7 +10,7 @@ typedef struct {
 } Tiling;
 
 typedef struct {
-    int64_t channels;
+    int64_t channels, taps;
     int64_t row, plane; /* numbers from row to row, and from plane to plane */
     int64_t parts;      /* of the gradient, to be added up */
 } Kernels;
@@ -49,42 +49,56 @@ void grad_to_spectrum(const Tiling *t, int64_t first, int64_t last, void *const 
 /* Images first to last - 1. Arrays: gradient of the maps; spectrum. */
 void spectrum_to_grad(const Tiling *t, int64_t first, int64_t last, void *const *arrays) {
     START;
-    const int64_t image = t->shape.height * t->shape.width * channels;
+    const int64_t image = t->shape.height * t->shape.width * t->shape.pitch;
     float *grad = arrays[0];
     const float *spectrum = arrays[1];
-    memset(grad + first * image, 0, (last - first) * image * sizeof *grad);
+    clear(&t->shape, grad + first * image, last - first);
     add_windows(&t->shape, grad, start, count, spectrum + start * channels, plane);
 }
 
-/* Kernels first to last - 1. Arrays: kernels, K x 3 x 3 x C; spectrum, G kernels Gt: a row for each. */
-void kernels_to_spectrum(const Kernels *k, int64_t first, int64_t last, void *const *arrays) {
+KNOWN void spectra_of_kernels(const Kernels *k, int64_t first, int64_t last, void *const *arrays, int taps) {
     const float *kernels = arrays[0];
     float *spectrum = arrays[1];
     const int64_t channels = k->channels;
     for (int64_t row = first; row < last; row++)
         for (int64_t c = 0; c < channels; c += LANES) {
-            Lanes g[TAPS * TAPS], half[TAPS * SIDE], v[POINTS];
-            for (int p = 0; p < TAPS * TAPS; p++) g[p] = load(kernels + (row * TAPS * TAPS + p) * channels + c);
-            for (int i = 0; i < TAPS; i++) kernel_to_spectrum(g + TAPS * i, 1, half + SIDE * i, 1);
-            for (int j = 0; j < SIDE; j++) kernel_to_spectrum(half + j, SIDE, v + j, SIDE);
+            Lanes g[MOST_TAPS * MOST_TAPS], half[MOST_TAPS * SIDE], v[POINTS];
+            for (int p = 0; p < taps * taps; p++) g[p] = load(kernels + (row * taps * taps + p) * channels + c);
+            for (int i = 0; i < taps; i++) kernel_to_spectrum(g + taps * i, 1, half + SIDE * i, 1, taps);
+            for (int j = 0; j < SIDE; j++) kernel_to_spectrum(half + j, SIDE, v + j, SIDE, taps);
             for (int p = 0; p < POINTS; p++) store(spectrum + p * k->plane + row * k->row + c, v[p]);
         }
 }
 
-/* The transpose: Gt spectrum G, of the sum of all parts. */
-void spectrum_to_kernels(const Kernels *k, int64_t first, int64_t last, void *const *arrays) {
+/* Kernels first to last - 1. Arrays: kernels, K x taps x taps x C; spectrum, G kernels Gt: a row for each. */
+void kernels_to_spectrum(const Kernels *k, int64_t first, int64_t last, void *const *arrays) {
+    if (k->taps == 3)
+        spectra_of_kernels(k, first, last, arrays, 3);
+    else
+        spectra_of_kernels(k, first, last, arrays, 5);
+}
+
+KNOWN void kernels_of_spectra(const Kernels *k, int64_t first, int64_t last, void *const *arrays, int taps) {
     float *grad = arrays[0];
     const float *spectrum = arrays[1];
     const int64_t channels = k->channels;
     for (int64_t row = first; row < last; row++)
         for (int64_t c = 0; c < channels; c += LANES) {
-            Lanes v[POINTS], half[TAPS * SIDE], g[TAPS * TAPS];
+            Lanes v[POINTS], half[MOST_TAPS * SIDE], g[MOST_TAPS * MOST_TAPS];
             for (int p = 0; p < POINTS; p++) v[p] = load(spectrum + p * k->plane + row * k->row + c);
             for (int64_t part = 1; part < k->parts; part++)
                 for (int p = 0; p < POINTS; p++)
                     v[p] += load(spectrum + (part * POINTS + p) * k->plane + row * k->row + c);
-            for (int j = 0; j < SIDE; j++) spectrum_to_kernel(v + j, SIDE, half + j, SIDE);
-            for (int i = 0; i < TAPS; i++) spectrum_to_kernel(half + SIDE * i, 1, g + TAPS * i, 1);
-            for (int p = 0; p < TAPS * TAPS; p++) store(grad + (row * TAPS * TAPS + p) * channels + c, g[p]);
+            for (int j = 0; j < SIDE; j++) spectrum_to_kernel(v + j, SIDE, half + j, SIDE, taps);
+            for (int i = 0; i < taps; i++) spectrum_to_kernel(half + SIDE * i, 1, g + taps * i, 1, taps);
+            for (int p = 0; p < taps * taps; p++) store(grad + (row * taps * taps + p) * channels + c, g[p]);
         }
+}
+
+/* The transpose: Gt spectrum G, of the sum of all parts. */
+void spectrum_to_kernels(const Kernels *k, int64_t first, int64_t last, void *const *arrays) {
+    if (k->taps == 3)
+        kernels_of_spectra(k, first, last, arrays, 3);
+    else
+        kernels_of_spectra(k, first, last, arrays, 5);
 }
