@@ -88,29 +88,42 @@ void norm_forward(const Norm *g, int64_t first, int64_t last, void *const *array
     }
 }
 
-/* Arrays: grad_out; out; maps; mean, C; sums: of the gradient before ReLU, and of it times maps less mean; that
- * gradient itself, may be NULL. */
+/* Arrays: grad_out; maps; mean, C; sums: of the gradient before ReLU, and of it times maps less mean. What passes ReLU
+ * tell either the maps, by factor and offset of norm_forward, C each; or, where others were added, `out`, and the
+ * gradient before ReLU is written to `grad`. */
 void norm_grad_sums(const Norm *g, int64_t first, int64_t last, void *const *arrays) {
-    const float *grad_out = arrays[0], *out = arrays[1], *maps = arrays[2], *mean = arrays[3];
-    double *all_sums = arrays[4];
-    float *grad = arrays[5];
-#define TAKE                                              \
-    one = where_passing(load(out + i), load(grad_out + i)); \
-    if (grad != NULL) store(grad + i, one);               \
-    other = one * (load(maps + i) - load(mean + at));
-    SUM_ALL
+    const float *grad_out = arrays[0], *maps = arrays[1], *mean = arrays[2];
+    double *all_sums = arrays[3];
+    const float *factor = arrays[4], *offset = arrays[5], *out = arrays[6];
+    float *grad = arrays[7];
+    if (out == NULL) {
+#define TAKE                                                                                             \
+    const Lanes v = load(maps + i);                                                                      \
+    one = where_passing(v * load(factor + at) + load(offset + at), load(grad_out + i));                  \
+    other = one * (v - load(mean + at));
+        SUM_ALL
 #undef TAKE
+    } else {
+#define TAKE                                                \
+    one = where_passing(load(out + i), load(grad_out + i)); \
+    store(grad + i, one);                                   \
+    other = one * (load(maps + i) - load(mean + at));
+        SUM_ALL
+#undef TAKE
+    }
 }
 
-/* Arrays: grad_out; out, NULL if grad_out is that before ReLU; maps; by_grad, by_maps and offset, C each; grad_maps =
- * by_grad grad + by_maps maps + offset. */
+/* Arrays: grad_out; maps; by_grad, by_maps and more, C each; grad_maps = by_grad grad + by_maps maps + more; factor and
+ * offset of norm_forward, C each, both NULL if grad_out is the gradient before ReLU. */
 void norm_backward(const Norm *g, int64_t first, int64_t last, void *const *arrays) {
-    const float *grad_out = arrays[0], *out = arrays[1], *maps = arrays[2];
-    const float *by_grad = arrays[3], *by_maps = arrays[4], *offset = arrays[5];
-    float *grad_maps = arrays[6];
+    const float *grad_out = arrays[0], *maps = arrays[1];
+    const float *by_grad = arrays[2], *by_maps = arrays[3], *more = arrays[4];
+    float *grad_maps = arrays[5];
+    const float *factor = arrays[6], *offset = arrays[7];
     EACH {
-        Lanes v = load(grad_out + i);
-        if (out != NULL) v = where_passing(load(out + i), v);
-        store(grad_maps + i, v * load(by_grad + c) + (load(maps + i) * load(by_maps + c) + load(offset + c)));
+        const Lanes v = load(maps + i);
+        Lanes grad = load(grad_out + i);
+        if (factor != NULL) grad = where_passing(v * load(factor + c) + load(offset + c), grad);
+        store(grad_maps + i, grad * load(by_grad + c) + (v * load(by_maps + c) + load(more + c)));
     }
 }

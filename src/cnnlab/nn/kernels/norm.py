@@ -55,7 +55,8 @@ class _NormRelu(Function):
         offset = bias.detach() - mean * factor
         out = torch.empty_like(maps)
         run_kernel("norm_forward", record, record.parts, maps, factor, offset, added, out)
-        ctx.save_for_backward(maps, weight, mean, inverse, out)
+        # What passes ReLU is told by the maps, which are read anyway, unless others were added.
+        ctx.save_for_backward(maps, weight, mean, inverse, factor, offset, None if added is None else out)
         ctx.record = record
         variance = variance.float()
         ctx.mark_non_differentiable(mean, variance)
@@ -66,11 +67,12 @@ class _NormRelu(Function):
     def backward(  # pyright: ignore[reportIncompatibleMethodOverride]
         ctx: Any, *grads: Tensor
     ) -> tuple[Tensor | None, ...]:
-        maps, weight, mean, inverse, out = ctx.saved_tensors
+        maps, weight, mean, inverse, factor, offset, out = ctx.saved_tensors
         record = ctx.record
         grad_out = grads[0].contiguous(memory_format=torch.channels_last)
-        grad_added = torch.empty_like(maps) if ctx.needs_input_grad[3] else None
-        sums = _sums("norm_grad_sums", record, grad_out, out, maps, mean, after=(grad_added,))
+        grad_added = None if out is None else torch.empty_like(maps)
+        after = (factor, offset, out, grad_added)
+        sums = _sums("norm_grad_sums", record, grad_out, maps, mean, after=after)
         grad_bias, with_maps = sums.float()
         grad_weight = with_maps * inverse
         grad_maps = None
@@ -78,11 +80,11 @@ class _NormRelu(Function):
             # Less its mean, by way of the mean, and its share along the maps, by way of the variance
             by_grad = weight * inverse
             by_maps = -by_grad * inverse * grad_weight / record.pixels
-            offset = -by_grad * grad_bias / record.pixels - by_maps * mean
+            more = -by_grad * grad_bias / record.pixels - by_maps * mean
             grad_maps = torch.empty_like(maps)
-            before_relu = (grad_out, out) if grad_added is None else (grad_added, None)
-            arrays = (*before_relu, maps, by_grad, by_maps, offset, grad_maps)
-            run_kernel("norm_backward", record, record.parts, *arrays)
+            passing = (factor, offset) if grad_added is None else (None, None)
+            arrays = (grad_out if grad_added is None else grad_added, maps, by_grad, by_maps, more, grad_maps)
+            run_kernel("norm_backward", record, record.parts, *arrays, *passing)
         return grad_maps, grad_weight, grad_bias, grad_added, None
 
 
