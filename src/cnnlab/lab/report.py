@@ -11,7 +11,7 @@ from cnnlab.errors import ConfigError, MissingResourceError
 from cnnlab.lab.latency import measure_latencies
 from cnnlab.lab.report_data import data_extras, images_of
 from cnnlab.lab.report_network import network_extras
-from cnnlab.reporting import FONT_REMEDY, LANGUAGES, Text, chinese_font
+from cnnlab.reporting import FONT_REMEDY, LANGUAGES, NO_FONT, Text, chinese_font
 from cnnlab.reporting.report import (
     Cover,
     Extras,
@@ -154,4 +154,4 @@ def _check_resources(languages: Sequence[str], formats: Sequence[str], say: Call
             raise MissingResourceError(
                 f"PDF: no font here has Chinese letters; boxes would stand for them. {FONT_REMEDY}."
             )
-        say(f"No font here has Chinese letters: the words inside pictures are English. {FONT_REMEDY}.")
+        say(NO_FONT)

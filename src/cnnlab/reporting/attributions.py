@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from textwrap import wrap
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,7 +19,7 @@ from cnnlab.reporting.canvas import (
     write_title,
 )
 from cnnlab.reporting.place import drawable, place_axes, show, write_at
-from cnnlab.reporting.text import ENGLISH, Text
+from cnnlab.reporting.text import ENGLISH, Text, broken_into_lines
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -72,7 +71,7 @@ def attributions_picture(rows: Sequence[Attribution], *, title: str = "", text: 
             top = above + HEADING + index * (CELL + CAPTION)
             _draw_row(figure, row, top, text)
         if title:
-            note = "\n".join(wrap(text("pictures.colours"), NOTE_LETTERS))
+            note = broken_into_lines(text("pictures.colours"), NOTE_LETTERS)
             write_at(figure, MARGIN, height - NOTE + 0.08, note, fontsize=7.5, color=GREY)
         answers = "; ".join(f"{row.name}: {row.explained}" for row in rows)
         return to_picture(figure, alt=text("pictures.pixels_alt", answers=answers))

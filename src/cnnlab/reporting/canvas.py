@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from cnnlab.evaluation import ONE_VIEW, views_in_words
 from cnnlab.reporting.fonts import chinese_font
+from cnnlab.reporting.text import ENGLISH, Text
 from cnnlab.runs import RunFolder
 
 if TYPE_CHECKING:
@@ -106,16 +107,20 @@ def text_width(text: str, **font: Any) -> float:
         return figure.text(0.0, 0.0, text, **font).get_window_extent().width / DPI
 
 
-def run_title(folder: RunFolder, *, test_top1: float | None = None) -> str:
+def run_title(folder: RunFolder, *, test_top1: float | None = None, text: Text = ENGLISH) -> str:
     """Return what ran, and what it reached: `test_top1`, else what eval.json says, if it is there."""
     config = folder.config
-    title = f"{config.recipe or config.model.name} on {Path(config.data.name).name}, seed {config.seed}"
+    recipe, data = config.recipe or config.model.name, Path(config.data.name).name
+    title = text("explain.run", recipe=recipe, data=data, seed=config.seed)
     if test_top1 is None and (evaluation := folder.evaluation):
         test_top1 = evaluation["top1"]
     if test_top1 is None:
         return title
-    views = views_in_words(config.evaluation.tta, config.evaluation.average)
-    return f"{title}: test {test_top1:.2%}{'' if views == ONE_VIEW else f' ({views})'}"
+    scored = text("explain.scored", run=title, top1=f"{test_top1:.2%}")
+    tta, average = config.evaluation.tta, config.evaluation.average
+    if views_in_words(tta, average) == ONE_VIEW:
+        return scored
+    return text("explain.views", scored=scored, tta=tta, average=text(f"explain.{average}"))
 
 
 def _drawable_text(text: str) -> str:

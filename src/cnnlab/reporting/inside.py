@@ -55,7 +55,9 @@ def first_filters_picture(name: str, kernels: Tensor, *, title: str = "", text: 
         return to_picture(figure, alt=note)
 
 
-def activations_picture(image: Tensor, layers: Sequence[LayerOutput], *, title: str) -> Picture:
+def activations_picture(
+    image: Tensor, layers: Sequence[LayerOutput], *, title: str, text: Text = ENGLISH
+) -> Picture:
     """Draw an image and, line by line, what each layer makes of it.
 
     Args:
@@ -63,12 +65,13 @@ def activations_picture(image: Tensor, layers: Sequence[LayerOutput], *, title: 
         layers: what `activations` returned; of a layer's maps the first 16 are drawn, each from its own least
             value, black, to its largest, white.
         title: what stands above.
+        text: the words in it.
     """
     width = max(LABEL + MAX_MAPS * MAP + 2 * MARGIN, title_width(title) + 2 * MARGIN)
     height = TITLE + 3 * MAP + ROW_GAP + len(layers) * (MAP + ROW_GAP) + NOTE
     with new_figure(width, height) as figure:
         write_title(figure, title, y=1 - 0.1 / height)
-        write_at(figure, MARGIN, TITLE + 0.1, "the image", fontsize=8)
+        write_at(figure, MARGIN, TITLE + 0.1, text("explain.layers_image"), fontsize=8)
         show(place_axes(figure, LABEL, TITLE, 3 * MAP, 3 * MAP - GAP), drawable(image))
         top = TITLE + 3 * MAP + ROW_GAP
         for layer in layers:
@@ -84,9 +87,9 @@ def activations_picture(image: Tensor, layers: Sequence[LayerOutput], *, title: 
                 values = layer.values.flatten()[:MAX_VALUES]
                 show(axes, _from_least_to_largest(values)[None].numpy(), aspect="auto")
             top += MAP + ROW_GAP
-        note = "Of each layer the first 16 maps, or 64 values; each map from its least value to its largest"
+        note = text("explain.layers_note", maps=MAX_MAPS, values=MAX_VALUES)
         write_at(figure, MARGIN, height - NOTE + 0.06, note, fontsize=7.5, color=GREY)
-        return to_picture(figure, alt=f"What each of {len(layers)} layers makes of one image, a line each.")
+        return to_picture(figure, alt=text("explain.layers_alt", num=len(layers)))
 
 
 def _from_least_to_largest(values: Tensor) -> Tensor:

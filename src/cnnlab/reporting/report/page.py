@@ -55,7 +55,7 @@ def html_report(facts: Facts, extras: Extras, cover: Cover, text: Text, *, versi
     has_matrix = len(facts.class_names) <= MAX_IN_MATRIX
     citations = Citations()
     page = template.render(
-        lang="zh-Hans" if text.lang == "zh" else "en",
+        lang=text.html_lang,
         title=cover.title or prose.title(facts, text),
         cover=[part for part in (cover.course, cover.author, cover.date) if part],
         style=_asset("style.css"),
