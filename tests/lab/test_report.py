@@ -13,6 +13,7 @@ from pptx import Presentation
 from cnnlab import lab
 from cnnlab.errors import ConfigError, MissingResourceError, RunError
 from cnnlab.evaluation import compare_runs
+from cnnlab.lab.report_network import Findings
 from cnnlab.reporting import Text
 from cnnlab.reporting.report import DataExtras, NetworkExtras
 from cnnlab.reporting.report.writing import points
@@ -31,8 +32,9 @@ def pages(report_runs, tmp_path_factory):
 def plain(monkeypatch):
     """Reports without pictures and measurements, for tests of what is said."""
     module = sys.modules[lab.report.__module__]
-    monkeypatch.setattr(module, "network_extras", lambda *_, **__: NetworkExtras())
-    monkeypatch.setattr(module, "data_extras", lambda *_, **__: DataExtras())
+    monkeypatch.setattr(module, "look_into", lambda *_, **__: Findings(NetworkExtras()))
+    monkeypatch.setattr(module, "network_extras", lambda *_: NetworkExtras())
+    monkeypatch.setattr(module, "look_at_data", lambda *_, **__: (DataExtras(), None))
     monkeypatch.setattr(module, "measure_latencies", lambda _: {})
 
 
@@ -97,6 +99,17 @@ def test_what_is_given_stands_on_the_cover_and_is_text(pages):
 def test_both_languages_are_spoken(pages):
     assert 'lang="en"' in pages["en"] and "Threats to validity" in pages["en"]
     assert 'lang="zh-Hans"' in pages["zh"] and "有效性的限制" in pages["zh"]
+
+
+def test_networks_are_looked_into_once_for_both_languages(report_runs, tmp_path, plain, monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        sys.modules[lab.report.__module__],
+        "look_into",
+        lambda network, **_: asked.append(network.name) or Findings(NetworkExtras()),
+    )
+    assert len(lab.report([report_runs[0], report_runs[3]], out=tmp_path, lang=["en", "zh"])) == 2
+    assert asked == ["convnet_mnist", "convnet_fast"]
 
 
 def test_an_unfinished_run_is_named_and_left_out(report_runs, tmp_path, plain):
