@@ -124,6 +124,44 @@ def test_the_seed_that_is_tested_is_named(make_evaluated):
     assert two.test is not None and two.test.method == "McNemar over images, seed 7"
 
 
+def test_the_first_seed_with_both_answers_is_tested(make_evaluated):
+    groups = groups_of(make_evaluated, [950, 990], [970, 900])
+    groups["two"][0].predictions.unlink()
+    _, two = compare_runs(groups).networks
+    assert two.test is not None
+    assert (two.test.method, two.test.verdict) == ("McNemar over images, seed 1", "lower in this run")
+    assert two.test.difference == pytest.approx(-0.09)
+
+
+@pytest.mark.parametrize("num_seeds", [1, 2])
+def test_without_answers_few_seeds_are_not_tested(make_evaluated, num_seeds):
+    groups = groups_of(make_evaluated, [950] * num_seeds, [970] * num_seeds)
+    for folder in groups["one"]:
+        folder.predictions.unlink()
+    with pytest.raises(
+        RunError, match=r"lenet5.*is not there\. Remove eval\.json beside it, then run: cnnlab"
+    ):
+        compare_runs(groups)
+    comparison = compare_runs(groups, must_test=False)
+    assert comparison.networks[1].test is None and comparison.networks[1].mean_top1 == 0.97
+    assert Comparison.from_dict(comparison.as_dict(), source="x") == comparison
+
+
+def test_three_seeds_need_no_answers(make_evaluated):
+    groups = groups_of(make_evaluated, [950, 953, 951], [970, 976, 969])
+    for folder in groups["one"]:
+        folder.predictions.unlink()
+    _, two = compare_runs(groups).networks
+    assert two.test is not None and two.test.method == "paired t over seeds"
+
+
+def test_damaged_answers_are_refused(make_evaluated):
+    groups = groups_of(make_evaluated, [950], [970])
+    groups["two"][0].predictions.write_bytes(b"no answers")
+    with pytest.raises(RunError, match=r"resnet20.*is damaged"):
+        compare_runs(groups, must_test=False)
+
+
 def test_seeds_that_agree_are_not_certain(make_evaluated):
     one, _ = compare_runs(groups_of(make_evaluated, [950] * 3, [970] * 3)).networks
     assert one.interval == pytest.approx((0.95 - 0.000717, 0.95 + 0.000717), abs=1e-6)

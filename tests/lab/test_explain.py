@@ -16,6 +16,7 @@ from cnnlab.errors import ConfigError, MissingResourceError, RunError
 from cnnlab.evaluation import load_predictions
 from cnnlab.explain import suspected_labels
 from cnnlab.lab import explain_pictures
+from cnnlab.reporting import chinese_font
 from cnnlab.runs import RunFolder
 
 module = sys.modules[lab.explain.__module__]
@@ -47,6 +48,40 @@ def test_everything_is_drawn_and_shown(run):
     assert all((out / source).exists() for source in sources)
     assert len(re.findall(r'alt="[^"]{20,}"', page)) == len(STEMS)
     assert "http" not in page  # nothing is loaded from elsewhere
+
+
+def words_of(out):
+    """Return what is read on the page and in its pictures, whose letters stay letters in SVG."""
+    page = (out / "index.html").read_text(encoding="utf-8").partition("<body>")[2]
+    said = " ".join(re.findall(r'alt="([^"]+)"', page) + re.findall(r">([^<]+)<", page))
+    drawn = [re.findall(r"<text[^>]*>([^<]+)</text>", path.read_text("utf-8")) for path in out.glob("*.svg")]
+    return said, " ".join(words for picture in drawn for words in picture)
+
+
+def test_in_chinese_nothing_is_left_in_english(run, tmp_path):
+    if chinese_font() is None:
+        pytest.skip("no font with Chinese letters here")
+    english = lab.explain(run, out=tmp_path / "en")
+    chinese = lab.explain(run, out=tmp_path / "zh", lang="zh")
+    assert chinese["images"] == english["images"]  # for programs, whatever the page speaks
+    assert (tmp_path / "zh" / "labels.csv").read_text() == (tmp_path / "en" / "labels.csv").read_text()
+    assert 'lang="zh-Hans"' in (tmp_path / "zh" / "index.html").read_text(encoding="utf-8")
+    told = {"en": words_of(tmp_path / "en"), "zh": words_of(tmp_path / "zh")}
+    # Names of layers, networks and methods are the same; no sentence and no heading is.
+    for word in ("test image", "true", "the", "of", "image", "map", "sure", "mistakes"):
+        assert re.search(rf"\b{word}\b", " ".join(told["en"]), re.IGNORECASE), word
+        assert not re.search(rf"\b{word}\b", " ".join(told["zh"]), re.IGNORECASE), word
+    said, drawn = told["zh"]
+    assert "哪些像素起作用" in said and "各层如何处理测试图像" in drawn and "真实" in drawn
+
+
+def test_without_a_chinese_font_pictures_are_english(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "chinese_font", lambda: None)
+    notes = []
+    lab.explain(run, out=tmp_path, lang="zh", warn=notes.append)
+    said, drawn = words_of(tmp_path)
+    assert "哪些像素起作用" in said and "saliency" in drawn and "真实" not in drawn
+    assert len(notes) == 1 and "the words inside pictures are English" in notes[0]
 
 
 def test_the_surest_mistakes_come_first(run):
@@ -111,6 +146,7 @@ def test_colour_images_and_blocks(tmp_path):
     ("options", "error", "line"),
     [
         ({"method": "umap"}, ConfigError, r"method: must be pca or tsne\. Received: umap\."),
+        ({"lang": "fr"}, ConfigError, r"lang: must be en or zh\. Received: fr\."),
         ({"sources": "none.png"}, MissingResourceError, "none.png: no such file"),
     ],
 )

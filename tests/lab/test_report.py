@@ -8,10 +8,13 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from pptx import Presentation
 
 from cnnlab import lab
 from cnnlab.errors import ConfigError, MissingResourceError, RunError
 from cnnlab.evaluation import compare_runs
+from cnnlab.lab.report_network import Findings
+from cnnlab.reporting import Text
 from cnnlab.reporting.report import DataExtras, NetworkExtras
 from cnnlab.reporting.report.writing import points
 from cnnlab.runs import RunFolder
@@ -29,8 +32,9 @@ def pages(report_runs, tmp_path_factory):
 def plain(monkeypatch):
     """Reports without pictures and measurements, for tests of what is said."""
     module = sys.modules[lab.report.__module__]
-    monkeypatch.setattr(module, "network_extras", lambda *_, **__: NetworkExtras())
-    monkeypatch.setattr(module, "data_extras", lambda *_, **__: DataExtras())
+    monkeypatch.setattr(module, "look_into", lambda *_, **__: Findings(NetworkExtras()))
+    monkeypatch.setattr(module, "network_extras", lambda *_: NetworkExtras())
+    monkeypatch.setattr(module, "look_at_data", lambda *_, **__: (DataExtras(), None))
     monkeypatch.setattr(module, "measure_latencies", lambda _: {})
 
 
@@ -97,6 +101,17 @@ def test_both_languages_are_spoken(pages):
     assert 'lang="zh-Hans"' in pages["zh"] and "有效性的限制" in pages["zh"]
 
 
+def test_networks_are_looked_into_once_for_both_languages(report_runs, tmp_path, plain, monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        sys.modules[lab.report.__module__],
+        "look_into",
+        lambda network, **_: asked.append(network.name) or Findings(NetworkExtras()),
+    )
+    assert len(lab.report([report_runs[0], report_runs[3]], out=tmp_path, lang=["en", "zh"])) == 2
+    assert asked == ["convnet_mnist", "convnet_fast"]
+
+
 def test_an_unfinished_run_is_named_and_left_out(report_runs, tmp_path, plain):
     unfinished = tmp_path / "unfinished"
     shutil.copytree(report_runs[0], unfinished)
@@ -154,6 +169,58 @@ def test_runs_of_seeds_that_others_lack_are_named(report_runs, tmp_path, plain):
     # One seed: a test over images, and no word of which network is better.
     assert "McNemar over images, seed 0" in text and "not of how they would do when trained again" in text
     assert " is better than " not in text and " is worse than " not in text
+
+
+@pytest.fixture
+def without_answers(report_runs, tmp_path):
+    """Return a function that copies runs of some seeds of both networks, and forgets what they answered."""
+
+    def copy(*seeds):
+        copies = []
+        for run in (report_runs[first + seed] for first in (0, 3) for seed in seeds):
+            copies.append(shutil.copytree(run, tmp_path / "forgetful" / Path(run).name))
+            (copies[-1] / "predictions.safetensors").unlink()
+        return copies
+
+    return copy
+
+
+@pytest.mark.parametrize("seeds", [(0,), (0, 1)])
+def test_few_seeds_without_answers_are_not_tested_and_this_is_said(without_answers, tmp_path, plain, seeds):
+    runs = without_answers(*seeds)
+    written = lab.report(runs, out=tmp_path, lang=["en", "zh"], formats=["html", "md", "pptx"])
+    top1 = [json.loads((run / "eval.json").read_text())["top1"] for run in runs]
+    half = len(seeds)
+    apart = points((sum(top1[half:]) - sum(top1[:half])) / half)
+    said = {
+        "en": ("not tested", f"convnet_fast against convnet_mnist: {apart} points. Whether that is chance"),
+        "zh": ("未检验", f"convnet_fast 与 convnet_mnist 相差 {apart} 个百分点。无法检验这是否出于偶然"),
+    }
+    for path in written:
+        lang = path.suffixes[0].removeprefix(".")
+        words = in_words(path)
+        cell, sentence = said[lang]
+        assert sentence in words and cell in words
+        assert " p = " not in words and "McNemar" not in words.replace("McNemar, ", "")
+        assert Text(lang)("results.verdict_equal") not in words and " nan" not in words
+
+
+def in_words(path):
+    """Return what is read in a page, in slides or in Markdown, without the sources at the end."""
+    if path.suffix == ".html":
+        _, words = read(path.read_text(encoding="utf-8"))
+        return words
+    if path.suffix == ".md":
+        return path.read_text(encoding="utf-8").replace("\\_", "_")
+    shapes = [shape for slide in Presentation(str(path)).slides for shape in slide.shapes]
+    frames = [shape.text_frame for shape in shapes if shape.has_text_frame]
+    cells = [cell for shape in shapes if shape.has_table for row in shape.table.rows for cell in row.cells]
+    return "\n".join(part.text for part in [*frames, *cells])
+
+
+def test_one_seed_with_answers_is_tested_on_images(report_runs, tmp_path, plain):
+    (path,) = lab.report([report_runs[0], report_runs[3]], out=tmp_path)
+    assert "McNemar over images, seed 0" in in_words(path) and "not tested" not in in_words(path).lower()
 
 
 def test_without_a_chinese_font(report_runs, tmp_path, plain, monkeypatch):

@@ -6,7 +6,9 @@ import shutil
 import subprocess
 from dataclasses import replace
 
+import numpy as np
 import pytest
+from PIL import Image
 from pptx import Presentation
 from pptx.oxml.ns import qn
 from pptx.util import Inches
@@ -146,13 +148,27 @@ def test_pdf_is_printed(report_runs, tmp_path, lang):
         pytest.skip(str(error))
     if lang == "zh" and chinese_font() is None:
         pytest.skip("no font with Chinese letters here")
-    (path,) = lab.report(report_runs[:1], out=tmp_path, lang=lang, formats=["pdf"])
+    runs = [report_runs[0], report_runs[3]]
+    (path,) = lab.report(runs, out=tmp_path, lang=lang, formats=["pdf"])
     content = path.read_bytes()
     assert content.startswith(b"%PDF-") and content.rstrip().endswith(b"%%EOF") and len(content) > 50_000
     if shutil.which("pdftotext"):
         told = subprocess.run(["pdftotext", str(path), "-"], capture_output=True, check=True).stdout.decode()
         assert Text(lang)("sections.threats") in told
         assert "features.conv1" in told  # the table of layers is open on paper
+    if shutil.which("pdftoppm"):
+        *pages, _ = filled(path, tmp_path)
+        assert 5 <= len(pages) <= 12 and min(pages) > 0.5, pages  # pictures leave no page half empty
+
+
+def filled(path, folder):
+    """Return down to which share of its height each page of a PDF is printed on."""
+    subprocess.run(["pdftoppm", "-r", "20", "-gray", str(path), str(folder / "page")], check=True)
+    shares = []
+    for page in sorted(folder.glob("page-*.pgm")):
+        pixels = np.asarray(Image.open(page))
+        shares.append(float(np.flatnonzero((pixels < 200).any(1)).max()) / len(pixels))
+    return shares
 
 
 def test_without_a_browser_the_way_to_one_is_told(report_runs, tmp_path, monkeypatch):

@@ -5,7 +5,7 @@ import string
 import pytest
 
 from cnnlab.reporting import LANGUAGES, Text
-from cnnlab.reporting.text import load_words
+from cnnlab.reporting.text import broken_into_lines, load_words
 
 
 def places(sentence):
@@ -59,6 +59,15 @@ def test_lists():
     assert Text("en").names(["a", "b", "c"]) == "a, b and c"
     assert Text("zh").names(["a", "b", "c"]) == "a、b 和 c"
     assert Text("en").names(["a"]) == "a" and Text("en").names([]) == ""
+
+
+def test_lines_break_between_words_and_chinese_letters():
+    assert broken_into_lines("one two three four", 9) == "one two\nthree\nfour"
+    assert (
+        broken_into_lines("每幅图各有其尺度。", 8) == "每幅图各\n有其尺\n度。"
+    )  # no line begins with a full stop
+    assert broken_into_lines("各层 Grad-CAM 支持", 9) == "各层\nGrad-CAM\n支持"
+    assert broken_into_lines("incomprehensible", 5) == "incomprehensible"
 
 
 def test_a_fact_that_is_missing_is_a_fault():

@@ -19,6 +19,7 @@ def explain(
         typer.Option("--out", parser=options.parse_path, metavar="<path>", help="Folder; else RUN/explain."),
     ] = None,
     method: Annotated[str, typer.Option(help="Of the map of images: pca or tsne.")] = "pca",
+    lang: Annotated[str, typer.Option(help="Of the page and its pictures: en or zh.")] = "en",
     data_root: options.DataRoot = None,
     as_json: options.Json = False,
 ) -> None:
@@ -30,7 +31,7 @@ def explain(
 
     if out is not None:
         options.make_folder(out, "--out")
-    result = lab.explain(run, sources or (), out=out, method=method, root=data_root, warn=say)
+    result = lab.explain(run, sources or (), out=out, method=method, lang=lang, root=data_root, warn=say)
     if as_json:
         print_json(result)
         return

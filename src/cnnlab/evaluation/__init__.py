@@ -4,12 +4,12 @@ from cnnlab.evaluation.calibration import ReliabilityBin, at_temperature, fit_te
 from cnnlab.evaluation.comparison import (
     Comparison,
     NetworkResult,
-    PairedTest,
     compare_runs,
     evaluated_scores,
     hardware_of,
 )
 from cnnlab.evaluation.loading import Run, load_run
+from cnnlab.evaluation.paired import PairedTest
 from cnnlab.evaluation.prediction import check_run_views, predict_probs
 from cnnlab.evaluation.scoring import Evaluation, check_first, score
 from cnnlab.evaluation.statistics import (

@@ -13,32 +13,12 @@ from typing import Any, Self
 from pydantic import TypeAdapter, ValidationError
 
 from cnnlab.errors import RunError
-from cnnlab.evaluation.statistics import SIGNIFICANCE, mcnemar, mean_interval, paired_t, wilson_interval
-from cnnlab.evaluation.stored import load_predictions
+from cnnlab.evaluation.paired import PairedTest, against
+from cnnlab.evaluation.statistics import mean_interval, wilson_interval
 from cnnlab.evaluation.views import ONE_VIEW, views_in_words
 from cnnlab.runs import RunFolder
 
-MIN_SEEDS_FOR_T = 3
 OVER_SEEDS, OVER_IMAGES = "t over seeds", "Wilson over images"
-PAIRED_T, MCNEMAR = "paired t over seeds", "McNemar over images"
-
-
-@dataclass(frozen=True)
-class PairedTest:
-    """A network against the first one.
-
-    Attributes:
-        difference: of what was tested, as a fraction: mean top1 by t, one seed's top1 by McNemar; positive
-            if this network's is higher.
-        p_value: two-sided, of this pair by itself.
-        method: `paired t over seeds`, or `McNemar over images, seed 0` (exact, of the first seed's two runs).
-        verdict: what that means in words.
-    """
-
-    difference: float
-    p_value: float
-    method: str
-    verdict: str
 
 
 @dataclass(frozen=True)
@@ -54,7 +34,7 @@ class NetworkResult:
         interval: 95 %, of the mean; no spread over seeds is taken to be below the resolution of one image,
             and ends are cut to [0, 1].
         interval_method: `t over seeds`, or `Wilson over images` where there is one seed.
-        test: against the first network; None for the first itself.
+        test: against the first network; None for the first itself, and where none can be made.
         seconds_per_epoch: of training with its validations, mean over seeds.
         train_seconds: the same for a whole run.
         num_parameters: weights that training changes.
@@ -120,12 +100,15 @@ class Comparison:
             raise RunError(f"{source}: not a comparison: {place}: {first['msg']}.") from None
 
 
-def compare_runs(groups: Mapping[str, Sequence[RunFolder]], *, command: str = "") -> Comparison:
+def compare_runs(
+    groups: Mapping[str, Sequence[RunFolder]], *, command: str = "", must_test: bool = True
+) -> Comparison:
     """Compare evaluated runs.
 
     Args:
         groups: per network its runs, one per seed, with the same seeds in the same order for all.
         command: what makes this comparison again.
+        must_test: whether runs that cannot be tested, for few seeds and no stored answers, are refused.
 
     Raises:
         RunError: a run is not evaluated or damaged, or the runs were trained or tested on different images,
@@ -159,7 +142,7 @@ def compare_runs(groups: Mapping[str, Sequence[RunFolder]], *, command: str = ""
         fingerprint=first["fingerprint"],
         num_images=first["num_images"],
         seeds=tuple(folder.config.seed for folder in baseline),
-        networks=tuple(_result(name, group, baseline) for name, group in groups.items()),
+        networks=tuple(_result(name, group, baseline, must_test) for name, group in groups.items()),
         hardware=tuple(sorted({hardware_of(folder) for folder in folders})),
         commits=tuple(sorted({folder.environment.get("commit") or "unknown" for folder in folders})),
         command=command,
@@ -184,8 +167,10 @@ def _fingerprint(folder: RunFolder, split: str) -> str | None:
     return folder.environment.get("data", {}).get(split, {}).get("fingerprint")
 
 
-def _result(name: str, group: Sequence[RunFolder], baseline: Sequence[RunFolder]) -> NetworkResult:
-    top1 = [evaluated_scores(folder)["top1"] for folder in group]
+def _result(
+    name: str, group: Sequence[RunFolder], baseline: Sequence[RunFolder], must_test: bool
+) -> NetworkResult:
+    top1, first = ([evaluated_scores(folder)["top1"] for folder in runs] for runs in (group, baseline))
     num_images = evaluated_scores(group[0])["num_images"]
     if len(group) > 1:
         method, interval = OVER_SEEDS, mean_interval(top1, resolution=1 / num_images)
@@ -202,7 +187,9 @@ def _result(name: str, group: Sequence[RunFolder], baseline: Sequence[RunFolder]
             mean_top1=interval.mean,
             interval=(max(0.0, interval.low), min(1.0, interval.high)),
             interval_method=method,
-            test=None if group is baseline else _test(group, baseline, num_images),
+            test=None
+            if group is baseline
+            else against((baseline, group), (first, top1), num_images=num_images, must_test=must_test),
             seconds_per_epoch=fmean(cost["seconds_per_epoch"] for cost in costs),
             train_seconds=fmean(cost["train_seconds"] for cost in costs),
             num_parameters=costs[0]["parameters"],
@@ -210,27 +197,6 @@ def _result(name: str, group: Sequence[RunFolder], baseline: Sequence[RunFolder]
         )
     except KeyError as error:
         raise RunError(f"{group[0].path}: cost.json lacks {error}. Train it again.") from None
-
-
-def _test(group: Sequence[RunFolder], baseline: Sequence[RunFolder], num_images: int) -> PairedTest:
-    """Test a network against the first, over seeds if there are enough, else over images."""
-    mine = [evaluated_scores(folder)["top1"] for folder in group]
-    theirs = [evaluated_scores(folder)["top1"] for folder in baseline]
-    if len(group) >= MIN_SEEDS_FOR_T:
-        difference = fmean(mine) - fmean(theirs)
-        p_value = paired_t(theirs, mine, resolution=1 / num_images)
-        return PairedTest(difference, p_value, PAIRED_T, _in_words(difference, p_value, "better", "worse"))
-    # One pair of runs says nothing of other seeds, so it must not say that a network is better.
-    correct = [load_predictions(run).is_correct.tolist() for run in (baseline[0], group[0])]
-    difference, p_value = mine[0] - theirs[0], mcnemar(*correct)
-    words = _in_words(difference, p_value, "higher in this run", "lower in this run")
-    return PairedTest(difference, p_value, f"{MCNEMAR}, seed {group[0].config.seed}", words)
-
-
-def _in_words(difference: float, p_value: float, higher: str, lower: str) -> str:
-    if p_value >= SIGNIFICANCE or difference == 0:
-        return "cannot be told apart"
-    return higher if difference > 0 else lower
 
 
 def hardware_of(folder: RunFolder) -> str:

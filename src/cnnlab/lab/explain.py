@@ -22,11 +22,22 @@ from cnnlab.explain import (
     sure_mistakes,
     suspected_labels,
 )
-from cnnlab.lab.explain_pictures import draw_images, draw_network, draw_test
+from cnnlab.lab.explain_pictures import Words, draw_images, draw_network, draw_test
 from cnnlab.lab.image_files import find_images
 from cnnlab.lab.predict import prepare_image
 from cnnlab.lab.splits import load_split
-from cnnlab.reporting import Attribution, Picture, Shown, explain_page, run_title
+from cnnlab.reporting import (
+    ENGLISH,
+    LANGUAGES,
+    NO_FONT,
+    Attribution,
+    Picture,
+    Shown,
+    Text,
+    chinese_font,
+    explain_page,
+    run_title,
+)
 from cnnlab.runs.atomic import write_bytes
 from cnnlab.threads import set_threads
 
@@ -40,11 +51,13 @@ class ExplainedImage:
 
     Attributes:
         name: its file, or which test image it is.
+        drawn_name: the same in the language of the pictures.
         pixels: C x H x W, uint8, of the run's form.
         true: index of its class, where that is known.
     """
 
     name: str
+    drawn_name: str
     pixels: Tensor
     true: int | None
 
@@ -55,6 +68,7 @@ def explain(
     *,
     out: Path | str | None = None,
     method: str = "pca",
+    lang: str = "en",
     root: Path | str | None = None,
     warn: Callable[[str], None] | None = None,
 ) -> dict[str, Any]:
@@ -71,6 +85,7 @@ def explain(
             the surest mistakes and the first hits.
         out: folder for the files; `explain` in the run folder if not given.
         method: of the map of images: `pca` or `tsne`.
+        lang: of the page and of the words in its pictures: `en` or `zh`.
         root: where the data lies, if not where it lay in training.
         warn: takes one line about something that happened.
 
@@ -78,25 +93,31 @@ def explain(
         `out`, `files`, and `images`: for each its `name`, `label`, `prob` and, where known, `true`.
 
     Raises:
-        ConfigError: too many images, or an unknown method.
+        ConfigError: too many images, or an unknown method or language.
         RunError: the run is missing, unfinished, damaged or not evaluated, or its data has changed.
         DataError: a picture cannot be read.
         MissingResourceError: the data is not on this machine, or the disk is full.
     """
     if method not in ("pca", "tsne"):
         raise ConfigError(f"method: must be pca or tsne. Received: {method}.")
+    if lang not in LANGUAGES:
+        raise ConfigError(f"lang: must be {' or '.join(LANGUAGES)}. Received: {lang}.")
     sources = [sources] if isinstance(sources, Path | str) else list(sources)
     files = find_images(sources) if sources else []
     if len(files) > MAX_IMAGES:
         raise ConfigError(f"explain: takes at most {MAX_IMAGES} pictures. Received: {len(files)}.")
+    has_letters = lang != "zh" or chinese_font() is not None
+    if not has_letters and warn is not None:
+        warn(NO_FONT)
+    words = Words(Text(lang), Text(lang) if has_letters else Text("en"))
     run = load_run(run_path)
     set_threads(run.folder.config.threads or machine.default_threads())
     test, stored = _test_images(run, root=root, warn=warn, is_needed=not files)
     if files:
-        images = [ExplainedImage(str(file), prepare_image(run, file), None) for file in files]
+        images = [ExplainedImage(str(file), str(file), prepare_image(run, file), None) for file in files]
     else:
         assert test is not None and stored is not None
-        images = _chosen(test, stored)
+        images = _chosen(test, stored, words.drawn)
     place = Path(out) if out is not None else run.folder.path / "explain"
     place.mkdir(parents=True, exist_ok=True)
     pictures: list[tuple[Shown, Picture]] = []
@@ -104,23 +125,27 @@ def explain(
     def add(stem: str, heading: str, caption: str, picture: Picture) -> None:
         pictures.append((Shown(stem, heading, caption, picture.alt), picture))
 
-    draw_network(run, add)
+    draw_network(run, add, words)
     pixels = torch.stack([image.pixels for image in images])
-    rows = attributions_of(run, pixels, [image.name for image in images], [image.true for image in images])
-    answers = [{"name": row.name, "label": row.explained, "prob": row.prob, "true": row.true} for row in rows]
-    draw_images(run, images[0].pixels, images[0].name, rows, add)
+    names, true = [image.drawn_name for image in images], [image.true for image in images]
+    rows = attributions_of(run, pixels, names, true)
+    answers = [
+        {"name": image.name, "label": row.explained, "prob": row.prob, "true": row.true}
+        for image, row in zip(images, rows, strict=True)
+    ]
+    draw_images(run, images[0].pixels, names[0], rows, add, words)
     written = []
     if test is not None and stored is not None:
-        draw_test(run, test, stored, method, add)
+        draw_test(run, test, stored, method, add, words)
         write_bytes(place / "labels.csv", _labels_csv(stored).encode())
         written.append(place / "labels.csv")
     for shown, picture in pictures:
         for ending, content in ((".png", picture.png), (".svg", picture.svg)):
             write_bytes(place / f"{shown.stem}{ending}", content)
             written.append(place / f"{shown.stem}{ending}")
-    title = run_title(run.folder)
-    facts = [f"{len(images)} images are explained; the class is the network's own answer."]
-    page = explain_page(title, facts, [shown for shown, _ in pictures])
+    title = run_title(run.folder, text=words.page)
+    facts = [words.page("explain.images", num=len(images))]
+    page = explain_page(title, facts, [shown for shown, _ in pictures], text=words.page)
     write_bytes(place / "index.html", page.encode())
     return {
         "out": str(place),
@@ -147,7 +172,7 @@ def _test_images(
     return test, stored
 
 
-def _chosen(test: Dataset, stored: StoredPredictions) -> list[ExplainedImage]:
+def _chosen(test: Dataset, stored: StoredPredictions, drawn: Text) -> list[ExplainedImage]:
     """Return the surest mistakes, and the first right answers of the first classes."""
     wrong = [answer.index for answer in sure_mistakes(stored.labels, stored.probs, most=NUM_MISTAKES)]
     right = []
@@ -156,7 +181,12 @@ def _chosen(test: Dataset, stored: StoredPredictions) -> list[ExplainedImage]:
         if len(found) and len(right) < NUM_HITS:
             right.append(int(found[0]))
     return [
-        ExplainedImage(f"test image {index}", test.images[index], int(stored.labels[index]))
+        ExplainedImage(
+            ENGLISH("pictures.test_image", index=index),
+            drawn("pictures.test_image", index=index),
+            test.images[index],
+            int(stored.labels[index]),
+        )
         for index in [*wrong, *right]
     ]
 

@@ -1,6 +1,7 @@
 """The pictures of an explained run, each with its heading and how to read it."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from torch import Tensor
 
@@ -20,6 +21,7 @@ from cnnlab.reporting import (
     Attribution,
     Block,
     Picture,
+    Text,
     activations_picture,
     answers_picture,
     attributions_picture,
@@ -33,68 +35,88 @@ NUM_IN_MAP = 1000
 NUM_LISTED = 12
 MAX_LAYERS = 64
 """Of one picture; deeper networks get several."""
-OF_METHOD = {"pca": "principal components", "tsne": "t-SNE, which keeps neighbours together"}
 
 Add = Callable[[str, str, str, Picture], None]
 """Takes a stem of files, a heading, a caption and the picture."""
 
 
-def draw_network(run: Run, add: Add) -> None:
+@dataclass(frozen=True)
+class Words:
+    """The languages of an explanation.
+
+    Attributes:
+        page: of headings and captions.
+        drawn: of the words inside pictures: English, where no font here has the letters of the page.
+    """
+
+    page: Text
+    drawn: Text
+
+
+def draw_network(run: Run, add: Add, words: Words) -> None:
     """Draw the diagram and the first filters."""
+    page, drawn = words.page, words.drawn
     parts = structure(run.model, in_channels=run.in_channels, image_size=run.crop_size)
-    title = f"{run.network}, from an image to {len(run.class_names)} classes"
-    picture = diagram(parts, in_channels=run.in_channels, image_size=run.crop_size, title=title)
-    add(
-        "diagram",
-        "The network",
-        "Drawn from the network itself; what is inside a block is not shown.",
-        picture,
-    )
+    title = drawn("explain.diagram_title", network=run.network, num_classes=len(run.class_names))
+    picture = diagram(parts, in_channels=run.in_channels, image_size=run.crop_size, title=title, text=drawn)
+    add("diagram", page("explain.diagram"), page("explain.diagram_how"), picture)
     name, kernels = first_filters(run)
-    picture = first_filters_picture(name, kernels, title=f"{run.network}: what the first layer looks for")
-    add("filters", "Filters of the first layer", "Edges, spots and colours that its maps answer to.", picture)
+    title = drawn("explain.filters_title", network=run.network)
+    picture = first_filters_picture(name, kernels, title=title, text=drawn)
+    add("filters", page("explain.filters"), page("explain.filters_how"), picture)
 
 
-def draw_images(run: Run, pixels: Tensor, name: str, rows: Sequence[Attribution], add: Add) -> None:
+def draw_images(
+    run: Run, pixels: Tensor, name: str, rows: Sequence[Attribution], add: Add, words: Words
+) -> None:
     """Draw what each layer makes of an image, C x H x W, and which pixels of some images count."""
+    page, drawn = words.page, words.drawn
     layers = activations(run, pixels)
     for start in range(0, len(layers), MAX_LAYERS):
         part, number = layers[start : start + MAX_LAYERS], start // MAX_LAYERS + 1
-        which = f", layers {start + 1} to {start + len(part)}" if len(layers) > MAX_LAYERS else ""
-        title = f"{run.network}: what each layer makes of {name}{which}"
-        stem = f"layers-{number}" if which else "layers"
-        heading, how = f"What each layer makes of an image{which}", "From top to bottom, as the network runs."
-        add(stem, heading, how, activations_picture(pixels, part, title=title))
-    picture = attributions_picture(rows, title=f"{run.network}: which pixels count")
-    add("pixels", "Which pixels count", "Four ways to ask; where they agree, it is worth believing.", picture)
+        known = {"first": start + 1, "last": start + len(part)}
+        is_part = len(layers) > MAX_LAYERS
+        of_page, of_picture = (
+            text("explain.layers_some", **known) if is_part else "" for text in (page, drawn)
+        )
+        title = drawn("explain.layers_title", network=run.network, name=name, which=of_picture)
+        picture = activations_picture(pixels, part, title=title, text=drawn)
+        heading = page("explain.layers", which=of_page)
+        add(f"layers-{number}" if is_part else "layers", heading, page("explain.layers_how"), picture)
+    title = drawn("explain.pixels_title", network=run.network)
+    picture = attributions_picture(rows, title=title, text=drawn)
+    add("pixels", page("explain.pixels"), page("explain.pixels_how"), picture)
 
 
-def draw_test(run: Run, test: Dataset, stored: StoredPredictions, method: Method, add: Add) -> None:
+def draw_test(
+    run: Run, test: Dataset, stored: StoredPredictions, method: Method, add: Add, words: Words
+) -> None:
     """Draw the test images that are worth a look, and a map of some."""
+    page, drawn = words.page, words.drawn
     mistakes = [answer.index for answer in sure_mistakes(stored.labels, stored.probs, most=NUM_LISTED)]
     hits = [answer.index for answer in unsure_hits(stored.labels, stored.probs, most=NUM_LISTED)]
     num_wrong = int((~stored.is_correct).sum())
     blocks = [
-        Block(f"Mistakes, the surest first: {len(mistakes)} of {num_wrong:,}", mistakes),
-        Block(f"Right answers, the least sure first: {len(hits)} of {len(test) - num_wrong:,}", hits),
+        Block(drawn(f"explain.answers_{which}", num=len(indices), total=f"{total:,}"), indices)
+        for which, indices, total in (
+            ("wrong", mistakes, num_wrong),
+            ("right", hits, len(test) - num_wrong),
+        )
     ]
     answers = (stored.labels, stored.probs, stored.class_names)
-    picture = answers_picture(test.images, *answers, blocks, title=run_title(run.folder))
-    add(
-        "answers",
-        "Sure mistakes and unsure hits",
-        "Of all test images, by the network's confidence.",
-        picture,
-    )
+    title = run_title(run.folder, text=drawn)
+    picture = answers_picture(test.images, *answers, blocks, title=title, text=drawn)
+    add("answers", page("explain.answers"), page("explain.answers_how"), picture)
     some = slice(0, NUM_IN_MAP)
     places = embed(penultimate(run, test.images[some]), method=method)
-    note = f"The first {len(places):,} test images; the layer before the last, by {OF_METHOD[method]}."
+    note, caption = (text(f"explain.map_{method}", num=f"{len(places):,}") for text in (drawn, page))
     picture = image_map(
         places,
         stored.labels[some],
         stored.is_correct[some],
         stored.class_names,
-        title=f"{run.network}: what it takes to be alike",
+        title=drawn("explain.map_title", network=run.network),
         note=note,
+        text=drawn,
     )
-    add("map", "A map of images", note, picture)
+    add("map", page("explain.map"), caption, picture)

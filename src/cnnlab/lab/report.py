@@ -9,9 +9,9 @@ from pathlib import Path
 
 from cnnlab.errors import ConfigError, MissingResourceError
 from cnnlab.lab.latency import measure_latencies
-from cnnlab.lab.report_data import data_extras, images_of
-from cnnlab.lab.report_network import network_extras
-from cnnlab.reporting import FONT_REMEDY, LANGUAGES, Text, chinese_font
+from cnnlab.lab.report_data import data_extras, images_of, look_at_data
+from cnnlab.lab.report_network import look_into, network_extras
+from cnnlab.reporting import FONT_REMEDY, LANGUAGES, NO_FONT, Text, chinese_font
 from cnnlab.reporting.report import (
     Cover,
     Extras,
@@ -83,6 +83,9 @@ def report(
     for folder in facts.left_out:
         say(f"{folder.path}: is left out: not every network has a run of its seed.")
     latencies = measure_latencies(facts.networks)
+    # Found out once, and drawn in each language.
+    findings = {network.name: look_into(network, root=root, warn=say) for network in facts.networks}
+    images = look_at_data(facts.networks[0].folders[0], root=root, warn=say)
     place = Path(out)
     place.mkdir(parents=True, exist_ok=True)
     cover = Cover(title, course, author, date or today.today().isoformat())
@@ -93,11 +96,12 @@ def report(
         extras = Extras(
             {
                 network.name: replace(
-                    network_extras(network, drawn, root=root, warn=say), latency=latencies.get(network.name)
+                    network_extras(network, findings[network.name], drawn),
+                    latency=latencies.get(network.name),
                 )
                 for network in facts.networks
             },
-            data_extras(facts.networks[0].folders[0], drawn, root=root, warn=say),
+            data_extras(*images, drawn),
         )
         for ending, content in _contents(formats, facts, extras, cover, Text(name)):
             path = place / f"report.{name}.{ending}"
@@ -154,4 +158,4 @@ def _check_resources(languages: Sequence[str], formats: Sequence[str], say: Call
             raise MissingResourceError(
                 f"PDF: no font here has Chinese letters; boxes would stand for them. {FONT_REMEDY}."
             )
-        say(f"No font here has Chinese letters: the words inside pictures are English. {FONT_REMEDY}.")
+        say(NO_FONT)

@@ -1,9 +1,12 @@
 """What a report shows of one network beyond its figures: pictures, and a temperature."""
 
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import torch
+from torch import Tensor
 
 from cnnlab import machine
 from cnnlab.data import Dataset
@@ -23,7 +26,6 @@ from cnnlab.lab.explain import attributions_of
 from cnnlab.lab.splits import load_split
 from cnnlab.reporting import (
     Attribution,
-    Picture,
     Text,
     attributions_picture,
     first_filters_picture,
@@ -36,14 +38,47 @@ MAX_MISTAKES, NUM_EXPLAINED, NUM_ON_SLIDE, NUM_IN_MAP = 60, 4, 3, 1000
 MIN_IN_MAP = 5
 
 
-def network_extras(
-    network: NetworkFacts, text: Text, *, root: Path | str | None, warn: Callable[[str], None]
-) -> NetworkExtras:
-    """Return what is to be shown of a network, of the run of its first seed; what is missing is told.
+@dataclass(frozen=True)
+class ImageMap:
+    """Test images in the plane, as a network sees them.
+
+    Attributes:
+        places: N x 2.
+        labels: N, the true classes.
+        is_correct: N, bool.
+        class_names: what the labels stand for.
+        num_values: that the layer before the last gives of each.
+    """
+
+    places: np.ndarray
+    labels: Tensor
+    is_correct: Tensor
+    class_names: tuple[str, ...]
+    num_values: int
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What is found out about a network, whatever language it will be told in; parts may be missing.
+
+    Attributes:
+        extras: all that holds no word.
+        attributions: which pixels its surest mistakes rest on, the first of `extras.mistakes`.
+        filters: name of the first convolution, and its kernels.
+        map: of test images.
+    """
+
+    extras: NetworkExtras
+    attributions: tuple[Attribution, ...] = ()
+    filters: tuple[str, Tensor] | None = None
+    map: ImageMap | None = None
+
+
+def look_into(network: NetworkFacts, *, root: Path | str | None, warn: Callable[[str], None]) -> Findings:
+    """Find out what is to be shown of a network, of the run of its first seed; what is missing is told.
 
     Args:
         network: its facts.
-        text: the words of pictures.
         root: where the data lies, if not where it lay in training.
         warn: takes one line about what cannot be shown.
 
@@ -66,49 +101,68 @@ def network_extras(
         warn(f"{network.name}: without pictures of test images: {error}")
         test = None
     mistakes = sure_mistakes(stored.labels, stored.probs) if stored else []
-    shown = mistakes[:MAX_MISTAKES] if test else []
-    rows = _attributions(run, test, [(one.index, one.true) for one in shown], text) if run and test else []
-    places = _map(run, test, stored, text) if run and test and stored else None
-    return NetworkExtras(
-        diagram=network_diagram(network, text),
-        slide_diagram=network_diagram(network, text, is_slide=True),
-        mistakes=tuple(
-            ShownMistake(test.images[one.index], one.index, one.true, one.predicted, one.prob)
-            for one in shown
-            if test
-        ),
+    shown = [
+        ShownMistake(test.images[one.index], one.index, one.true, one.predicted, one.prob)
+        for one in mistakes[:MAX_MISTAKES]
+        if test
+    ]
+    extras = NetworkExtras(
+        mistakes=tuple(shown),
         is_answered=test is not None and stored is not None,
         num_mistakes=len(mistakes),
         num_suspected=len(suspected_labels(stored.labels, stored.probs)) if stored else 0,
-        pixels=attributions_picture(rows, text=text) if rows else None,
-        slide_pixels=attributions_picture(rows[:NUM_ON_SLIDE], text=text) if rows else None,
-        filters=first_filters_picture(*first_filters(run), text=text) if run else None,
-        map=places[0] if places else None,
-        map_size=places[1] if places else (0, 0),
         temperature=_temperature(run, stored, root=root, warn=warn) if run and stored else None,
+    )
+    return Findings(
+        extras,
+        attributions=_attributions(run, shown[:NUM_EXPLAINED]) if run and shown else (),
+        filters=first_filters(run) if run else None,
+        map=_map(run, test, stored) if run and test and stored else None,
     )
 
 
-def _attributions(run: Run, test: Dataset, mistakes: list[tuple[int, int]], text: Text) -> list[Attribution]:
-    """Return which pixels the surest mistakes rest on, of (index, true class) each."""
-    if not mistakes:
-        return []
-    indices, true = zip(*mistakes[:NUM_EXPLAINED], strict=True)
-    names = [text("pictures.test_image", index=index) for index in indices]
-    return attributions_of(run, torch.stack([test.images[index] for index in indices]), names, true)
+def network_extras(network: NetworkFacts, found: Findings, text: Text) -> NetworkExtras:
+    """Return what was found out, with its pictures.
+
+    Args:
+        network: its facts.
+        found: what `look_into` returned.
+        text: the words of pictures.
+    """
+    rows = [
+        replace(row, name=text("pictures.test_image", index=mistake.index))
+        for row, mistake in zip(found.attributions, found.extras.mistakes, strict=False)
+    ]
+    places = found.map
+    return replace(
+        found.extras,
+        diagram=network_diagram(network, text),
+        slide_diagram=network_diagram(network, text, is_slide=True),
+        pixels=attributions_picture(rows, text=text) if rows else None,
+        slide_pixels=attributions_picture(rows[:NUM_ON_SLIDE], text=text) if rows else None,
+        filters=first_filters_picture(*found.filters, text=text) if found.filters else None,
+        map=image_map(places.places, places.labels, places.is_correct, places.class_names, text=text)
+        if places
+        else None,
+        map_size=(len(places.labels), places.num_values) if places else (0, 0),
+    )
 
 
-def _map(
-    run: Run, test: Dataset, stored: StoredPredictions, text: Text
-) -> tuple[Picture, tuple[int, int]] | None:
-    """Draw the first images as the network sees them; also how many, and by how many values of each."""
+def _attributions(run: Run, mistakes: list[ShownMistake]) -> tuple[Attribution, ...]:
+    """Return which pixels some mistakes rest on; their names are given where they are drawn."""
+    true = [one.true for one in mistakes]
+    pixels = torch.stack([one.pixels for one in mistakes])
+    return tuple(attributions_of(run, pixels, [""] * len(mistakes), true))
+
+
+def _map(run: Run, test: Dataset, stored: StoredPredictions) -> ImageMap | None:
+    """Place the first images as the network sees them."""
     if len(test) < MIN_IN_MAP:
         return None
     some = slice(0, NUM_IN_MAP)
     values = penultimate(run, test.images[some])
-    right = stored.is_correct[some]
-    picture = image_map(embed(values), stored.labels[some], right, stored.class_names, text=text)
-    return picture, (len(values), values.shape[1])
+    names = stored.class_names
+    return ImageMap(embed(values), stored.labels[some], stored.is_correct[some], names, values.shape[1])
 
 
 def _temperature(

@@ -7,8 +7,8 @@ from cnnlab.reporting.class_samples import class_samples
 from cnnlab.reporting.confusion import confusion_picture
 from cnnlab.reporting.diagram import diagram
 from cnnlab.reporting.explain_page import Shown, explain_page
+from cnnlab.reporting.fonts import NO_FONT, chinese_font
 from cnnlab.reporting.fonts import REMEDY as FONT_REMEDY
-from cnnlab.reporting.fonts import chinese_font
 from cnnlab.reporting.grid import Table, escape_markdown, table_markdown, table_text
 from cnnlab.reporting.image_map import image_map
 from cnnlab.reporting.inside import activations_picture, first_filters_picture
@@ -24,12 +24,14 @@ from cnnlab.reporting.tables import (
     to_text,
     write_comparison,
 )
-from cnnlab.reporting.text import LANGUAGES, Text
+from cnnlab.reporting.text import ENGLISH, LANGUAGES, Text
 
 __all__ = [
+    "ENGLISH",
     "FILTERS",
     "FONT_REMEDY",
     "LANGUAGES",
+    "NO_FONT",
     "RESTORED",
     "Attribution",
     "Block",

@@ -18,6 +18,7 @@ from cnnlab.reporting.canvas import (
     to_png,
     write_title,
 )
+from cnnlab.reporting.place import drawable, new_sheet, show_on, write_at
 from cnnlab.reporting.samples import choose_samples
 from cnnlab.reporting.text import ENGLISH, Text
 
@@ -102,23 +103,22 @@ def answers_figure(
         figure.text(
             0.99, 1 - 0.13 / height, text("pictures.below"), fontsize=7.5, color=GREY, ha="right", va="top"
         )
-        top = height - TITLE
+        sheet = new_sheet(figure)
+        top = TITLE
         for block in blocks:
-            figure.text(0.01, (top - 0.12) / height, block.heading, fontsize=10, va="top")
-            top -= HEADING
+            write_at(figure, 0.01 * width, top + 0.12, block.heading, fontsize=10)
+            top += HEADING
             for place, index in enumerate(block.indices):
                 row, column = divmod(place, NUM_COLUMNS)
-                left = column * CELL + (CELL - IMAGE) / 2
-                bottom = top - row * (CELL + CAPTION) - IMAGE
-                axes = figure.add_axes((left / width, bottom / height, IMAGE / width, IMAGE / height))
+                corner = column * CELL + (CELL - IMAGE) / 2, top + row * (CELL + CAPTION)
                 predicted = int(probs[index].argmax())
                 true = int(labels[index])
-                _draw_image(axes, images[index], is_right=predicted == true)
+                _draw_image(sheet, images[index], *corner, is_right=predicted == true)
                 prob = float(probs[index, predicted])
                 sure = text("pictures.sure", prob=shown_prob(prob))
                 answer = names[predicted], text("pictures.true", name=names[true]), sure
-                _write_answer(axes, *answer, is_right=predicted == true)
-            top -= math.ceil(len(block.indices) / NUM_COLUMNS) * (CELL + CAPTION)
+                _write_answer(figure, *corner, answer, is_right=predicted == true)
+            top += math.ceil(len(block.indices) / NUM_COLUMNS) * (CELL + CAPTION)
         yield figure
 
 
@@ -127,28 +127,28 @@ def shown_prob(prob: float) -> str:
     return f"{prob:.1%}" if prob < 0.9995 else "> 99.9%"
 
 
-def _draw_image(axes: "Axes", image: Tensor, *, is_right: bool) -> None:
-    pixels = image.permute(1, 2, 0).numpy()  # H x W x C
-    pixels = pixels[:, :, 0] if pixels.shape[2] == 1 else pixels
-    axes.imshow(pixels, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
-    axes.set(xticks=[], yticks=[])
-    axes.grid(False)
-    axes.spines[:].set(
-        visible=True, color=GREY if is_right else VERMILION, linewidth=0.6 if is_right else 2.5
-    )
+def _draw_image(sheet: "Axes", image: Tensor, left: float, top: float, *, is_right: bool) -> None:
+    from matplotlib.patches import Rectangle
+
+    show_on(sheet, drawable(image), left, top, IMAGE, IMAGE)
+    frame = {"edgecolor": GREY if is_right else VERMILION, "linewidth": 0.6 if is_right else 2.5}
+    sheet.add_patch(Rectangle((left, top), IMAGE, IMAGE, fill=False, clip_on=False, zorder=2.5, **frame))
 
 
-def _write_answer(axes: "Axes", predicted: str, true: str, sure: str, *, is_right: bool) -> None:
+def _write_answer(
+    figure: "Figure", left: float, top: float, answer: tuple[str, str, str], *, is_right: bool
+) -> None:
     sign, colour = ("✓", "black") if is_right else ("✗", VERMILION)
+    predicted, true, sure = answer
     lines = [
         (f"{sign} {predicted}", colour, "bold"),
         (true, "black", "normal"),
         (sure, GREY, "normal"),
     ]
     for number, (text, shade, weight) in enumerate(lines):
-        below = (4 + 10.5 * number) / 72 / IMAGE
-        style = {"color": shade, "fontweight": weight, "fontsize": 8, "ha": "center", "va": "top"}
-        axes.text(0.5, -below, text, transform=axes.transAxes, **style)
+        below = top + IMAGE + (4 + 10.5 * number) / 72
+        style = {"color": shade, "fontweight": weight, "fontsize": 8, "ha": "center"}
+        write_at(figure, left + IMAGE / 2, below, text, **style)
 
 
 def _shortened(name: str) -> str:

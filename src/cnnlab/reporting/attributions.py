@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from textwrap import wrap
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,10 +18,11 @@ from cnnlab.reporting.canvas import (
     to_picture,
     write_title,
 )
-from cnnlab.reporting.place import drawable, place_axes, show, write_at
-from cnnlab.reporting.text import ENGLISH, Text
+from cnnlab.reporting.place import drawable, new_sheet, show_on, write_at
+from cnnlab.reporting.text import ENGLISH, Text, broken_into_lines
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 # Lengths in inches.
@@ -68,33 +68,34 @@ def attributions_picture(rows: Sequence[Attribution], *, title: str = "", text: 
         for column, heading in enumerate(HEADINGS):
             words = text(f"pictures.{heading}")
             write_at(figure, MARGIN + column * CELL, above + 0.05, words, fontsize=9, fontweight="bold")
+        sheet = new_sheet(figure)
         for index, row in enumerate(rows):
             top = above + HEADING + index * (CELL + CAPTION)
-            _draw_row(figure, row, top, text)
+            _draw_row(figure, sheet, row, top, text)
         if title:
-            note = "\n".join(wrap(text("pictures.colours"), NOTE_LETTERS))
+            note = broken_into_lines(text("pictures.colours"), NOTE_LETTERS)
             write_at(figure, MARGIN, height - NOTE + 0.08, note, fontsize=7.5, color=GREY)
         answers = "; ".join(f"{row.name}: {row.explained}" for row in rows)
         return to_picture(figure, alt=text("pictures.pixels_alt", answers=answers))
 
 
-def _draw_row(figure: "Figure", row: Attribution, top: float, text: Text) -> None:
+def _draw_row(figure: "Figure", sheet: "Axes", row: Attribution, top: float, text: Text) -> None:
     side = CELL - 0.08
     grey = drawable(row.image.float().mean(0, keepdim=True).div(255))
     for column in range(len(HEADINGS)):
-        axes = place_axes(figure, MARGIN + column * CELL, top, side, side)
+        place = (MARGIN + column * CELL, top, side, side)
         if column == 0:
-            show(axes, drawable(row.image))
+            show_on(sheet, drawable(row.image), *place)
         elif column == 1:
-            show(axes, row.saliency.numpy(), cmap="inferno", vmin=None, vmax=None)
+            show_on(sheet, row.saliency.numpy(), *place, cmap="inferno", vmin=None, vmax=None)
         elif column == 3:
-            show(axes, grey)
+            show_on(sheet, grey, *place)
             seen = row.grad_cam / row.grad_cam.max().clamp_min(1e-12)
-            show(axes, seen.numpy(), cmap="inferno", alpha=0.65)
+            show_on(sheet, seen.numpy(), *place, cmap="inferno", alpha=0.65)
         else:
             values = (row.integrated if column == 2 else row.occlusion).numpy()
             largest = max(float(np.abs(values).max()), 1e-12)
-            show(axes, values, cmap="RdBu_r", vmin=-largest, vmax=largest)
+            show_on(sheet, values, *place, cmap="RdBu_r", vmin=-largest, vmax=largest)
     explained, true = drawable_names([row.explained, row.true or ""])
     is_wrong = row.true is not None and row.true != row.explained
     style = {"fontsize": 9, "color": VERMILION if is_wrong else "black"}

@@ -7,12 +7,13 @@ user's own matplotlib settings neither matter nor change.
 import io
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cnnlab.evaluation import ONE_VIEW, views_in_words
 from cnnlab.reporting.fonts import chinese_font
+from cnnlab.reporting.text import ENGLISH, Text
 from cnnlab.runs import RunFolder
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ STYLE = {
     "grid.color": "#E4E4E4",
     "grid.linewidth": 0.7,
     "text.parse_math": False,  # a class may be called "$5"
+    "image.composite_image": False,  # images of one axes stay apart in SVG, each with its own pixels
     "svg.fonttype": "none",  # text stays text
     "svg.hashsalt": "cnnlab",  # the same file for the same figure
 }
@@ -43,16 +45,24 @@ STYLE = {
 @contextmanager
 def new_figure(width: float, height: float) -> Iterator["Figure"]:
     """Give an empty figure in our style, in force until it is left; lengths in inches."""
-    from matplotlib import style
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
+
+    with our_style():
+        figure = Figure((width, height), dpi=DPI)
+        FigureCanvasAgg(figure)
+        yield figure
+
+
+@contextmanager
+def our_style() -> Iterator[None]:
+    """Draw in our style until it is left."""
+    from matplotlib import style
 
     beside = chinese_font()  # for the letters that ours lacks
     family = [OUR_FONT, beside[0]] if beside else [OUR_FONT]
     with style.context({**STYLE, "font.family": family}, after_reset=True):
-        figure = Figure((width, height), dpi=DPI)
-        FigureCanvasAgg(figure)
-        yield figure
+        yield
 
 
 def to_png(figure: "Figure") -> bytes:
@@ -70,24 +80,38 @@ def to_svg(figure: "Figure") -> bytes:
     return buffer.getvalue()
 
 
-@dataclass(frozen=True)
 class Picture:
-    """One picture in both forms.
+    """One picture in two forms, each made when it is first asked for.
+
+    Args:
+        figure: what is drawn, finished.
+        alt: what it shows, in a sentence, for those who cannot see it.
 
     Attributes:
-        png: pixels.
-        svg: vectors.
-        alt: what it shows, in a sentence, for those who cannot see it.
+        size: width and height in inches.
     """
 
-    png: bytes
-    svg: bytes
-    alt: str
+    def __init__(self, figure: "Figure", alt: str) -> None:
+        self._figure, self.alt = figure, alt
+        width, height = figure.get_size_inches()
+        self.size = float(width), float(height)
+
+    @cached_property
+    def png(self) -> bytes:
+        """Pixels."""
+        with our_style():
+            return to_png(self._figure)
+
+    @cached_property
+    def svg(self) -> bytes:
+        """Vectors."""
+        with our_style():
+            return to_svg(self._figure)
 
 
 def to_picture(figure: "Figure", *, alt: str) -> Picture:
     """Return a figure in both forms."""
-    return Picture(to_png(figure), to_svg(figure), alt)
+    return Picture(figure, alt)
 
 
 def write_title(figure: "Figure", text: str, *, y: float = 0.98) -> None:
@@ -106,16 +130,20 @@ def text_width(text: str, **font: Any) -> float:
         return figure.text(0.0, 0.0, text, **font).get_window_extent().width / DPI
 
 
-def run_title(folder: RunFolder, *, test_top1: float | None = None) -> str:
+def run_title(folder: RunFolder, *, test_top1: float | None = None, text: Text = ENGLISH) -> str:
     """Return what ran, and what it reached: `test_top1`, else what eval.json says, if it is there."""
     config = folder.config
-    title = f"{config.recipe or config.model.name} on {Path(config.data.name).name}, seed {config.seed}"
+    recipe, data = config.recipe or config.model.name, Path(config.data.name).name
+    title = text("explain.run", recipe=recipe, data=data, seed=config.seed)
     if test_top1 is None and (evaluation := folder.evaluation):
         test_top1 = evaluation["top1"]
     if test_top1 is None:
         return title
-    views = views_in_words(config.evaluation.tta, config.evaluation.average)
-    return f"{title}: test {test_top1:.2%}{'' if views == ONE_VIEW else f' ({views})'}"
+    scored = text("explain.scored", run=title, top1=f"{test_top1:.2%}")
+    tta, average = config.evaluation.tta, config.evaluation.average
+    if views_in_words(tta, average) == ONE_VIEW:
+        return scored
+    return text("explain.views", scored=scored, tta=tta, average=text(f"explain.{average}"))
 
 
 def _drawable_text(text: str) -> str:

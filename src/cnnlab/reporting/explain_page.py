@@ -4,9 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
+from cnnlab.reporting.text import Text
+
 STYLE = """
 :root { color-scheme: light dark; }
 body { font-family: system-ui, sans-serif; line-height: 1.45; }
+body:lang(zh-Hans) { line-height: 1.7; }
+body:lang(zh-Hans) { font-family: "Noto Sans CJK SC", "Noto Sans SC", "Microsoft YaHei", "PingFang SC"; }
 body { max-width: 62rem; margin: 0 auto; padding: 1rem; }
 figure { margin: 0 0 2rem; }
 img { max-width: 100%; height: auto; background: #fff; border-radius: 4px; }
@@ -31,8 +35,8 @@ class Shown:
     alt: str
 
 
-def explain_page(title: str, facts: Sequence[str], pictures: Sequence[Shown]) -> str:
-    """Return the page, which needs nothing but the PNG and SVG files beside it."""
+def explain_page(title: str, facts: Sequence[str], pictures: Sequence[Shown], *, text: Text) -> str:
+    """Return the page, which needs nothing but the PNG and SVG files beside it; `text` says its language."""
     figures = "\n".join(
         f"<section><h2>{escape(shown.heading)}</h2>\n"
         f'<figure><a href="{shown.stem}.svg"><img src="{shown.stem}.png" alt="{escape(shown.alt)}"></a>\n'
@@ -41,7 +45,7 @@ def explain_page(title: str, facts: Sequence[str], pictures: Sequence[Shown]) ->
     )
     lines = "\n".join(f"<p>{escape(fact)}</p>" for fact in facts)
     return (
-        f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f'<!doctype html>\n<html lang="{text.html_lang}">\n<head>\n<meta charset="utf-8">\n'
         f'<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>{escape(title)}</title>\n<style>\n{STYLE}\n</style>\n</head>\n<body>\n"
         f"<h1>{escape(title)}</h1>\n{lines}\n{figures}\n</body>\n</html>\n"

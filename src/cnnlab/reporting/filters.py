@@ -1,15 +1,11 @@
 """What pre-training taught the first layer: its filters, and images as it restores them."""
 
 import math
-from typing import TYPE_CHECKING
 
 from cnnlab.reporting.canvas import GREY, new_figure, text_width, title_width, to_png, write_title
 from cnnlab.reporting.mosaic import centred_levels, mosaic, num_columns, num_rows
-from cnnlab.reporting.place import drawable, place_axes, show
+from cnnlab.reporting.place import drawable, new_sheet, place_axes, show_on
 from cnnlab.runs import Pretraining
-
-if TYPE_CHECKING:
-    pass
 
 METHODS = {"autoencoder": "denoising auto-encoder", "rbm": "restricted Boltzmann machine"}
 MAX_FILTERS = 64
@@ -75,13 +71,14 @@ def restored_picture(pretraining: Pretraining, *, title: str) -> bytes:
     height = TITLE + len(names) * IMAGE + 0.1 + NOTE * (math.ceil(len(lines) / 3) + 1)
     with new_figure(width, height) as figure:
         write_title(figure, title, y=1 - 0.1 / height)
+        sheet = new_sheet(figure)
         for row, (name, label) in enumerate(names.items()):
             top = TITLE + row * IMAGE
             y = 1 - (top + IMAGE / 2) / height
             figure.text((LABEL - 0.12) / width, y, label, ha="right", va="center")
             for column, image in enumerate(pretraining.pictures[name]):
-                axes = place_axes(figure, LABEL + column * IMAGE, top, IMAGE - 0.06, IMAGE - 0.06)
-                show(axes, drawable(image))
+                place = LABEL + column * IMAGE, top, IMAGE - 0.06, IMAGE - 0.06
+                show_on(sheet, drawable(image), *place)
         for place, text in enumerate(reversed(rows)):
             figure.text(0.1 / width, (0.07 + NOTE * place) / height, text, fontsize=NOTE_SIZE, color=GREY)
         return to_png(figure)

@@ -24,6 +24,7 @@ FAMILIES = (
 _IN_FILE_NAMES = ("notosanscjk", "notosanssc", "sourcehansans", "msyh", "pingfang", "hiragino", "wqy")
 _IN_FILE_NAMES += ("droidsansfallback", "simhei", "notoserifcjk", "simsun")
 REMEDY = "Install one (on Debian: apt install fonts-noto-cjk)"
+NO_FONT = f"No font here has Chinese letters: the words inside pictures are English. {REMEDY}."
 
 
 @cache

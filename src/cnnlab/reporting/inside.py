@@ -10,7 +10,7 @@ from torch import Tensor
 from cnnlab.explain import LayerOutput
 from cnnlab.reporting.canvas import GREY, Picture, new_figure, title_width, to_picture, write_title
 from cnnlab.reporting.mosaic import centred_levels, mosaic, num_columns, num_rows
-from cnnlab.reporting.place import drawable, place_axes, show, write_at
+from cnnlab.reporting.place import drawable, new_sheet, place_axes, show_on, write_at
 from cnnlab.reporting.text import ENGLISH, Text
 
 MAX_FILTERS = 96
@@ -55,7 +55,9 @@ def first_filters_picture(name: str, kernels: Tensor, *, title: str = "", text: 
         return to_picture(figure, alt=note)
 
 
-def activations_picture(image: Tensor, layers: Sequence[LayerOutput], *, title: str) -> Picture:
+def activations_picture(
+    image: Tensor, layers: Sequence[LayerOutput], *, title: str, text: Text = ENGLISH
+) -> Picture:
     """Draw an image and, line by line, what each layer makes of it.
 
     Args:
@@ -63,13 +65,15 @@ def activations_picture(image: Tensor, layers: Sequence[LayerOutput], *, title: 
         layers: what `activations` returned; of a layer's maps the first 16 are drawn, each from its own least
             value, black, to its largest, white.
         title: what stands above.
+        text: the words in it.
     """
     width = max(LABEL + MAX_MAPS * MAP + 2 * MARGIN, title_width(title) + 2 * MARGIN)
     height = TITLE + 3 * MAP + ROW_GAP + len(layers) * (MAP + ROW_GAP) + NOTE
     with new_figure(width, height) as figure:
         write_title(figure, title, y=1 - 0.1 / height)
-        write_at(figure, MARGIN, TITLE + 0.1, "the image", fontsize=8)
-        show(place_axes(figure, LABEL, TITLE, 3 * MAP, 3 * MAP - GAP), drawable(image))
+        write_at(figure, MARGIN, TITLE + 0.1, text("explain.layers_image"), fontsize=8)
+        sheet = new_sheet(figure)
+        show_on(sheet, drawable(image), LABEL, TITLE, 3 * MAP - GAP, 3 * MAP - GAP)
         top = TITLE + 3 * MAP + ROW_GAP
         for layer in layers:
             shape = " x ".join(map(str, layer.values.shape))
@@ -77,16 +81,15 @@ def activations_picture(image: Tensor, layers: Sequence[LayerOutput], *, title: 
             write_at(figure, MARGIN, top + 0.2, f"{layer.kind}, {shape}", fontsize=6.5, color=GREY)
             if layer.values.dim() == 3 and layer.values[0].numel() > 1:
                 maps = [_from_least_to_largest(values) for values in layer.values[:MAX_MAPS]]
-                axes = place_axes(figure, LABEL, top, len(maps) * MAP - GAP, MAP - GAP)
-                show(axes, _side_by_side(torch.stack(maps)))
+                width_of_maps = len(maps) * MAP - GAP
+                show_on(sheet, _side_by_side(torch.stack(maps)), LABEL, top, width_of_maps, MAP - GAP)
             else:
-                axes = place_axes(figure, LABEL, top, MAX_MAPS * MAP - GAP, BAR - GAP)
-                values = layer.values.flatten()[:MAX_VALUES]
-                show(axes, _from_least_to_largest(values)[None].numpy(), aspect="auto")
+                bar = _from_least_to_largest(layer.values.flatten()[:MAX_VALUES])[None].numpy()
+                show_on(sheet, bar, LABEL, top, MAX_MAPS * MAP - GAP, BAR - GAP)
             top += MAP + ROW_GAP
-        note = "Of each layer the first 16 maps, or 64 values; each map from its least value to its largest"
+        note = text("explain.layers_note", maps=MAX_MAPS, values=MAX_VALUES)
         write_at(figure, MARGIN, height - NOTE + 0.06, note, fontsize=7.5, color=GREY)
-        return to_picture(figure, alt=f"What each of {len(layers)} layers makes of one image, a line each.")
+        return to_picture(figure, alt=text("explain.layers_alt", num=len(layers)))
 
 
 def _from_least_to_largest(values: Tensor) -> Tensor:
@@ -95,7 +98,7 @@ def _from_least_to_largest(values: Tensor) -> Tensor:
 
 
 def _side_by_side(maps: Tensor) -> np.ndarray:
-    """Return maps, N x H x W, as one picture: an axes for each takes matplotlib a quarter of a minute."""
+    """Return maps, N x H x W, as one picture."""
     size = max(maps.shape[1:])
     enlarged = math.ceil(MAP_PIXELS / size)
     gap = round(size * enlarged * GAP / (MAP - GAP))

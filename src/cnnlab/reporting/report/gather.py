@@ -81,7 +81,7 @@ def gather(folders: Sequence[RunFolder], *, command: str = "", images_of: Images
     paired = {
         name: [folder for folder in group if folder.config.seed in common] for name, group in groups.items()
     }
-    comparison = compare_runs(paired, command=command)
+    comparison = compare_runs(paired, command=command, must_test=False)
     curves = {name: tuple(map(curve_of, group)) for name, group in paired.items()}
     target = accuracy_of_all([curve for some in curves.values() for curve in some])
     answers = {name: _answers(group) for name, group in paired.items()}

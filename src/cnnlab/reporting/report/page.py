@@ -2,7 +2,6 @@
 
 import base64
 import io
-import re
 from collections.abc import Callable
 from importlib.resources import files
 
@@ -55,7 +54,7 @@ def html_report(facts: Facts, extras: Extras, cover: Cover, text: Text, *, versi
     has_matrix = len(facts.class_names) <= MAX_IN_MATRIX
     citations = Citations()
     page = template.render(
-        lang="zh-Hans" if text.lang == "zh" else "en",
+        lang=text.html_lang,
         title=cover.title or prose.title(facts, text),
         cover=[part for part in (cover.course, cover.author, cover.date) if part],
         style=_asset("style.css"),
@@ -121,10 +120,8 @@ def _image(picture: Picture, is_vector: bool = False) -> Markup:
 
 def _size(picture: Picture) -> tuple[int, int]:
     """Return width and height in pixels of a page, so that it keeps the place before the picture is read."""
-    found = re.search(rb'<svg[^>]* width="([\d.]+)pt"[^>]*', picture.svg)
-    tall = re.search(rb'<svg[^>]* height="([\d.]+)pt"', picture.svg)
-    assert found and tall
-    return round(float(found[1]) * 96 / 72), round(float(tall[1]) * 96 / 72)
+    width, height = picture.size
+    return round(width * 96), round(height * 96)
 
 
 def _tile(pixels: Tensor) -> str:

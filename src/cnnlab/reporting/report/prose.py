@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from cnnlab.evaluation import ONE_VIEW, NetworkResult, t_factor, wilson_interval
-from cnnlab.evaluation.comparison import MIN_SEEDS_FOR_T, OVER_SEEDS, PAIRED_T
+from cnnlab.evaluation.comparison import OVER_SEEDS
+from cnnlab.evaluation.paired import MIN_SEEDS_FOR_T, PAIRED_T
 from cnnlab.reporting.report.architectures import architecture
 from cnnlab.reporting.report.extras import Extras
 from cnnlab.reporting.report.facts import Facts, NetworkFacts
@@ -63,7 +64,10 @@ def summary(facts: Facts, text: Text) -> list[str]:
 def verdict(result: NetworkResult, first: NetworkResult, text: Text) -> str:
     """Return how a network stands against the first one."""
     test = result.test
-    assert test is not None
+    if test is None:
+        apart = points(result.mean_top1 - first.mean_top1)
+        known = {"points": apart, "least": MIN_SEEDS_FOR_T}
+        return text("summary.untested", network=result.name, first=first.name, **known)
     is_t = test.method == PAIRED_T
     seed = test.method.rpartition(" ")[2]
     return text(
@@ -91,6 +95,11 @@ def setup(facts: Facts, text: Text) -> list[str]:
     if tests:
         key = "setup.tests_seeds" if tests == {PAIRED_T} else "setup.tests_images"
         sentences.append(text(key, first=comparison.networks[0].name) + " " + text("setup.level"))
+    untested = [result.name for result in comparison.networks[1:] if result.test is None]
+    if untested:
+        first = comparison.networks[0].name
+        known = {"networks": text.names(untested), "first": first, "least": MIN_SEEDS_FOR_T}
+        sentences.append(text("setup.untested", **known))
     if comparison.views != ONE_VIEW:
         evaluation = facts.networks[0].folders[0].config.evaluation
         sentences.append(text("setup.views", tta=evaluation.tta, average=evaluation.average))

@@ -1,7 +1,7 @@
 """The tables of a report, made of its facts: the same for the page, the slides and Markdown."""
 
 from cnnlab.evaluation import NetworkResult, effect_size, mean_interval
-from cnnlab.evaluation.comparison import MIN_SEEDS_FOR_T
+from cnnlab.evaluation.paired import MIN_SEEDS_FOR_T
 from cnnlab.reporting.report.extras import Extras
 from cnnlab.reporting.report.facts import Facts, NetworkFacts
 from cnnlab.reporting.report.table import Cell, ReportTable, nothing, number
@@ -58,33 +58,37 @@ def results_table(facts: Facts, text: Text) -> ReportTable:
     """Return accuracy and interval of each network, and the test against the first."""
     first, *others = facts.comparison.networks
     has_t = len(first.top1) >= MIN_SEEDS_FOR_T
+    has_p = any(result.test for result in others)
     keys = ["network", "top1", "interval"]
     if others:
-        keys += ["difference", *(["difference_interval"] if has_t else []), "p"]
+        keys += ["difference", *(["difference_interval"] if has_t else []), *(["p"] if has_p else [])]
         keys += [*(["effect"] if has_t else []), "against"]
     rows = []
     for result in facts.comparison.networks:
         row = [Cell(result.name), Cell(percent(result.mean_top1), result.mean_top1)]
         row.append(Cell(interval(result.interval), result.interval[0]))
         if others:
-            row += _against(result, first, 1 / facts.comparison.num_images, text, has_t=has_t)
+            row += _against(result, first, 1 / facts.comparison.num_images, text, has_t=has_t, has_p=has_p)
         rows.append(row)
     return ReportTable([text(f"results.{key}") for key in keys], rows)
 
 
 def _against(
-    result: NetworkResult, first: NetworkResult, unit: float, text: Text, *, has_t: bool
+    result: NetworkResult, first: NetworkResult, unit: float, text: Text, *, has_t: bool, has_p: bool
 ) -> list[Cell]:
-    if result.test is None:
-        return [*(Cell("", 0.0) for _ in range(4 if has_t else 2)), Cell(text("results.first"))]
-    cells = [Cell(points(result.test.difference), result.test.difference)]
+    if result is first:
+        return [*(Cell("", 0.0) for _ in range(1 + 2 * has_t + has_p)), Cell(text("results.first"))]
+    test = result.test
+    difference = test.difference if test else result.mean_top1 - first.mean_top1
+    cells = [Cell(points(difference), difference)]
     if has_t:
         differences = [mine - theirs for mine, theirs in zip(result.top1, first.top1, strict=True)]
         # The spread of a difference is that of two roundings, as in the test: both then say the same.
         ends = mean_interval(differences, resolution=unit * 2**0.5)
         assert ends.low is not None and ends.high is not None
         cells.append(Cell(f"{points(ends.low)} … {points(ends.high)}", ends.low))
-    cells.append(Cell(p_value(result.test.p_value), result.test.p_value))
+    if has_p:
+        cells.append(Cell(p_value(test.p_value), test.p_value) if test else nothing())
     if has_t:
         d = effect_size(first.top1, result.top1, resolution=unit)
         cells.append(Cell(f"{d:+.1f}", d))

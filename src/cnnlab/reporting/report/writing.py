@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from cnnlab.evaluation import NetworkResult
-from cnnlab.evaluation.comparison import MIN_SEEDS_FOR_T
+from cnnlab.evaluation.paired import MIN_SEEDS_FOR_T
 
 
 def percent(share: float, *, digits: int = 2) -> str:
@@ -34,9 +34,14 @@ def duration(seconds: float) -> str:
 
 
 def verdict_key(result: NetworkResult) -> str:
-    """Return `better`, `worse` or `equal`; of single runs, where seeds are too few, `higher` or `lower`."""
+    """Return what came out of a test against the first network.
+
+    It is `better`, `worse` or `equal`; of single runs, where seeds are too few, `higher` or `lower`;
+    `untested` where no test could be made.
+    """
     test = result.test
-    assert test is not None
+    if test is None:
+        return "untested"
     if test.verdict == "cannot be told apart":
         return "equal"
     if len(result.top1) < MIN_SEEDS_FOR_T:
