@@ -62,11 +62,13 @@ def some_images(num, channels, size, *, seed=1):
     return torch.randint(0, 256, (num, channels, size, size), generator=generator, dtype=torch.uint8)
 
 
-def registry_run(name, *, channels, num_classes=10, seed=0):
+def registry_run(name, *, channels, num_classes=10, seed=0, **args):
     """Return a run of a network of the registry at its own size, with starting weights."""
     info = model_info(name)
     torch.manual_seed(seed)
-    network = create_model(name, in_channels=channels, num_classes=num_classes, image_size=info.image_size)
+    network = create_model(
+        name, in_channels=channels, num_classes=num_classes, image_size=info.image_size, **args
+    )
     return Run(
         folder=RunFolder(Path("some/run")),
         model=network.requires_grad_(False).eval(),

@@ -50,6 +50,11 @@ def test_every_way_to_ask_works(name, channels):
     assert shapes[-1] == (len(run.class_names),)
 
 
+def test_auxiliary_heads_are_not_asked():
+    run = registry_run("googlenet_small", channels=1, aux=True)
+    assert penultimate(run, some_images(2, 1, run.crop_size)).shape == (2, run.model.head.fc.in_features)
+
+
 @pytest.mark.parametrize("name", ["lenet5", "alexnet_mnist3", "resnet20", "googlenet_small"])
 class TestBesideCaptum:
     """The same questions to the same networks, asked by another program."""

@@ -1,5 +1,6 @@
 """What is read is what was written, and nothing else is given to a runtime."""
 
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -141,9 +142,13 @@ def test_no_torch_is_needed(small_file):
         "picture = numpy.zeros((80, 60), dtype='uint8')\n"
         "picture[10:70, 25:32] = 255\n"
         "print(len(exported.predict(picture)[0]), 'torch' in sys.modules, 'onnx' in sys.modules)\n"
+        "import os; print(os.environ['ORT_DISABLE_TELEMETRY'])\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["3", "False", "False"]
+    environment = {name: value for name, value in os.environ.items() if name != "ORT_DISABLE_TELEMETRY"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment
+    )
+    assert done.stdout.split() == ["3", "False", "False", "1"]
 
 
 # --- files that are not what they should be -----------------------------------------------------------------

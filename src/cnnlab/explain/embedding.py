@@ -24,7 +24,9 @@ def penultimate(run: Run, images: Tensor) -> Tensor:
         run: a finished run.
         images: N x C x H x W, uint8, of the run's form.
     """
-    last = [layer for layer in run.model.modules() if isinstance(layer, nn.Linear)][-1]
+    head = getattr(run.model, "head", None)  # auxiliary heads, which come behind it, are not run
+    part = head if isinstance(head, nn.Module) else run.model
+    last = [layer for layer in part.modules() if isinstance(layer, nn.Linear)][-1]
     seen: list[Tensor] = []
     handle = last.register_forward_pre_hook(lambda _layer, inputs: seen.append(inputs[0]))
     try:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from cnnlab.errors import MissingResourceError
 from cnnlab.export.description import INPUT
 from cnnlab.export.onnx_file import import_onnx
+from cnnlab.export.session import send_nothing
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -35,6 +36,7 @@ def quantized(model: "ModelProto", inputs: NDArray[np.float32]) -> "ModelProto":
         MissingResourceError: onnx or onnxruntime is not installed.
     """
     onnx = import_onnx()
+    send_nothing()
     try:
         from onnxruntime.quantization import (
             CalibrationDataReader,

@@ -1,5 +1,6 @@
 """A graph given to ONNX Runtime, once it has been checked; and whether it is what its description says."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,11 @@ if TYPE_CHECKING:
 
 _ERRORS_ONLY = 3
 """Of what onnxruntime logs to standard error."""
+
+
+def send_nothing() -> None:
+    """Let onnxruntime not report to its maker; to be called before it is imported, which is when it looks."""
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 
 def open_session(
@@ -28,6 +34,7 @@ def open_session(
         ExportError: ONNX Runtime cannot read the graph, or it is not what the description says.
         MissingResourceError: onnxruntime is not installed.
     """
+    send_nothing()
     try:
         import onnxruntime
     except ImportError:
