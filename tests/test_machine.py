@@ -138,7 +138,14 @@ def test_this_machine():
     assert machine.memory_bytes() == 0 or machine.memory_bytes() > machine.peak_memory_bytes()
 
 
-def test_peak_memory_is_in_bytes_on_every_system(monkeypatch):
+def test_peak_memory_is_not_that_of_who_started_it():
+    held = bytearray(300_000_000)  # more than a Python without torch
+    code = "from cnnlab import machine; print(machine.peak_memory_bytes())"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert 5_000_000 < int(done.stdout) < len(held)
+
+
+def test_peak_memory_is_in_bytes_on_every_system(system, monkeypatch):
     class Usage:
         ru_maxrss = 1000
 
@@ -149,6 +156,8 @@ def test_peak_memory_is_in_bytes_on_every_system(monkeypatch):
     assert machine.peak_memory_bytes() == 1_024_000
     monkeypatch.setattr(machine.sys, "platform", "darwin")
     assert machine.peak_memory_bytes() == 1000
+    system["/proc/self/status"] = "VmPeak:\t  900 kB\nVmHWM:\t    50 kB\nVmRSS:\t  40 kB\n"
+    assert machine.peak_memory_bytes() == 51_200
 
 
 def test_missing_files_read_as_nothing(tmp_path: Path):

@@ -8,12 +8,15 @@ import pytest
 import torch
 from exported import export_to, make_run, model_of
 from onnx import TensorProto, helper
+from torch import nn
 
+from cnnlab.errors import ExportError
 from cnnlab.export import load_export
 from cnnlab.export.forms import logits_of
 from cnnlab.export.gate import compare
 from cnnlab.export.graph import Layer, LayerGraph
 from cnnlab.export.onnx_file import onnx_model
+from cnnlab.export.pooling import pooling_of
 from cnnlab.models import list_models, model_info
 from cnnlab.nn import LocalResponseNorm
 
@@ -53,6 +56,21 @@ def test_logits_are_those_of_the_network(network, args, tmp_path):
 def test_batch_norm_behind_a_convolution_is_part_of_its_weights(tmp_path):
     nodes = {node.op_type for node in model_of(make_run(tmp_path, "resnet20")).graph.node}
     assert "BatchNormalization" not in nodes and "Conv" in nodes
+
+
+@pytest.mark.parametrize("kind", ["Avg", "Max"])
+def test_adaptive_pooling_is_pooling_by_windows_of_one_size(kind):
+    pool = getattr(nn, f"Adaptive{kind}Pool2d")(3)
+    found, values = pooling_of(pool, (2, 6, 12), (2, 3, 3))
+    assert found == f"{kind.lower()}_pool" and values["padding"] == (0, 0, 0, 0)
+    maps = torch.randn(1, 2, 6, 12)
+    plain = getattr(nn, f"{kind}Pool2d")(values["kernel"], values["stride"])
+    torch.testing.assert_close(plain(maps), pool(maps))
+
+
+def test_adaptive_pooling_by_windows_of_several_sizes_is_refused():
+    with pytest.raises(ExportError, match="pooling from 7 x 7 to 6 x 6 pixels has windows of several sizes"):
+        pooling_of(nn.AdaptiveAvgPool2d(6), (256, 7, 7), (256, 6, 6))
 
 
 # --- local response normalisation ---------------------------------------------------------------------------
