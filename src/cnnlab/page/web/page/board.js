@@ -1,0 +1,106 @@
+// The networks side by side: which are shown, and their answers while one draws.
+
+import { Card } from "./answers.js";
+import { make } from "./elements.js";
+
+const MOST_SHOWN = 4;
+
+export class Board {
+  #all;
+  #networks;
+  #drawing;
+  #cards = new Map();
+  #asking = null;
+  #isStale = false;
+
+  constructor(all, networks, drawing) {
+    [this.#all, this.#networks, this.#drawing] = [all, networks, drawing];
+    const choices = document.getElementById("networks");
+    choices.hidden = all.length < 2;
+    for (const network of all) {
+      const box = make("input", { type: "checkbox", value: String(network.index), checked: network.index < MOST_SHOWN });
+      box.addEventListener("change", () => this.#choose());
+      choices.append(make("label", {}, box, network.title));
+      this.#cards.set(network.index, new Card(network));
+    }
+    this.#place();
+  }
+
+  get #shown() {
+    const boxes = document.querySelectorAll("#networks input");
+    return this.#all.filter((network) => boxes[network.index].checked);
+  }
+
+  #place() {
+    const shown = this.#shown.map((network) => this.#cards.get(network.index).element);
+    document.getElementById("cards").replaceChildren(...shown);
+  }
+
+  #choose() {
+    this.#place();
+    this.open();
+  }
+
+  /** Make the networks that are shown ready, and ask them. */
+  async open() {
+    if (this.#networks.inBrowser)
+      await Promise.allSettled(
+        this.#shown.map((network) =>
+          this.#networks.open(network).catch((problem) => this.#cards.get(network.index).show({ problem })),
+        ),
+      );
+    await this.ask();
+  }
+
+  /** Make the others ready too. */
+  async openRest() {
+    if (!this.#networks.inBrowser) return;
+    for (const network of this.#all) await this.#networks.open(network).catch(() => null);
+  }
+
+  /** Ask for answers to what is drawn now; once more afterwards, if it changes meanwhile. */
+  ask() {
+    this.#isStale = true;
+    this.#asking ??= this.#askUntilFresh().finally(() => (this.#asking = null));
+    return this.#asking;
+  }
+
+  /** Wait until all answers are those to what is drawn. */
+  async idle() {
+    await this.#asking;
+  }
+
+  async #askUntilFresh() {
+    while (this.#isStale) {
+      this.#isStale = false;
+      const cards = this.#shown.map((network) => [network, this.#cards.get(network.index)]);
+      if (this.#drawing.isBlank) {
+        for (const [, card] of cards) card.show({ state: "blank" });
+        continue;
+      }
+      await this.#networks.look(this.#drawing.source());
+      await Promise.all(cards.map(([network, card]) => this.#askOne(network, card)));
+    }
+  }
+
+  async #askOne(network, card) {
+    const byServer = !this.#networks.inBrowser;
+    try {
+      const answer = await this.#networks.answer(network);
+      if (!this.#drawing.isBlank) card.show({ ...answer, byServer });
+    } catch (problem) {
+      card.show({ problem });
+    }
+  }
+
+  /** Write all cards again, in the page's language. */
+  write() {
+    for (const card of this.#cards.values()) card.write();
+  }
+
+  /** Return the answers in sentences. */
+  said() {
+    const sentences = this.#shown.map((network) => this.#cards.get(network.index).said());
+    return sentences.filter(Boolean).join(". ");
+  }
+}
