@@ -62,7 +62,7 @@ export class Card {
     const names = this.#network.description.class_names;
     const best = probs.indexOf(Math.max(...probs));
     guess.replaceChildren(
-      make("strong", { textContent: names[best] }),
+      make("strong", { textContent: names[best], className: names[best].length > 3 ? "word" : "" }),
       make("span", { textContent: percent(probs[best]) }),
     );
     this.#showBars(names, probs, best);

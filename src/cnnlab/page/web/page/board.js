@@ -5,7 +5,7 @@ import { make } from "./elements.js";
 
 const MOST_SHOWN = 4;
 
-export class Board {
+export class Board extends EventTarget {
   #all;
   #networks;
   #drawing;
@@ -13,7 +13,9 @@ export class Board {
   #asking = null;
   #isStale = false;
 
+  /** Show some of all networks. Tells `answer` when there is another one. */
   constructor(all, networks, drawing) {
+    super();
     [this.#all, this.#networks, this.#drawing] = [all, networks, drawing];
     const choices = document.getElementById("networks");
     choices.hidden = all.length < 2;
@@ -38,17 +40,16 @@ export class Board {
 
   #choose() {
     this.#place();
-    this.open();
+    this.ask(); // which opens what is not open yet, and says on its card if that fails
   }
 
-  /** Make the networks that are shown ready, and ask them. */
+  /** Make the networks that are shown ready, and ask them; throws if none can be had. */
   async open() {
-    if (this.#networks.inBrowser)
-      await Promise.allSettled(
-        this.#shown.map((network) =>
-          this.#networks.open(network).catch((problem) => this.#cards.get(network.index).show({ problem })),
-        ),
-      );
+    if (this.#networks.inBrowser) {
+      const opened = await Promise.allSettled(this.#shown.map((network) => this.#networks.open(network)));
+      const failed = opened.filter((one) => one.status === "rejected");
+      if (failed.length && failed.length === opened.length) throw failed[0].reason;
+    }
     await this.ask();
   }
 
@@ -76,6 +77,7 @@ export class Board {
       const cards = this.#shown.map((network) => [network, this.#cards.get(network.index)]);
       if (this.#drawing.isBlank) {
         for (const [, card] of cards) card.show({ state: "blank" });
+        this.dispatchEvent(new Event("answer"));
         continue;
       }
       await this.#networks.look(this.#drawing.source());
@@ -88,6 +90,7 @@ export class Board {
     try {
       const answer = await this.#networks.answer(network);
       if (!this.#drawing.isBlank) card.show({ ...answer, byServer });
+      this.dispatchEvent(new Event("answer"));
     } catch (problem) {
       card.show({ problem });
     }
@@ -100,7 +103,6 @@ export class Board {
 
   /** Return the answers in sentences. */
   said() {
-    const sentences = this.#shown.map((network) => this.#cards.get(network.index).said());
-    return sentences.filter(Boolean).join(". ");
+    return this.#shown.map((network) => this.#cards.get(network.index).said()).filter(Boolean);
   }
 }

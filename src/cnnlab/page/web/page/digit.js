@@ -59,7 +59,7 @@ function strokesOf(grey) {
   }
   const ink = residual.map((value) => Math.max(dark > light ? -value : value, 0));
   const threshold = Math.max(otsu(ink), 2.5 * noise);
-  let mask = Uint8Array.from(ink, (value) => value > threshold);
+  let mask = new Uint8Array(ink.length).map((_, place) => ink[place] > threshold);
   const { numbers, areas } = piecesOf(mask, height, width);
   const inked = ink.filter((_, place) => mask[place]);
   const mean = inked.reduce((sum, value) => sum + value, 0) / inked.length;

@@ -25,7 +25,7 @@ async function begin() {
   const inside = startInside(site, networks, drawing);
   const gallery = startGallery(site, headers, drawing);
   startTools(drawing);
-  startPlace(site, networks, board);
+  startPlace(site, networks);
 
   const write = () => {
     at("#made-by").textContent = t("page.made_by", { version: site.version });
@@ -45,10 +45,11 @@ async function begin() {
     clearTimeout(resting);
     resting = setTimeout(async () => {
       await board.idle();
-      say(board.said());
+      say(board.said().join(". "));
       inside();
     }, SETTLED);
   };
+  board.addEventListener("answer", () => (at("#short").textContent = board.said().join("\n")));
   drawing.addEventListener("change", () => {
     writeTruth(drawing);
     board.ask();
@@ -61,7 +62,15 @@ async function begin() {
     sayState(site, networks);
   });
   write();
-  await board.open();
+  try {
+    await board.open();
+  } catch (error) {
+    if (!site.server) throw error;
+    networks.inBrowser = false; // a browser that cannot compute
+    startPlace(site, networks);
+    write();
+    await board.open();
+  }
   sayState(site, networks);
   await board.openRest(); // so that they are there when the network of machines is not
 }
@@ -116,7 +125,7 @@ function startTools(drawing) {
   });
 }
 
-function startPlace(site, networks, board) {
+function startPlace(site, networks) {
   const place = at("#place");
   place.hidden = !(site.runtime && site.server);
   place.querySelector("select").value = networks.inBrowser ? "browser" : "server";

@@ -4,6 +4,7 @@ const CELL = 46;
 const GAP = 3;
 const MOST_MAPS = 64;
 const MOST_VALUES = 1024;
+const [LARGE_VALUE, SMALL_VALUE, FEW_VALUES] = [24, 11, 32];
 const [BLUE, ORANGE] = [[77, 163, 221], [238, 138, 71]];
 
 /** Draw maps of a layer, C x H x W or a vector; returns what was drawn: { shown, num, most, isSigned }. */
@@ -17,7 +18,8 @@ export function drawMaps(canvas, dims, data, room) {
   const most = Math.max(high, -low);
   const colour = (value) => (isSigned ? signed(most ? value / most : 0) : grey(most ? value / most : 0));
   const cells = Array.from({ length: shown }, (_, map) => (place) => colour(data[map * height * width + place]));
-  mosaic(canvas, cells, { height, width, room, cell: isVector ? 11 : CELL, gap: isVector ? 1 : GAP });
+  const cell = !isVector ? CELL : num > FEW_VALUES ? SMALL_VALUE : LARGE_VALUE;
+  mosaic(canvas, cells, { height, width, room, cell, gap: isVector ? 1 : GAP });
   return { shown, num, height, width, most, isSigned, isVector };
 }
 

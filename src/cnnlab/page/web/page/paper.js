@@ -12,7 +12,7 @@ export function quantile(sorted, share) {
   return sorted[below] + (place - below) * (sorted[next] - sorted[below]);
 }
 
-const median = (values) => quantile(Float64Array.from(values).sort(), 0.5);
+const median = (values) => quantile(values.slice().sort(), 0.5);
 
 /**
  * Fit the paper's brightness, a quadratic surface, to the border, and take it off.
@@ -20,58 +20,62 @@ const median = (values) => quantile(Float64Array.from(values).sort(), 0.5);
  * Returns what is left, and the deviation of the paper: 255 where the border is as much dark as light.
  */
 export function withoutLighting({ height, width, data }) {
-  const axis = (length) => Float64Array.from({ length }, (_, place) => (length > 1 ? -1 + (2 * place) / (length - 1) : -1));
-  const [xs, ys] = [axis(width), axis(height)];
-  const terms = (row, column) => {
-    const [x, y] = [xs[column], ys[row]];
-    return [1, x, y, x * x, x * y, y * y];
-  };
+  const [xs, ys] = [axisOf(width), axisOf(height)];
   const margin = Math.max(1, roundEven(0.05 * Math.min(height, width)));
-  const samples = [];
-  const levels = [];
-  for (let row = 0; row < height; row++)
+  const border = [];
+  for (let row = 0; row < height; row++) {
+    const isEdge = row < margin || row >= height - margin;
     for (let column = 0; column < width; column++) {
-      const isInside = row >= margin && row < height - margin && column >= margin && column < width - margin;
-      if (isInside) {
-        column = width - margin - 1;
-        continue;
-      }
-      samples.push(terms(row, column));
-      levels.push(data[row * width + column]);
+      if (!isEdge && column === margin) column = Math.max(column, width - margin);
+      border.push(row * width + column);
     }
-  const at = (surface, term) => term.reduce((sum, value, index) => sum + value * surface[index], 0);
-  let surface = [median(levels), 0, 0, 0, 0, 0];
-  const errorsOf = () => Float64Array.from(samples, (term, index) => Math.abs(levels[index] - at(surface, term)));
+  }
+  let surface = [0, 0, 0, 0, 0, 0];
+  const at = (place) => {
+    const [x, y] = [xs[place % width], ys[Math.floor(place / width)]];
+    return surface[0] + surface[1] * x + surface[2] * y + surface[3] * x * x + surface[4] * x * y + surface[5] * y * y;
+  };
+  const levels = Float64Array.from(border.map((place) => data[place]));
+  const errorsOf = () => levels.map((level, index) => Math.abs(level - at(border[index])));
+  surface[0] = median(levels);
+  let before = [];
   for (let round = 0; round < 5; round++) {
     const errors = errorsOf();
     const limit = Math.max(3 * 1.4826 * median(errors), LEAST_CONTRAST);
-    surface = fitted(samples, levels, (index) => errors[index] <= limit);
+    const chosen = border.filter((_, index) => errors[index] <= limit);
+    if (isSame(chosen, before)) break; // the surface would be the same again
+    before = chosen;
+    surface = fitted(chosen.map((place) => [xs[place % width], ys[Math.floor(place / width)], data[place]]));
   }
   const errors = errorsOf();
   const spread = 1.4826 * median(errors);
   const limit = Math.max(3 * spread, LEAST_CONTRAST);
   const share = errors.reduce((count, error) => count + (error <= limit), 0) / errors.length;
-  const left = new Float64Array(data.length);
-  for (let row = 0; row < height; row++)
-    for (let column = 0; column < width; column++)
-      left[row * width + column] = data[row * width + column] - at(surface, terms(row, column));
-  return { residual: left, noise: share < 0.6 ? 255 : spread };
+  const residual = Float64Array.from(data).map((value, place) => value - at(place));
+  return { residual, noise: share < 0.6 ? 255 : spread };
 }
 
-/** Solve the normal equations of chosen samples, by elimination; a ridge keeps tiny images solvable. */
-function fitted(samples, levels, isChosen) {
+const isSame = (one, other) => one.length === other.length && one.every((place, index) => place === other[index]);
+
+/** Return places of so many pixels from -1 to 1. */
+function axisOf(length) {
+  return Float64Array.from({ length }, (_, place) => (length > 1 ? -1 + (2 * place) / (length - 1) : -1));
+}
+
+/** Fit a surface to samples [x, y, level]: normal equations, by elimination; a ridge keeps tiny images solvable. */
+function fitted(samples) {
   const rows = Array.from({ length: 6 }, (_, index) => {
     const row = new Float64Array(7);
     row[index] = 1e-6;
     return row;
   });
-  samples.forEach((term, index) => {
-    if (!isChosen(index)) return;
+  for (const [x, y, level] of samples) {
+    const term = [1, x, y, x * x, x * y, y * y, level];
     for (let row = 0; row < 6; row++) {
-      for (let column = 0; column < 6; column++) rows[row][column] += term[row] * term[column];
-      rows[row][6] += term[row] * levels[index];
+      const [sums, factor] = [rows[row], term[row]];
+      for (let column = 0; column < 7; column++) sums[column] += factor * term[column];
     }
-  });
+  }
   for (let pivot = 0; pivot < 6; pivot++) {
     let best = pivot;
     for (let row = pivot + 1; row < 6; row++)

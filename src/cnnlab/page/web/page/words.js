@@ -37,11 +37,9 @@ export function t(key, facts = {}) {
 
 /** Return a probability in percent; never 100 % where it is less, nor 0 % where it is more. */
 export function percent(value) {
-  const digits = value > 0.9995 || value < 0.0005 ? 2 : 1;
-  const [least, most] = [10 ** -(digits + 2), 1 - 10 ** -(digits + 2)];
-  if (value < 1 && value > most) return `> ${(100 * most).toFixed(digits)} %`;
-  if (value > 0 && value < least) return `< ${(100 * least).toFixed(digits)} %`;
-  return `${(100 * value).toFixed(digits)} %`;
+  if (value < 1 && value > 0.999) return "> 99.9\u00a0%";
+  if (value > 0 && value < 0.001) return "< 0.1\u00a0%";
+  return `${(100 * value).toFixed(1)}\u00a0%`;
 }
 
 /** Keep a choice for the next visit, where the browser lets us. */

@@ -13,7 +13,7 @@ const tasks = {
   /** Load the runtime. */
   async start() {
     ort = await import("./runtime/ort.wasm.bundle.min.mjs");
-    ort.env.wasm.wasmPaths = new URL("./runtime/", import.meta.url).href;
+    ort.env.wasm.wasmPaths = { wasm: new URL("./runtime/ort-wasm-simd-threaded.wasm", import.meta.url).href };
     ort.env.wasm.numThreads = 1; // more need headers that few hosts of files send
     ort.env.logLevel = "error";
   },
