@@ -92,6 +92,7 @@ export class Card {
       const row = bars.children[place];
       const [name, track, value] = row.children;
       row.classList.toggle("best", index === best);
+      row.dataset.value = probs[index];
       name.textContent = names[index];
       track.firstChild.style.width = `${100 * probs[index]}%`;
       value.textContent = percent(probs[index]);
