@@ -67,7 +67,7 @@ def mnist_file(shared_data: Any, tmp_path_factory: pytest.TempPathFactory) -> Pa
     """The ONNX file of a network that knows digits drawn by hand, trained for some seconds."""
     root = shared_data("mnist")
     run = lab.train(
-        "mnist-99", steps=100, out=tmp_path_factory.mktemp("page-mnist"), threads=1, root=root, test=False
+        "mnist-99", steps=60, out=tmp_path_factory.mktemp("page-mnist"), threads=1, root=root, test=False
     )
     return export_to(tmp_path_factory.mktemp("page-mnist") / "mnist.onnx", load_run(run))
 
@@ -192,7 +192,7 @@ class Visit:
 
     def probs(self, title: str) -> list[float]:
         """Return a network's probabilities, when what was asked before has been answered."""
-        self.page.evaluate("new Promise((done) => setTimeout(done, 300))")
+        api.expect(self.page.locator("#cards")).to_have_attribute("aria-busy", "false")
         rows = self.card(title).locator(".bars li")
         return [float(value) for value in rows.evaluate_all("(rows) => rows.map((row) => row.dataset.value)")]
 

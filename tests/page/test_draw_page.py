@@ -213,18 +213,18 @@ def test_without_the_runtime_the_server_answers(answering, visit):
 
 def test_a_token_is_asked_for_until_it_is_right(site, browser):
     token = "correct-horse-battery"
-    with serving(site / "digits.onnx", token=token, with_runtime=False) as address:
-        with Visit(browser, address) as opened:
-            field = opened.page.locator("#token input")
-            field.fill("another-horse")
-            field.press("Enter")
-            api.expect(field).to_have_value("")
-            field.fill(token)
-            field.press("Enter")
-            opened.ready().draw(*THREE)
-            opened.card(DIGITS).locator(".guess strong").wait_for()
-            assert not opened.page.locator("#token").is_visible() and token not in opened.page.url
-            assert all("401" in fault for fault in opened.faults) and len(opened.faults) == 2
+    served = serving(site / "digits.onnx", token=token, with_runtime=False)
+    with served as address, Visit(browser, address) as opened:
+        field = opened.page.locator("#token input")
+        field.fill("another-horse")
+        field.press("Enter")
+        api.expect(field).to_have_value("")
+        field.fill(token)
+        field.press("Enter")
+        opened.ready().draw(*THREE)
+        opened.card(DIGITS).locator(".guess strong").wait_for()
+        assert not opened.page.locator("#token").is_visible() and token not in opened.page.url
+        assert all("401" in fault for fault in opened.faults) and len(opened.faults) == 2
 
 
 def test_the_static_folder_works_and_goes_on_when_the_host_is_gone(

@@ -50,7 +50,7 @@ def photographs():
 
 
 def drawings():
-    for width in (8, 22, 40):
+    for width in (8, 30):
         image = Image.new("L", (280, 280), 255)
         ImageDraw.Draw(image).line([(70, 60), (205, 60), (120, 240)], fill=0, width=width)
         yield np.stack([np.asarray(image)] * 3)

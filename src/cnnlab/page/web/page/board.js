@@ -10,6 +10,7 @@ export class Board extends EventTarget {
   #networks;
   #drawing;
   #cards = new Map();
+  #place = document.getElementById("cards");
   #asking = null;
   #isStale = false;
 
@@ -25,7 +26,7 @@ export class Board extends EventTarget {
       choices.append(make("label", {}, box, network.title));
       this.#cards.set(network.index, new Card(network));
     }
-    this.#place();
+    this.#arrange();
   }
 
   get #shown() {
@@ -33,13 +34,12 @@ export class Board extends EventTarget {
     return this.#all.filter((network) => boxes[network.index].checked);
   }
 
-  #place() {
-    const shown = this.#shown.map((network) => this.#cards.get(network.index).element);
-    document.getElementById("cards").replaceChildren(...shown);
+  #arrange() {
+    this.#place.replaceChildren(...this.#shown.map((network) => this.#cards.get(network.index).element));
   }
 
   #choose() {
-    this.#place();
+    this.#arrange();
     this.ask(); // which opens what is not open yet, and says on its card if that fails
   }
 
@@ -62,7 +62,11 @@ export class Board extends EventTarget {
   /** Ask for answers to what is drawn now; once more afterwards, if it changes meanwhile. */
   ask() {
     this.#isStale = true;
-    this.#asking ??= this.#askUntilFresh().finally(() => (this.#asking = null));
+    this.#asking ??= this.#askUntilFresh().finally(() => {
+      this.#asking = null;
+      this.#place.setAttribute("aria-busy", "false");
+    });
+    this.#place.setAttribute("aria-busy", "true");
     return this.#asking;
   }
 

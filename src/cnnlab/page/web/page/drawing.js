@@ -124,7 +124,7 @@ export class Drawing extends EventTarget {
     if (event.button !== 0 || this.#pointer !== null) return;
     event.preventDefault();
     this.#endKeyboard();
-    this.#canvas.focus({ preventScroll: true });
+    this.#canvas.focus({ preventScroll: true, focusVisible: false });
     this.#canvas.setPointerCapture(event.pointerId);
     this.#pointer = event.pointerId;
     this.#begin(this.#placeOf(event));
