@@ -61,8 +61,8 @@ def make_app(exports: Sequence[Export], limits: Limits | None = None, *, token: 
     _add_probes(app, metrics)
     _add_networks(app, networks)
     _add_predict(app, networks, limits)
-    app.include_router(page_router(exports))
     routes = frozenset(path for route in app.routes if (path := getattr(route, "path", "")))
+    app.include_router(page_router(exports))  # whose many files are counted as one
     app.add_middleware(Guard, metrics=metrics, routes=routes, token=token, also_open=open_paths())
     return app
 
