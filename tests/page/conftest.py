@@ -163,9 +163,8 @@ class Visit:
         self.context.close()
 
     def ready(self) -> "Visit":
-        """Wait until all networks are there."""
+        """Wait until the networks that are shown are there."""
         api.expect(self.page.locator("#state")).to_contain_text(re.compile("Ready|就绪"), timeout=30_000)
-        self.page.wait_for_load_state("networkidle")
         return self
 
     def draw(self, *strokes: list[tuple[int, int]]) -> None:

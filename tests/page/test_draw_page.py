@@ -4,6 +4,7 @@ import io
 import re
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from cnnlab import lab
@@ -146,7 +147,8 @@ def test_networks_are_chosen_and_looked_into(computing, visit):
 def test_test_images_are_answered_as_the_run_answered_them(answering, visit, site):
     opened = visit(answering).ready()
     groups = opened.page.locator("#images ul")
-    assert groups.count() == 2 and groups.nth(1).locator("button").count() > 5
+    api.expect(groups).to_have_count(2)
+    assert groups.nth(1).locator("button").count() > 5
     for button in (groups.nth(0).locator("button").nth(1), groups.nth(1).locator("button").nth(0)):
         words = button.inner_text().split(" → ")
         button.click()
@@ -211,6 +213,7 @@ def test_without_the_runtime_the_server_answers(answering, visit):
     assert not [url for url in opened.asked if "/runtime/" in url]
 
 
+@pytest.mark.slow
 def test_a_token_is_asked_for_until_it_is_right(site, browser):
     token = "correct-horse-battery"
     served = serving(site / "digits.onnx", token=token, with_runtime=False)
@@ -235,6 +238,7 @@ def test_the_static_folder_works_and_goes_on_when_the_host_is_gone(
     with hosting(tmp_path / "web") as address:
         opened = visit(address).ready()
         assert [url for url in opened.asked if not url.startswith((address, "data:", "blob:"))] == []
+        opened.page.wait_for_load_state("networkidle")
     opened.context.set_offline(True)
     opened.draw(*SEVEN)
     opened.card(DIGITS).locator(".guess strong").wait_for()

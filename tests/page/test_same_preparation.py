@@ -74,7 +74,7 @@ def page(browser, answering):
     context.close()
 
 
-@pytest.mark.parametrize("pictures", REFUSED)
+@pytest.mark.parametrize("pictures", [drawings, blanks, pytest.param(photographs, marks=pytest.mark.slow)])
 def test_the_browser_prepares_pictures_to_the_same_bytes(page, pictures):
     num_refused = 0
     for picture in pictures():
