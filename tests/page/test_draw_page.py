@@ -221,6 +221,7 @@ def test_a_token_is_asked_for_until_it_is_right(site, browser):
         field = opened.page.locator("#token input")
         field.fill("another-horse")
         field.press("Enter")
+        api.expect(opened.page.locator("#state")).to_have_text("That is not its token.")
         api.expect(field).to_have_value("")
         field.fill(token)
         field.press("Enter")

@@ -2,7 +2,7 @@
 
 import { make, paint } from "./elements.js";
 import { drawFilters, drawMaps } from "./maps.js";
-import { t } from "./words.js";
+import { language, t } from "./words.js";
 
 /** Write filters and layers into an element; `given` is what the worker says of a network, null without a drawing. */
 export function showInside(element, given, { hasRuntime }) {
@@ -21,7 +21,7 @@ export function showInside(element, given, { hasRuntime }) {
 }
 
 function figureOf(title, canvas, ...sentences) {
-  const words = sentences.filter(Boolean).join(" ");
+  const words = sentences.join(language() === "zh" ? "" : " ");
   canvas.setAttribute("role", "img");
   canvas.setAttribute("aria-label", `${title}. ${words}`);
   const heading = make("h3", { textContent: title });

@@ -13,6 +13,7 @@ export async function loadSite() {
       return { site, headers };
     }
     if (answer.status !== 401) throw new Error(`${answer.status} ${answer.statusText}`);
+    if (headers.Authorization) document.getElementById("state").textContent = t("state.wrong");
     headers = { Authorization: `Bearer ${await askForToken()}` };
   }
 }
@@ -27,7 +28,7 @@ function askForToken() {
     form.onsubmit = (event) => {
       event.preventDefault(); // nothing is sent by the form itself
       form.hidden = true;
-      done(encodeURI(input.value.trim()));
+      done(input.value.trim().replace(/[^\x21-\x7e]/g, "?")); // a header takes no other letters
     };
   });
 }
