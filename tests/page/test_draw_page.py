@@ -6,10 +6,10 @@ import re
 import numpy as np
 import pytest
 from PIL import Image
+from visits import Visit, api, briefly, hosting, serving
 
 from cnnlab import lab
 from cnnlab.export import load_export
-from conftest import Visit, api, briefly, hosting, serving
 
 THREE = (
     [(70, 60), (120, 40), (180, 55), (195, 95), (160, 125), (115, 135)],

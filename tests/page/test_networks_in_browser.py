@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 import torch
 from exported import export_to, make_run, model_of
+from visits import api, serving
 
 from cnnlab.export import load_export
 from cnnlab.export.describe import describe_run
 from cnnlab.export.int8 import quantized
 from cnnlab.export.sealed import seal
-from conftest import api, serving
 
 NETWORKS = {
     "lrn": ("alexnet_mnist3", {}, 1),

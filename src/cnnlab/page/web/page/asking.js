@@ -51,7 +51,8 @@ export class Networks {
     if (!this.opened.has(name)) {
       const url = new URL(`networks/${encodeURIComponent(file)}`, import.meta.url).href;
       if (this.site.runtime) this.started ??= tell("start");
-      const made = Promise.resolve(this.started).then(() => tell("open", { name, url, headers: this.headers, description }));
+      const values = { name, url, headers: this.headers, description };
+      const made = Promise.resolve(this.started).then(() => tell("open", values));
       made.catch(() => this.opened.delete(name));
       this.opened.set(name, made);
     }

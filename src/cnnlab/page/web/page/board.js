@@ -21,7 +21,7 @@ export class Board extends EventTarget {
     const choices = document.getElementById("networks");
     choices.hidden = all.length < 2;
     for (const network of all) {
-      const box = make("input", { type: "checkbox", value: String(network.index), checked: network.index < MOST_SHOWN });
+      const box = make("input", { type: "checkbox", checked: network.index < MOST_SHOWN });
       box.addEventListener("change", () => this.#choose());
       choices.append(make("label", {}, box, network.title));
       this.#cards.set(network.index, new Card(network));

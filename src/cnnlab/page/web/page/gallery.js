@@ -22,7 +22,8 @@ export function showGallery(element, images, names, take) {
       make("h3", { textContent: t(`gallery.${key}`) }),
       make("ul", { className: "images" }, ...group.map((image) => make("li", {}, button(image, names, take)))),
     ]);
-  element.replaceChildren(...(parts.length ? parts : [make("p", { className: "note", textContent: t("gallery.none") })]));
+  if (!parts.length) parts.push(make("p", { className: "note", textContent: t("gallery.none") }));
+  element.replaceChildren(...parts);
 }
 
 function button(image, names, take) {
