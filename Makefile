@@ -13,7 +13,7 @@ WORKERS ?= 2
 # For pip, such as --extra-index-url of CPU builds of torch
 PIP_ARGS ?=
 
-.PHONY: demo test check test-slow test-tensorflow test-mlflow figures studies examples bench exports
+.PHONY: demo test check test-slow test-tensorflow test-mlflow figures studies examples bench exports page-runtime
 .PHONY: figures-table tour golden correctness constraints constraints-tensorflow constraints-mlflow clean
 
 demo: $(VENV)/.installed ## train and compare three networks on real handwritten digits
@@ -76,6 +76,16 @@ exports: $(VENV)/.installed $(TENSORFLOW_VENV)/.installed ## measure what docs/e
 	  > docs/performance/export.json.new
 	mv docs/performance/export.json.new docs/performance/export.json
 	$(MAKE) figures-table
+
+# Checked against page-runtime/package-lock.json; two files of it are kept, one of 14 MB
+PAGE_RUNTIME := src/cnnlab/page/runtime
+page-runtime: ## bring in what the page to draw on computes with (needs npm)
+	npm ci --prefix page-runtime --ignore-scripts --no-audit --no-fund
+	mkdir -p $(PAGE_RUNTIME)
+	cp page-runtime/node_modules/onnxruntime-web/dist/ort.wasm.bundle.min.mjs \
+	  page-runtime/node_modules/onnxruntime-web/dist/ort-wasm-simd-threaded.wasm \
+	  page-runtime/LICENSE.onnxruntime $(PAGE_RUNTIME)
+	rm -rf page-runtime/node_modules
 
 figures-table: $(VENV)/.installed ## write the tables in README.md and in the studies' pages from what was measured
 	$(BIN)/python scripts/readme.py

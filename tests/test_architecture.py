@@ -18,6 +18,7 @@ MAY_IMPORT = {
     "recipes": {"config"},
     "pictures": set(),
     "data": {"pictures"},
+    "page": set(),
     "nn": set(),
     "models": {"nn"},
     "runs": {"config"},
@@ -27,8 +28,8 @@ MAY_IMPORT = {
     "explain": {"data", "models", "runs", "evaluation"},
     "reporting": {"runs", "models", "evaluation", "explain"},
     "bench": {"config", "data", "models", "nn", "training"},
-    "export": {"data", "models", "nn", "runs", "evaluation", "pictures"},
-    "serving": {"export", "pictures"},
+    "export": {"data", "models", "nn", "runs", "evaluation", "page", "pictures"},
+    "serving": {"export", "page", "pictures"},
     "lab": {
         "config",
         "recipes",

@@ -17,13 +17,17 @@ def export(
         list[Path], typer.Argument(parser=options.parse_path, metavar="RUN...", help="Run folders.")
     ],
     formats: Annotated[
-        str, typer.Option("--format", help="onnx, pt2, savedmodel or litert; several with commas.")
+        str, typer.Option("--format", help="onnx, pt2, savedmodel, litert or web; several with commas.")
     ] = "onnx",
     int8: Annotated[
         bool, typer.Option("--int8", help="An ONNX file in int8 too, calibrated on training images.")
     ] = False,
     allow_drop: Annotated[
         bool, typer.Option("--allow-drop", help="Let int8 cost more than half a point of accuracy.")
+    ] = False,
+    gallery: Annotated[
+        bool,
+        typer.Option("--gallery", help="Some test images beside the ONNX file, to start from on the page."),
     ] = False,
     out: Annotated[
         Path, typer.Option("--out", parser=options.parse_path, metavar="<path>", help="Folder for the files.")
@@ -33,6 +37,8 @@ def export(
     as_json: options.Json = False,
 ) -> None:
     """Write finished runs as files for other systems, each proven to answer as its run does.
+
+    web is a folder: the page to draw on with all these networks in it, for any host of files.
 
     A file is used on 1,000 test images before it gets its name: logits within 1e-4 of the network's, the same
     labels. What does not pass leaves no file, and the exit code is 1.
@@ -45,6 +51,7 @@ def export(
         [name.strip() for name in formats.split(",")],
         int8=int8,
         allow_drop=allow_drop,
+        gallery=gallery,
         out=out,
         root=data_root,
         threads=threads,
@@ -64,8 +71,9 @@ def export(
             rows = [row for row in result.rows if row.run == reference.run]
             print_line(
                 f"{reference.run}: {reference.network}, top1 on {reference.num_images:,} test images, "
-                f"{result.threads} thread{'s' * (result.threads > 1)}; * is the best\n"
+                f"{result.threads} thread{'s' * (result.threads > 1)}; * is the best"
             )
+            print()
             _print_rows([reference, *rows])
     for problem in result.problems:
         say(problem)

@@ -46,7 +46,7 @@ def serve(
 ) -> None:
     """Answer for networks over HTTP until Ctrl-C or SIGTERM: POST images to /v1/predict.
 
-    A run folder is exported first, into itself, if it has not been yet.
+    The page to draw on is at /. A run folder is exported first, into itself, if it has not been yet.
     """
     try:
         from cnnlab.serving import server

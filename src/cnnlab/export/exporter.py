@@ -1,19 +1,24 @@
 """One run on its way through the gate: written, used, compared, and only then given a name."""
 
+import copy
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from cnnlab.data import Dataset
+from cnnlab.evaluation import StoredPredictions
 from cnnlab.export import gate
 from cnnlab.export.forms import Form, Int8Form, Logits, Source, logits_of
+from cnnlab.export.gallery import gallery_of
 from cnnlab.export.loading import load_export
 from cnnlab.export.timing import Timing, time_batches
 from cnnlab.export.unfinished import Unfinished
+from cnnlab.page import gallery_beside, gallery_json
 from cnnlab.pictures import Pixels
 from cnnlab.runs.atomic import write_bytes
 
@@ -66,6 +71,10 @@ class Exporter:
         source: the run.
         test: its test images.
         out: folder of the files, which are called as the run.
+
+    Attributes:
+        stored: the run's answers, and the images as they are before they are brought to size, N x C x H x W,
+            uint8, in the order of the test images; where the page is to have some. None leaves it without.
     """
 
     def __init__(self, source: Source, test: Dataset, out: Path) -> None:
@@ -74,6 +83,13 @@ class Exporter:
         self._name = self._run.folder.path.resolve().name
         self._pixels, self._labels = spread(test, gate.NUM_IMAGES)
         self._expected = logits_of(self._network, self._run.preparation, self._pixels)
+        self.stored: tuple[StoredPredictions, Tensor] | None = None
+
+    def into(self, out: Path) -> Self:
+        """Return the same for another folder; what was computed is not computed again."""
+        other = copy.copy(self)
+        other._out = out
+        return other
 
     def reference(self) -> ExportRow:
         """Return the figures of the network itself."""
@@ -117,6 +133,13 @@ class Exporter:
             return {"drop": drop, "num_drop_images": len(labels), "problem": problem}
 
         return self._export(Int8Form(spread(train, Int8Form.num_images)[0]), judge)
+
+    def write_gallery(self, path: Path) -> None:
+        """Write test images for the page beside an ONNX file; none, where answers are not `stored`."""
+        if self.stored is not None:
+            stored, originals = self.stored
+            images = gallery_of(stored, self._test, originals, self._run.preparation, self._network)
+            write_bytes(gallery_beside(path), gallery_json(images))
 
     def _export(self, form: Form, judge: Any) -> ExportRow:
         path = self._out / f"{self._name}{form.ending}"

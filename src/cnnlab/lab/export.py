@@ -1,16 +1,23 @@
 """`export`: finished runs as files for other systems, each proven to answer as its run does."""
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
+from torch import Tensor
+
+import cnnlab
 from cnnlab import machine
-from cnnlab.errors import ConfigError, did_you_mean
-from cnnlab.evaluation import load_run
+from cnnlab.data import Dataset
+from cnnlab.errors import ConfigError, RunError, did_you_mean
+from cnnlab.evaluation import StoredPredictions, load_predictions, load_run
 from cnnlab.export.exporter import Exporter, ExportRow
 from cnnlab.export.forms import Form, OnnxForm, Pt2Form, Source
 from cnnlab.export.tensorflow_forms import LiteForm, SavedModelForm
-from cnnlab.lab.splits import load_split
+from cnnlab.export.web import WebFolder, WebForm
+from cnnlab.lab.splits import load_split, load_splits
+from cnnlab.runs import RunFolder
 from cnnlab.runs.atomic import write_errors_explained
 from cnnlab.threads import set_threads
 
@@ -19,6 +26,7 @@ FORMS: dict[str, Callable[[], Form]] = {
     "pt2": Pt2Form,
     "savedmodel": SavedModelForm,
     "litert": LiteForm,
+    "web": WebForm,
 }
 
 
@@ -50,6 +58,7 @@ def export(
     *,
     int8: bool = False,
     allow_drop: bool = False,
+    gallery: bool = False,
     out: Path | str = "exports",
     root: Path | str | None = None,
     threads: int | None = None,
@@ -65,6 +74,7 @@ def export(
         formats: some of `FORMS`.
         int8: write an ONNX file in int8 too, calibrated on training images.
         allow_drop: let int8 cost more than half a point of accuracy.
+        gallery: write some test images beside an ONNX file, for the page to start from; `web` always does.
         out: folder of the files; they are called as their runs.
         root: where the data lies, if not where the runs' configs say.
         threads: of the processor, where files are used and timed; the machine's cores if not given.
@@ -90,16 +100,49 @@ def export(
         Path(out).mkdir(parents=True, exist_ok=True)
     rows: list[ExportRow] = []
     references: list[ExportRow] = []
-    for source in sources:
-        folder = source.run.folder
-        test = load_split(folder, "test", root=root, warn=warn)
-        exporter = Exporter(source, test, Path(out))
-        references.append(exporter.reference())
-        rows += [exporter.export(form) for form in forms]
-        if int8:
-            train = load_split(folder, "train", root=root, warn=warn)
-            rows.append(exporter.export_int8(train, allow_drop=allow_drop))
+    web = next((form for form in forms if isinstance(form, WebForm)), None)
+    with WebFolder(Path(out) / "web", web, cnnlab.__version__) if web else nullcontext() as page:
+        for source in sources:
+            folder = source.run.folder
+            test = load_split(folder, "test", root=root, warn=warn)
+            exporter = Exporter(source, test, Path(out))
+            if gallery or web:
+                exporter.stored = _stored(folder, test, root, warn)
+            references.append(exporter.reference())
+            for form in forms:
+                rows.append(page.add(exporter) if page and form is web else exporter.export(form))
+                if gallery and isinstance(form, OnnxForm) and form is not web and rows[-1].path:
+                    exporter.write_gallery(rows[-1].path)
+            if int8:
+                train = load_split(folder, "train", root=root, warn=warn)
+                rows.append(exporter.export_int8(train, allow_drop=allow_drop))
+        if page:
+            page.keep([row for row in rows if row.form == "web"])
     return ExportResult(tuple(rows), tuple(references), threads)
+
+
+def _stored(
+    folder: RunFolder, test: Dataset, root: Path | str | None, warn: Callable[[str], None] | None
+) -> tuple[StoredPredictions, Tensor] | None:
+    """Return a run's answers and the test images as they are before they are brought to size.
+
+    None, with a word about it, where there are no answers on these images.
+    """
+    try:
+        stored = load_predictions(folder)
+    except RunError as error:
+        problem = str(error)
+    else:
+        if stored.fingerprint == test.fingerprint:
+            data = folder.config.data
+            if not test.is_digits:  # a digit is placed in its own size, and then brought to the network's
+                return stored, test.images
+            data = data.model_copy(update={"image_size": None})
+            return stored, load_splits(data, ("test",), root=root)["test"].images
+        problem = f"{folder.predictions}: its answers are on other test images."
+    if warn:
+        warn(f"{problem} There are no test images on the page.")
+    return None
 
 
 def _forms_of(formats: Sequence[str]) -> list[Form]:

@@ -20,6 +20,7 @@ from cnnlab.serving.guard import Guard
 from cnnlab.serving.limits import Limits
 from cnnlab.serving.metrics import Metrics
 from cnnlab.serving.networks import Network, networks_of
+from cnnlab.serving.page import open_paths, page_router
 from cnnlab.serving.problems import Problem, add_handlers
 from cnnlab.serving.questions import Question, read_question
 
@@ -61,7 +62,8 @@ def make_app(exports: Sequence[Export], limits: Limits | None = None, *, token: 
     _add_networks(app, networks)
     _add_predict(app, networks, limits)
     routes = frozenset(path for route in app.routes if (path := getattr(route, "path", "")))
-    app.add_middleware(Guard, metrics=metrics, routes=routes, token=token)
+    app.include_router(page_router(exports))  # whose many files are counted as one
+    app.add_middleware(Guard, metrics=metrics, routes=routes, token=token, also_open=open_paths())
     return app
 
 

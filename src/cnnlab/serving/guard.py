@@ -20,9 +20,19 @@ class Guard:
         metrics: that it reports to.
         routes: that are counted by their names; all others are `other`, so that clients cannot make up more.
         token: that clients must send; None lets everyone in.
+        also_open: paths that need no token, besides `OPEN`.
     """
 
-    def __init__(self, app: ASGIApp, *, metrics: Metrics, routes: frozenset[str], token: str | None) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        metrics: Metrics,
+        routes: frozenset[str],
+        token: str | None,
+        also_open: frozenset[str] = frozenset(),
+    ) -> None:
+        self._open = also_open | set(OPEN)
         self._app, self._metrics, self._routes = app, metrics, routes
         self._expected = None if token is None else b"Bearer " + token.encode()
 
@@ -43,7 +53,7 @@ class Guard:
             await send(message)
 
         try:
-            if path in OPEN or self._is_allowed(scope):
+            if path in self._open or self._is_allowed(scope):
                 await self._app(scope, receive, watch)
             else:
                 problem = Problem(

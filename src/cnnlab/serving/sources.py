@@ -50,7 +50,8 @@ def _of_run(run: Path, data_root: Path | None, say: Callable[[str], None]) -> Pa
     if exported.is_file() and exported.stat().st_mtime_ns >= weights.stat().st_mtime_ns:
         return exported
     say(f"{run}: exporting it to {exported} first ...")
-    command = [sys.executable, "-m", "cnnlab", "export", str(run), "--format", "onnx", "--out", str(run)]
+    command = [sys.executable, "-m", "cnnlab", "export", str(run)]
+    command += ["--format", "onnx", "--gallery", "--out", str(run)]
     command += [] if data_root is None else ["--data-root", str(data_root)]
     done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, check=False)
     if done.returncode:

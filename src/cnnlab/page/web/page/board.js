@@ -1,0 +1,112 @@
+// The networks side by side: which are shown, and their answers while one draws.
+
+import { Card } from "./answers.js";
+import { make } from "./elements.js";
+
+const MOST_SHOWN = 4;
+
+export class Board extends EventTarget {
+  #all;
+  #networks;
+  #drawing;
+  #cards = new Map();
+  #place = document.getElementById("cards");
+  #asking = null;
+  #isStale = false;
+
+  /** Show some of all networks. Tells `answer` when there is another one. */
+  constructor(all, networks, drawing) {
+    super();
+    [this.#all, this.#networks, this.#drawing] = [all, networks, drawing];
+    const choices = document.getElementById("networks");
+    choices.hidden = all.length < 2;
+    for (const network of all) {
+      const box = make("input", { type: "checkbox", checked: network.index < MOST_SHOWN });
+      box.addEventListener("change", () => this.#choose());
+      choices.append(make("label", {}, box, network.title));
+      this.#cards.set(network.index, new Card(network));
+    }
+    this.#arrange();
+  }
+
+  get #shown() {
+    const boxes = document.querySelectorAll("#networks input");
+    return this.#all.filter((network) => boxes[network.index].checked);
+  }
+
+  #arrange() {
+    this.#place.replaceChildren(...this.#shown.map((network) => this.#cards.get(network.index).element));
+  }
+
+  #choose() {
+    this.#arrange();
+    this.ask(); // which opens what is not open yet, and says on its card if that fails
+  }
+
+  /** Make the networks that are shown ready, and ask them; throws if none can be had. */
+  async open() {
+    if (this.#networks.inBrowser) {
+      const opened = await Promise.allSettled(this.#shown.map((network) => this.#networks.open(network)));
+      const failed = opened.filter((one) => one.status === "rejected");
+      if (failed.length && failed.length === opened.length) throw failed[0].reason;
+    }
+    await this.ask();
+  }
+
+  /** Make the others ready too. */
+  async openRest() {
+    if (!this.#networks.inBrowser) return;
+    for (const network of this.#all) await this.#networks.open(network).catch(() => null);
+  }
+
+  /** Ask for answers to what is drawn now; once more afterwards, if it changes meanwhile. */
+  ask() {
+    this.#isStale = true;
+    this.#asking ??= this.#askUntilFresh().finally(() => {
+      this.#asking = null;
+      this.#place.setAttribute("aria-busy", "false");
+    });
+    this.#place.setAttribute("aria-busy", "true");
+    return this.#asking;
+  }
+
+  /** Wait until all answers are those to what is drawn. */
+  async idle() {
+    await this.#asking;
+  }
+
+  async #askUntilFresh() {
+    while (this.#isStale) {
+      this.#isStale = false;
+      const cards = this.#shown.map((network) => [network, this.#cards.get(network.index)]);
+      if (this.#drawing.isBlank) {
+        for (const [, card] of cards) card.show({ state: "blank" });
+        this.dispatchEvent(new Event("answer"));
+        continue;
+      }
+      await this.#networks.look(this.#drawing.source());
+      await Promise.all(cards.map(([network, card]) => this.#askOne(network, card)));
+    }
+  }
+
+  async #askOne(network, card) {
+    const byServer = !this.#networks.inBrowser;
+    try {
+      const answer = await this.#networks.answer(network);
+      if (!this.#drawing.isBlank) card.show({ ...answer, byServer });
+      this.dispatchEvent(new Event("answer"));
+    } catch (problem) {
+      card.show({ problem });
+    }
+  }
+
+  /** Write all cards again, in the page's language. */
+  write() {
+    for (const card of this.#cards.values()) card.write();
+  }
+
+  /** Return the answers in sentences. */
+  said() {
+    return this.#shown.map((network) => this.#cards.get(network.index).said()).filter(Boolean);
+  }
+}

@@ -1,0 +1,60 @@
+// The page's words in the chosen language.
+
+const LANGUAGES = { en: "en", zh: "zh-Hans" };
+const all = {};
+let lang = "en";
+
+/** Load the words of all languages, and choose: by the address, an earlier choice, or the browser's languages. */
+export async function loadWords() {
+  for (const name of Object.keys(LANGUAGES)) {
+    const answer = await fetch(new URL(`words.${name}.json`, import.meta.url));
+    all[name] = await answer.json();
+  }
+  const asked = new URLSearchParams(location.search).get("lang") ?? remembered("lang");
+  const preferred = (navigator.languages ?? []).map((one) => one.slice(0, 2)).find((one) => one in LANGUAGES);
+  choose(asked in LANGUAGES ? asked : (preferred ?? "en"));
+}
+
+export const language = () => lang;
+
+/** Write the page in a language. */
+export function choose(name) {
+  lang = name;
+  document.documentElement.lang = LANGUAGES[name];
+  remember("lang", name);
+  for (const element of document.querySelectorAll("[data-words]")) element.textContent = t(element.dataset.words);
+  for (const element of document.querySelectorAll("[data-label]"))
+    element.setAttribute("aria-label", t(element.dataset.label));
+  document.title = `${t("page.title")} · cnnlab`;
+  document.getElementById("language").lang = name === "en" ? LANGUAGES.zh : LANGUAGES.en;
+}
+
+/** Return a sentence by its dotted name, with its facts in place. */
+export function t(key, facts = {}) {
+  const [section, name] = key.split(".");
+  return all[lang][section][name].replace(/\{(\w+)\}/g, (_, fact) => facts[fact]);
+}
+
+/** Return a probability in percent; never 100 % where it is less, nor 0 % where it is more. */
+export function percent(value) {
+  if (value < 1 && value > 0.999) return "> 99.9\u00a0%";
+  if (value > 0 && value < 0.001) return "< 0.1\u00a0%";
+  return `${(100 * value).toFixed(1)}\u00a0%`;
+}
+
+/** Keep a choice for the next visit, where the browser lets us. */
+export function remember(name, value) {
+  try {
+    localStorage.setItem(`cnnlab.${name}`, value);
+  } catch {
+    // a browser that keeps nothing
+  }
+}
+
+export function remembered(name) {
+  try {
+    return localStorage.getItem(`cnnlab.${name}`);
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,93 @@
+// Beside the page, so that drawing stays smooth: prepares pictures, and computes where the runtime is there.
+
+import { structure, withOutputs } from "./onnx.js";
+import { inputs, prepared, softmax, window } from "./prepare.js";
+import { fromCanvas } from "./resize.js";
+
+const networks = new Map();
+let ort = null;
+let picture = null;
+let seenBy = new Map();
+
+const tasks = {
+  /** Load the runtime. */
+  async start() {
+    ort = await import("./runtime/ort.wasm.bundle.min.mjs");
+    ort.env.wasm.wasmPaths = { wasm: new URL("./runtime/ort-wasm-simd-threaded.wasm", import.meta.url).href };
+    ort.env.wasm.numThreads = 1; // more need headers that few hosts of files send
+    ort.env.logLevel = "error";
+  },
+
+  /** Know a network, and load its file. */
+  async open({ name, url, headers, description }) {
+    const answer = await fetch(url, { headers });
+    if (!answer.ok) throw new Error(`${answer.status} ${answer.statusText}`);
+    const file = new Uint8Array(await answer.arrayBuffer());
+    const session = ort && (await sessionOf(file));
+    networks.set(name, { description, file, session, inner: null });
+  },
+
+  /** Know a network whose answers come from the server. */
+  async know({ name, description }) {
+    if (!networks.has(name)) networks.set(name, { description, file: null, session: null, inner: null });
+  },
+
+  /** Take a picture: the pixels of a canvas. */
+  async look({ pixels }) {
+    picture = fromCanvas(pixels);
+    seenBy = new Map();
+  },
+
+  /** Say what a network sees, and, if it is to compute, what it answers. */
+  async answer({ name, computes }) {
+    const { description, session } = networks.get(name);
+    const seen = seenAs(description);
+    if (!computes) return { seen };
+    const [logits, seconds] = await run(session, description, seen, ["logits"]);
+    return { seen, seconds, probs: softmax(logits.logits.data) };
+  },
+
+  /** Return the filters of a network, and what each layer makes of a picture, if there is one. */
+  async inside({ name, pixels }) {
+    const network = networks.get(name);
+    const { description } = network;
+    const { layers, filters } = structure(network.file);
+    const given = { filters, layers: [] };
+    if (!pixels || !layers.length || !ort) return given;
+    const names = layers.map((layer) => layer.output);
+    network.inner ??= await sessionOf(withOutputs(network.file, names.filter((one) => one !== "logits")));
+    const seen = window(prepared(fromCanvas(pixels), description), description);
+    const [maps] = await run(network.inner, description, seen, names);
+    given.seen = seen;
+    given.layers = layers.map(({ output, name: title, kind }) => {
+      const { dims, data } = maps[output];
+      return { title, kind, dims: dims.slice(1), data };
+    });
+    return given;
+  },
+};
+
+const sessionOf = (file) => ort.InferenceSession.create(file, { executionProviders: ["wasm"] });
+
+/** Return the picture as a network sees it; networks that are trained alike share it. */
+function seenAs(description) {
+  const key = JSON.stringify([description.preprocessing, description.network.in_channels]);
+  if (!seenBy.has(key)) seenBy.set(key, window(prepared(picture, description), description));
+  return seenBy.get(key);
+}
+
+async function run(session, description, seen, outputs) {
+  const dims = [1, seen.channels, seen.height, seen.width];
+  const images = new ort.Tensor("float32", inputs(seen, description), dims);
+  const start = performance.now();
+  const found = await session.run({ images }, outputs);
+  return [found, (performance.now() - start) / 1000];
+}
+
+onmessage = async ({ data: { id, task, values } }) => {
+  try {
+    postMessage({ id, result: await tasks[task](values) });
+  } catch (error) {
+    postMessage({ id, problem: { key: error.key ?? null, reason: String(error.message ?? error) } });
+  }
+};

@@ -1,0 +1,86 @@
+"""The page to draw on, at `/`: its files, the networks' list, and their files for browsers that compute."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from fastapi import APIRouter
+from fastapi.responses import FileResponse, Response
+
+import cnnlab
+from cnnlab.export import Export
+from cnnlab.page import (
+    RUNTIME,
+    SECURITY,
+    content_type,
+    gallery_beside,
+    has_runtime,
+    needed_runtime,
+    networks_json,
+    page_files,
+    read_gallery,
+)
+from cnnlab.serving.problems import Problem
+
+_HEADERS = SECURITY | {"Cache-Control": "no-cache"}
+
+
+def open_paths() -> frozenset[str]:
+    """Return what of the page needs no token: its files, which are the same everywhere, and its runtime."""
+    return frozenset(
+        {"/", *(f"/{name}" for name in page_files()), *(f"/page/runtime/{name}" for name in RUNTIME)}
+    )
+
+
+def page_router(exports: Sequence[Export]) -> APIRouter:
+    """Return the routes of the page.
+
+    Args:
+        exports: the server's networks.
+
+    Raises:
+        ExportError: a file of test images beside a network is damaged.
+    """
+    router = APIRouter(include_in_schema=False)
+    for name, content in page_files().items():
+        path = "/" if name == "index.html" else f"/{name}"
+        router.add_api_route(path, _giving(content, content_type(name)), methods=["GET"])
+    files: dict[str, Path] = {export.path.name: export.path for export in exports}
+    galleries = [gallery_beside(export.path) for export in exports]
+    kept = {path.name: read_gallery(path) for path in galleries if path.is_file()}
+    runtime = needed_runtime("serve") if has_runtime() else {}
+    listed = networks_json(
+        [(export.path, export.description.to_json()) for export in exports],
+        has_runtime=bool(runtime),
+        has_server=True,
+        version=cnnlab.__version__,
+    )
+    router.add_api_route("/page/networks.json", _giving(listed, "application/json"), methods=["GET"])
+
+    @router.get("/page/networks/{name}")
+    async def network(name: str) -> Response:
+        if name in kept:
+            return _answer(kept[name], "application/json")
+        return _file(files, name)
+
+    @router.get("/page/runtime/{name}")
+    async def runtime_file(name: str) -> Response:
+        return _file({path.name: path for path in runtime.values()}, name)
+
+    return router
+
+
+def _giving(content: bytes, media_type: str) -> Callable[[], object]:
+    async def give() -> Response:
+        return _answer(content, media_type)
+
+    return give
+
+
+def _answer(content: bytes, media_type: str) -> Response:
+    return Response(content, media_type=media_type, headers=_HEADERS)
+
+
+def _file(files: dict[str, Path], name: str) -> Response:
+    if name not in files:
+        raise Problem(404, f"There is no file {name[:80]!r}.")
+    return FileResponse(files[name], media_type=content_type(name), headers=_HEADERS)
