@@ -27,8 +27,8 @@ def pooling_of(
         if any(long % part for long, part in zip(shape_in[1:], shape[1:], strict=True)):
             before, after = (" x ".join(map(str, sides[1:])) for sides in (shape_in, shape))
             raise ExportError(
-                f"export: pooling from {before} to {after} pixels has windows of several sizes, which no form "
-                "of export has. Train the network on images of the size that it was made for."
+                f"export: pooling from {before} to {after} pixels has windows of several sizes, which no "
+                "form of export has. Train the network on images of the size that it was made for."
             )
         kernel = tuple(long // part for long, part in zip(shape_in[1:], shape[1:], strict=True))
         return f"{kind}_pool", {"kernel": kernel, "stride": kernel, "padding": (0, 0, 0, 0)}
