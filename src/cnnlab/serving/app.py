@@ -24,13 +24,20 @@ from cnnlab.serving.problems import Problem, add_handlers
 from cnnlab.serving.questions import Question, read_question
 
 
-def make_app(exports: Sequence[Export], limits: Limits | None = None, *, token: str | None = None) -> FastAPI:
+def make_app(
+    exports: Sequence[Export],
+    limits: Limits | None = None,
+    *,
+    token: str | None = None,
+    hosts: Sequence[str] | None = None,
+) -> FastAPI:
     """Return the application that answers for networks.
 
     Args:
         exports: networks, as `load_export` returns them; the first answers where none is named.
         limits: what a request may cost.
         token: that clients must send as `Authorization: Bearer TOKEN`; None lets everyone in.
+        hosts: names that are answered to; None for any.
 
     Raises:
         ConfigError: there is no network, or two have one name.
@@ -61,7 +68,7 @@ def make_app(exports: Sequence[Export], limits: Limits | None = None, *, token: 
     _add_networks(app, networks)
     _add_predict(app, networks, limits)
     routes = frozenset(path for route in app.routes if (path := getattr(route, "path", "")))
-    app.add_middleware(Guard, metrics=metrics, routes=routes, token=token)
+    app.add_middleware(Guard, metrics=metrics, routes=routes, token=token, hosts=hosts)
     return app
 
 

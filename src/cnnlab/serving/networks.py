@@ -3,17 +3,21 @@
 import asyncio
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
 
 from cnnlab.errors import ConfigError, DataError
 from cnnlab.export import Export, Labels
-from cnnlab.pictures import decode_picture
+from cnnlab.pictures import TooManyPixelsError, decode_picture
 from cnnlab.serving.batcher import Array, Batcher
 from cnnlab.serving.limits import Limits
 from cnnlab.serving.metrics import Metrics
 from cnnlab.serving.problems import Problem
+
+_SMALL_BYTES, _SMALL_PIXELS = 2**14, 2**12
+"""An image, alone in its request, that is decoded at once: sooner done than handed to a thread."""
 
 
 class Network:
@@ -74,29 +78,49 @@ class Network:
             QueueFullError: too many images wait already.
         """
         with self.batcher.reserve(len(images)):
+            if len(images) == 1:
+                rows = [await self._probs(*images[0], is_alone=True)]
+                return self._answers(rows, top_k)
             tasks = [asyncio.ensure_future(self._probs(name, image)) for name, image in images]
             try:
                 rows = await asyncio.gather(*tasks)
             finally:
                 for task in tasks:  # of a request that failed or was given up
                     task.cancel()
-        self._num_images.inc(len(images))
+        return self._answers(rows, top_k)
+
+    def _answers(self, rows: Sequence[Array], top_k: int) -> list[Labels]:
+        self._num_images.inc(len(rows))
         return [self._export.best(row, top_k) for row in rows]
 
-    async def _probs(self, name: str, image: bytes) -> Array:
-        loop = asyncio.get_running_loop()
-        return await self.batcher.answer(
-            await loop.run_in_executor(self._decoders, self._prepare, name, image)
-        )
+    async def _probs(self, name: str, image: bytes, *, is_alone: bool = False) -> Array:
+        prepared = None
+        if is_alone and len(image) <= _SMALL_BYTES:
+            with suppress(TooManyPixelsError):  # for a small image: it is then sent to a thread
+                prepared = self._prepare(name, image, min(_SMALL_PIXELS, self._limits.pixels))
+        if prepared is None:
+            loop = asyncio.get_running_loop()
+            prepared = await loop.run_in_executor(
+                self._decoders, self._prepare, name, image, self._limits.pixels
+            )
+        return await self.batcher.answer(prepared)
 
-    def _prepare(self, name: str, image: bytes) -> Array:
+    def _prepare(self, name: str, image: bytes, max_pixels: int) -> Array:
         export = self._export
         channels = 1 if export.is_digits else export.in_channels
         try:
-            picture = decode_picture(image, channels=channels, name=name, max_pixels=self._limits.pixels)
+            picture = decode_picture(
+                image,
+                channels=channels,
+                name=name,
+                max_pixels=max_pixels,
+                seconds=self._limits.decode_seconds,
+            )
             preparation = export.description.preparation
             return preparation.inputs(preparation.pixels(picture, name=name))
         except DataError as error:
+            if isinstance(error, TooManyPixelsError) and max_pixels < self._limits.pixels:
+                raise
             raise Problem(422, str(error), field=name) from None
 
 
