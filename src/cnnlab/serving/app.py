@@ -1,6 +1,5 @@
 """The web application: its routes, and what is shared by them."""
 
-import asyncio
 from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -11,17 +10,17 @@ from fastapi.responses import JSONResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
 import cnnlab
-from cnnlab.errors import ExportError, did_you_mean
-from cnnlab.export import Export, Labels
+from cnnlab.export import Export
 from cnnlab.serving import documents
-from cnnlab.serving.batcher import QueueFullError
-from cnnlab.serving.bodies import RETRY_SECONDS, Bodies
+from cnnlab.serving.bodies import Bodies
+from cnnlab.serving.explain_route import add_explain
+from cnnlab.serving.explainer import Explainer
 from cnnlab.serving.guard import Guard
 from cnnlab.serving.limits import Limits
 from cnnlab.serving.metrics import Metrics
-from cnnlab.serving.networks import Network, networks_of
+from cnnlab.serving.networks import Network, answer_in_time, chosen_network, networks_of
 from cnnlab.serving.problems import Problem, add_handlers
-from cnnlab.serving.questions import Question, read_question
+from cnnlab.serving.questions import read_question
 
 
 def make_app(
@@ -45,6 +44,7 @@ def make_app(
     limits, metrics = limits or Limits(), Metrics()
     decoders = ThreadPoolExecutor(limits.decode_threads, thread_name_prefix="decode")
     networks = networks_of(exports, limits, metrics, decoders)
+    explainer = Explainer(limits)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -56,6 +56,7 @@ def make_app(
         app.state.is_ready = False
         for network in networks.values():
             await network.batcher.stop()
+        await explainer.stop()
         decoders.shutdown(wait=False, cancel_futures=True)
 
     # FastAPI's own pages load scripts from another host.
@@ -66,7 +67,9 @@ def make_app(
     add_handlers(app)
     _add_probes(app, metrics)
     _add_networks(app, networks)
-    _add_predict(app, networks, limits)
+    bodies = Bodies(limits)
+    _add_predict(app, networks, limits, bodies)
+    add_explain(app, networks, limits, bodies, explainer)
     routes = frozenset(path for route in app.routes if (path := getattr(route, "path", "")))
     app.add_middleware(Guard, metrics=metrics, routes=routes, token=token, hosts=hosts)
     return app
@@ -107,15 +110,13 @@ def _add_networks(app: FastAPI, networks: dict[str, Network]) -> None:
         return {"networks": facts}
 
 
-def _add_predict(app: FastAPI, networks: dict[str, Network], limits: Limits) -> None:
-    bodies = Bodies(limits)
-
+def _add_predict(app: FastAPI, networks: dict[str, Network], limits: Limits, bodies: Bodies) -> None:
     @app.post(
         "/v1/predict",
         summary="What is on images",
         tags=["networks"],
         openapi_extra=documents.predict(next(iter(networks.values())).facts()),
-        responses=documents.problems(408, 413, 415, 422, 503),
+        responses=documents.predict_responses(),
     )
     async def predict(request: Request) -> JSONResponse:
         body, num_bytes = await bodies.read(request)
@@ -123,8 +124,9 @@ def _add_predict(app: FastAPI, networks: dict[str, Network], limits: Limits) -> 
             question = read_question(
                 body, request.headers.get("content-type", ""), dict(request.query_params), limits
             )
-            network = _chosen(networks, question.network)
-            labels = await _answer(network, question, limits)
+            network = chosen_network(networks, question.network)
+            answer = network.labels(question.images, question.top_k)
+            labels = await answer_in_time(answer, limits)
         finally:
             bodies.release(num_bytes)
         predictions = [
@@ -132,26 +134,3 @@ def _add_predict(app: FastAPI, networks: dict[str, Network], limits: Limits) -> 
             for (name, _image), row in zip(question.images, labels, strict=True)
         ]
         return JSONResponse({"network": network.name, "predictions": predictions})
-
-
-async def _answer(network: Network, question: Question, limits: Limits) -> list[Labels]:
-    """Return labels for each image, or raise the problem that there is instead."""
-    try:
-        async with asyncio.timeout(limits.answer_seconds):
-            return await network.labels(question.images, question.top_k)
-    except QueueFullError:
-        detail = f"{limits.queue} images of this network are waiting already."
-    except TimeoutError:
-        detail = f"There was no answer within {limits.answer_seconds:g} s."
-    except ExportError as error:
-        raise Problem(422, f"These images lead to no answer: {error}", field="images") from None
-    raise Problem(503, detail, retry_after=RETRY_SECONDS)
-
-
-def _chosen(networks: dict[str, Network], name: str) -> Network:
-    if not name:
-        return next(iter(networks.values()))
-    if name not in networks:
-        hint = did_you_mean(name, networks)
-        raise Problem(422, f"There is no network {name[:80]!r}. {hint}", field="network")
-    return networks[name]
