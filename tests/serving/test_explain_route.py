@@ -17,7 +17,7 @@ from cnnlab.export import load_export
 from cnnlab.pictures import decode_picture
 from cnnlab.serving import explainer
 from cnnlab.serving.app import make_app
-from cnnlab.serving.documents import example_image
+from cnnlab.serving.example import example_image
 from cnnlab.serving.explainer import Explainer, run_beside
 from cnnlab.serving.limits import Limits
 from cnnlab.serving.problems import Problem
@@ -40,7 +40,7 @@ def talk(use, served, limits=None):
         async with (
             app.router.lifespan_context(app),
             httpx.AsyncClient(
-                transport=httpx.ASGITransport(app), base_url="http://localhost", timeout=60
+                transport=httpx.ASGITransport(app), base_url="http://localhost", timeout=150
             ) as client,
         ):
             return await use(client)
@@ -66,7 +66,7 @@ def test_an_answer_is_explained(served):
         predicted = await client.post("/v1/predict?top_k=1", **PICTURE)
         return answers, picture, several, moved, predicted
 
-    answers, picture, several, moved, predicted = talk(use, served)
+    answers, picture, several, moved, predicted = talk(use, served, Limits(explain_seconds=120))
     assert [answer.status_code for answer in answers] == [200] * 3, answers[0].text
     cam, other, layers = (answer.json() for answer in answers)
     (best,) = predicted.json()["predictions"][0]["labels"]

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from fastapi import FastAPI, Request
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import HTMLResponse, JSONResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
 import cnnlab
@@ -21,6 +21,7 @@ from cnnlab.serving.metrics import Metrics
 from cnnlab.serving.networks import Network, answer_in_time, chosen_network, networks_of
 from cnnlab.serving.problems import Problem, add_handlers
 from cnnlab.serving.questions import read_question
+from cnnlab.serving.reference import HEADERS, reference_page
 
 
 def make_app(
@@ -59,7 +60,7 @@ def make_app(
         await explainer.stop()
         decoders.shutdown(wait=False, cancel_futures=True)
 
-    # FastAPI's own pages load scripts from another host.
+    # FastAPI's own pages load scripts from another host; `reference` has one that does not.
     app = FastAPI(
         title="cnnlab", version=cnnlab.__version__, lifespan=lifespan, docs_url=None, redoc_url=None
     )
@@ -70,13 +71,14 @@ def make_app(
     bodies = Bodies(limits)
     _add_predict(app, networks, limits, bodies)
     add_explain(app, networks, limits, bodies, explainer)
+    _add_reference(app, networks, has_token=token is not None)
     routes = frozenset(path for route in app.routes if (path := getattr(route, "path", "")))
     app.add_middleware(Guard, metrics=metrics, routes=routes, token=token, hosts=hosts)
     return app
 
 
 def _add_probes(app: FastAPI, metrics: Metrics) -> None:
-    @app.get("/healthz", summary="Is the process alive?", tags=["operation"])
+    @app.get("/healthz", summary="Is the process alive?", tags=["operation"], responses=documents.problems())
     async def healthz() -> dict[str, str]:
         return {"status": "alive"}
 
@@ -96,7 +98,7 @@ def _add_probes(app: FastAPI, metrics: Metrics) -> None:
         summary="Counters for Prometheus",
         tags=["operation"],
         response_class=Response,
-        responses={200: {"content": {"text/plain": {}}}},
+        responses={200: {"content": {"text/plain": {}}}} | documents.problems(),
     )
     async def show_metrics() -> Response:
         return Response(metrics.as_text(), media_type=CONTENT_TYPE_LATEST)
@@ -105,7 +107,12 @@ def _add_probes(app: FastAPI, metrics: Metrics) -> None:
 def _add_networks(app: FastAPI, networks: dict[str, Network]) -> None:
     facts = [network.facts() for network in networks.values()]
 
-    @app.get("/v1/networks", summary="The networks and their facts", tags=["networks"])
+    @app.get(
+        "/v1/networks",
+        summary="The networks and their facts",
+        tags=["networks"],
+        responses=documents.problems(),
+    )
     async def list_networks() -> dict[str, Any]:
         return {"networks": facts}
 
@@ -134,3 +141,15 @@ def _add_predict(app: FastAPI, networks: dict[str, Network], limits: Limits, bod
             for (name, _image), row in zip(question.images, labels, strict=True)
         ]
         return JSONResponse({"network": network.name, "predictions": predictions})
+
+
+def _add_reference(app: FastAPI, networks: dict[str, Network], *, has_token: bool) -> None:
+    facts, first = [network.facts() for network in networks.values()], next(iter(networks.values()))
+    document = app.openapi
+    app.openapi = lambda: documents.add_answers(document(), facts, first.example)
+
+    @app.get("/docs", include_in_schema=False)
+    async def show_reference(request: Request) -> HTMLResponse:
+        address = str(request.base_url).rstrip("/")
+        page = reference_page(app.openapi(), address, has_token=has_token)
+        return HTMLResponse(page, headers=HEADERS)

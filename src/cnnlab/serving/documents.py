@@ -1,12 +1,12 @@
 """The OpenAPI document: bodies that FastAPI does not see, since they are read under limits; real examples."""
 
 import base64
-import io
+from collections.abc import Sequence
 from typing import Any
 
-from PIL import Image, ImageDraw
 from pydantic import BaseModel
 
+from cnnlab.serving.example import example_image
 from cnnlab.serving.problems import MEDIA_TYPE, SCHEMA
 from cnnlab.serving.questions import JsonExplainQuestion, JsonQuestion
 
@@ -74,13 +74,29 @@ def explain_responses() -> dict[int | str, dict[str, Any]]:
     return {200: found} | problems(404, 408, 413, 415, 422, 503)
 
 
-def example_image() -> bytes:
-    """Return a PNG that every network answers: a digit 1, dark on light."""
-    image = Image.new("L", (28, 28), 255)
-    ImageDraw.Draw(image).line([(10, 9), (14, 5), (14, 23)], fill=0, width=3)
-    file = io.BytesIO()
-    image.save(file, "PNG", optimize=True)
-    return file.getvalue()
+def add_answers(
+    document: dict[str, Any], facts: list[dict[str, Any]], best: Sequence[tuple[str, float]]
+) -> dict[str, Any]:
+    """Put what the server really answers into a document, as examples.
+
+    Args:
+        document: of OpenAPI; it is changed.
+        facts: of all networks.
+        best: what the first of them says of the example image.
+
+    Returns:
+        The document.
+    """
+    rows = [{"label": label, "probability": probability} for label, probability in best]
+    predicted = {"network": facts[0]["name"], "predictions": [{"image": "images", "labels": rows}]}
+    for path, method, example in (
+        ("/v1/predict", "post", predicted),
+        ("/v1/networks", "get", {"networks": facts}),
+    ):
+        document["paths"][path][method]["responses"]["200"]["content"]["application/json"]["example"] = (
+            example
+        )
+    return document
 
 
 def predict(facts: dict[str, Any]) -> dict[str, Any]:

@@ -6,13 +6,12 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any, TypeVar
 
-import numpy as np
-
 from cnnlab.errors import ConfigError, DataError, ExportError, did_you_mean
 from cnnlab.export import Export, Labels
 from cnnlab.pictures import Pixels, TooManyPixelsError, decode_picture
 from cnnlab.serving.batcher import Array, Batcher, QueueFullError
 from cnnlab.serving.bodies import RETRY_SECONDS
+from cnnlab.serving.example import example_image
 from cnnlab.serving.explainer import has_torch, run_beside
 from cnnlab.serving.limits import Limits
 from cnnlab.serving.metrics import Metrics
@@ -49,6 +48,8 @@ class Network:
         """What it answers with."""
         self.run = run_beside(export.path) if has_torch() else None
         """The run folder that its answers can be explained with; None if there is none, or no torch."""
+        self.example: Labels = ()
+        """Its answer to `example_image`, once it is warm."""
         self._limits, self._decoders = limits, decoders
         self._num_images = metrics.images.labels(self.name)
 
@@ -69,11 +70,9 @@ class Network:
         }
 
     def warm_up(self) -> None:
-        """Answer an image of nothing, so that the first client does not wait for memory and imports."""
-        shape = (self.export.in_channels, self.export.image_size, self.export.image_size)
-        self.export.probs(np.zeros((1, *shape), dtype=np.float32))
-        if self.export.is_digits:
-            from scipy import ndimage  # noqa: F401
+        """Answer the example image, so that the first client does not wait for memory and imports."""
+        inputs = self._prepare("the example", example_image(), self._limits.pixels)
+        self.example = self.export.best(self.export.probs(inputs[None])[0], 3)
 
     async def labels(self, images: Sequence[tuple[str, bytes]], top_k: int) -> list[Labels]:
         """Say what is on images.
