@@ -11,7 +11,8 @@ HEADERS = {
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
-_LONGEST = 64  # characters of a text in an example, so that images in base64 do not fill the page
+_LONGEST, _MOST = 64, 10
+"""Characters of a text, and entries of a list, in an answer: images and classes would fill the page."""
 
 _STYLE = """
 :root { color-scheme: light dark; --line: #8885; --soft: #8882; --mark: #b34700 }
@@ -44,6 +45,7 @@ def reference_page(document: dict[str, Any], address: str, *, has_token: bool) -
         for path, methods in document["paths"].items()
         for method, operation in methods.items()
     ]
+    routes.sort(key=lambda route: "networks" not in route[2]["tags"])  # probes are for few readers
     links = "".join(
         f'<li><a href="#{_anchor(method, path)}"><code>{method.upper()} {escape(path)}</code></a> '
         f"{escape(operation['summary'])}</li>"
@@ -68,7 +70,7 @@ def _anchor(method: str, path: str) -> str:
 def _route(method: str, path: str, operation: dict[str, Any], address: str, has_token: bool) -> str:
     found = [
         f'<section id="{_anchor(method, path)}"><h2><b>{method.upper()}</b> <code>{escape(path)}</code></h2>',
-        f"<p>{escape(operation['summary'])}.</p>",
+        f"<p>{escape(operation['summary'])}{'' if operation['summary'].endswith('?') else '.'}</p>",
     ]
     if parameters := operation.get("parameters"):
         rows = "".join(
@@ -116,9 +118,9 @@ def _commands(method: str, url: str, operation: dict[str, Any], has_token: bool)
 
 
 def _shortened(value: Any) -> Any:
-    """Return an example with long texts cut; requests are not cut: they are there to be tried."""
+    """Return an answer with long texts and lists cut; requests are not cut: they are there to be tried."""
     if isinstance(value, dict):
         return {key: _shortened(one) for key, one in value.items()}
     if isinstance(value, list):
-        return [_shortened(one) for one in value]
+        return [_shortened(one) for one in value[:_MOST]] + ["..."] * (len(value) > _MOST)
     return f"{value[:_LONGEST]}..." if isinstance(value, str) and len(value) > _LONGEST else value
