@@ -2,6 +2,7 @@
 
 import dataclasses
 import re
+from pathlib import Path
 
 import pytest
 
@@ -128,3 +129,9 @@ def test_metrics_count_requests_by_route(ask):
     assert 'cnnlab_requests_total{route="/healthz",status="200"} 2.0' in lines
     assert 'cnnlab_requests_total{route="other",status="404"} 2.0' in lines
     assert 'cnnlab_pending_images{network="photos"} 0.0' in lines
+
+
+def test_the_page_of_the_docs_has_the_limits_as_they_are():
+    page = (Path(__file__).parents[2] / "docs" / "serve.md").read_text()
+    rows = re.findall(r"^\| `(\w+)` \| (\d+) \|", page, re.MULTILINE)
+    assert dict(rows) == {name: str(value) for name, value in dataclasses.asdict(Limits()).items()}
