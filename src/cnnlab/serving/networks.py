@@ -71,7 +71,11 @@ class Network:
 
     def warm_up(self) -> None:
         """Answer the example image, so that the first client does not wait for memory and imports."""
-        inputs = self._prepare("the example", example_image(), self._limits.pixels)
+        picture = decode_picture(
+            example_image(), channels=1 if self.export.is_digits else self.export.in_channels
+        )
+        preparation = self.export.description.preparation
+        inputs = preparation.inputs(preparation.pixels(picture))
         self.example = self.export.best(self.export.probs(inputs[None])[0], 3)
 
     async def labels(self, images: Sequence[tuple[str, bytes]], top_k: int) -> list[Labels]:
