@@ -122,7 +122,7 @@ def _add_predict(app: FastAPI, networks: dict[str, Network], limits: Limits, bod
         "/v1/predict",
         summary="What is on images",
         tags=["networks"],
-        openapi_extra=documents.predict(next(iter(networks.values())).facts()),
+        openapi_extra=documents.predict(list(networks)),
         responses=documents.predict_responses(),
     )
     async def predict(request: Request) -> JSONResponse:

@@ -99,44 +99,45 @@ def add_answers(
     return document
 
 
-def predict(facts: dict[str, Any]) -> dict[str, Any]:
+def predict(names: list[str]) -> dict[str, Any]:
     """Return what is said of the body of `POST /v1/predict`.
 
     Args:
-        facts: of the network that examples name.
+        names: of the networks; examples ask the first.
     """
     text = base64.b64encode(example_image()).decode()
     examples = {
         "one": {"summary": "One image", "value": {"images": text}},
         "two": {
             "summary": "Two images, the most probable label of each",
-            "value": {"images": [text, text], "network": facts["name"], "top_k": 1},
+            "value": {"images": [text, text], "network": names[0], "top_k": 1},
         },
     }
-    return _request(JsonQuestion, {"type": "array", "items": _BINARY, "minItems": 1}, examples, facts)
+    return _request(JsonQuestion, {"type": "array", "items": _BINARY, "minItems": 1}, examples, names)
 
 
-def explain(facts: dict[str, Any]) -> dict[str, Any]:
+def explain(names: list[str]) -> dict[str, Any]:
     """Return what is said of the body of `POST /v1/explain`; as `predict`."""
     text = base64.b64encode(example_image()).decode()
     examples = {
         "grad_cam": {
             "summary": "Where the network looked for its answer",
-            "value": {"images": text, "network": facts["name"]},
+            "value": {"images": text, "network": names[0]},
         },
         "activations": {
             "summary": "What every layer makes of the image",
-            "value": {"images": text, "network": facts["name"], "method": "activations"},
+            "value": {"images": text, "network": names[0], "method": "activations"},
         },
     }
-    return _request(JsonExplainQuestion, _BINARY, examples, facts)
+    return _request(JsonExplainQuestion, _BINARY, examples, names)
 
 
 def _request(
-    form: type[BaseModel], images: dict[str, Any], examples: dict[str, Any], facts: dict[str, Any]
+    form: type[BaseModel], images: dict[str, Any], examples: dict[str, Any], names: list[str]
 ) -> dict[str, Any]:
     """Describe a body in its three forms, and its fields in the URL."""
     schema = form.model_json_schema()
+    schema["properties"]["network"] |= {"enum": names, "default": names[0]}
     fields = {name: value for name, value in schema["properties"].items() if name != "images"}
     in_parts = {
         "type": "object",
@@ -160,7 +161,7 @@ def _request(
                 "in": "query",
                 "description": field["description"],
                 "schema": {key: value for key, value in field.items() if key not in ("description", "title")},
-                "example": facts["name"] if name == "network" else field["default"],
+                "example": field["default"],
             }
             for name, field in fields.items()
         ],

@@ -41,7 +41,7 @@ def add_explain(
         "/v1/explain",
         summary="What an answer rests on, and what layers make of an image",
         tags=["networks"],
-        openapi_extra=documents.explain(next(iter(networks.values())).facts()),
+        openapi_extra=documents.explain(list(networks)),
         responses=documents.explain_responses(),
         response_class=Response,
     )
