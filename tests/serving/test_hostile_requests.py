@@ -29,14 +29,16 @@ def server(photos_file, digits_file):
         process.communicate()
 
 
-def statuses(port, content, *, seconds):
-    """Send bytes, and return the statuses of all answers until the server closes or is silent."""
+def statuses(port, content, *, seconds, only_first=False):
+    """Send bytes, and return the statuses of all answers, or of one, until the server closes or is silent."""
     found = b""
     with socket.create_connection(("127.0.0.1", port), timeout=seconds) as connection:
         try:
             connection.sendall(content)
             while piece := connection.recv(65536):
                 found += piece
+                if only_first:
+                    break
         except OSError:  # silent, or closed while it was sent to
             pass
     return [int(status) for status in re.findall(rb"HTTP/1\.1 (\d{3}) ", found)]
@@ -55,10 +57,10 @@ def check(port, requests, *, seconds=1.5):
 
 
 def test_each_kind_of_hostile_request_is_answered_or_closed(server):
-    counts = check(server.port, hostile_requests(3 * len(KINDS), seed=1), seconds=0.5)
+    counts = check(server.port, hostile_requests(len(KINDS), seed=1), seconds=0.5)
     assert counts[400] > 0
     for content in DECENT:
-        assert statuses(server.port, content, seconds=2)[0] in (200, 404, 415)
+        assert statuses(server.port, content, seconds=20, only_first=True)[0] in (200, 404, 415)
     assert post(server.port, png())[0] == 200
 
 
