@@ -44,9 +44,14 @@ def exports(digits_file: Path, photos_file: Path) -> list[Export]:
 def ask(exports: list[Export]) -> Callable[..., Any]:
     """Return a function that starts an app, lets a coroutine use a client of it, and stops it again."""
 
-    def run(use: Use, limits: Limits | None = None, token: str | None = None) -> Any:
+    def run(
+        use: Use,
+        limits: Limits | None = None,
+        token: str | None = None,
+        hosts: tuple[str, ...] | None = None,
+    ) -> Any:
         async def talk() -> Any:
-            app = make_app(exports, limits, token=token)
+            app = make_app(exports, limits, token=token, hosts=hosts)
             transport = httpx.ASGITransport(app)
             async with (
                 app.router.lifespan_context(app),

@@ -14,12 +14,39 @@ from cnnlab.serving.limits import Limits
 RNG = np.random.default_rng(0)
 
 
-def run(use, forward, **settings):
+@pytest.fixture(scope="module")
+def mixes(exports):
+    """For each network a function that asks it for mixes of images, and compares with single answers."""
+
+    def check(place, number, most):
+        export = exports[place]
+        shape = (export.in_channels, export.image_size, export.image_size)
+        images = RNG.normal(size=(60, *shape)) * RNG.uniform(0.1, 3, (60, 1, 1, 1))
+        images = images.astype(np.float32)
+        single = np.concatenate([export.probs(image[None]) for image in images])
+        sizes = []
+
+        async def use(batcher):
+            found = 0
+            for _ in range(number):
+                chosen = RNG.integers(0, len(images), RNG.integers(1, most))
+                rows = await asyncio.gather(*(batcher.answer(images[index]) for index in chosen))
+                assert np.abs(np.stack(rows) - single[chosen]).max() < 1e-5
+                found += len(rows)
+            return found
+
+        assert run(use, export.probs, on_batch=sizes.append, seconds=3000) == sum(sizes)
+        return sizes
+
+    return check
+
+
+def run(use, forward, *, seconds=20, **settings):
     async def talk():
         batcher = Batcher(forward, **{"max_batch": 8, "max_pending": 1000} | settings)
         batcher.start()
         try:
-            return await asyncio.wait_for(use(batcher), 20)
+            return await asyncio.wait_for(use(batcher), seconds)
         finally:
             await batcher.stop()
 
@@ -27,25 +54,15 @@ def run(use, forward, **settings):
 
 
 @pytest.mark.parametrize("place", [0, 1], ids=["resnet20", "convnet_fast"])
-def test_a_batched_answer_equals_the_single_one(exports, place):
-    export = exports[place]
-    shape = (export.in_channels, export.image_size, export.image_size)
-    images = RNG.normal(size=(60, *shape)).astype(np.float32) * RNG.uniform(0.1, 3, (60, 1, 1, 1))
-    images = images.astype(np.float32)
-    single = np.concatenate([export.probs(image[None]) for image in images])
-    sizes = []
-
-    async def use(batcher):
-        found = 0
-        for _ in range(8):
-            chosen = RNG.integers(0, len(images), RNG.integers(1, 30))
-            rows = await asyncio.gather(*(batcher.answer(images[index]) for index in chosen))
-            assert np.abs(np.stack(rows) - single[chosen]).max() < 1e-5
-            found += len(rows)
-        return found
-
-    assert run(use, export.probs, on_batch=sizes.append) == sum(sizes)
+def test_a_batched_answer_equals_the_single_one(mixes, place):
+    sizes = mixes(place, 8, 30)
     assert max(sizes) == 8 and min(sizes) < 8
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("place, number", [(0, 1000), (1, 9000)], ids=["resnet20", "convnet_fast"])
+def test_ten_thousand_mixes(mixes, place, number):
+    assert set(mixes(place, number, 20)) == set(range(1, 9))
 
 
 def test_a_lone_image_does_not_wait_and_others_gather_meanwhile():

@@ -240,14 +240,20 @@ def test_no_file_is_written(ask, monkeypatch):
     assert not written
 
 
-def test_openapi_examples_are_answered(ask):
+def test_openapi_examples_are_answered_as_they_say(ask):
     async def use(client):
         document = (await client.get("/openapi.json")).json()
         content = document["paths"]["/v1/predict"]["post"]["requestBody"]["content"]
         examples = content["application/json"]["examples"].values()
-        return document, [await client.post("/v1/predict", json=one["value"]) for one in examples]
+        networks = (await client.get("/v1/networks")).json()
+        return document, [await client.post("/v1/predict", json=one["value"]) for one in examples], networks
 
-    document, answers = ask(use)
+    document, answers, networks = ask(use)
     assert len(answers) == 2 and all(answer.status_code == 200 for answer in answers), answers[0].text
+    shown = {
+        path: document["paths"][path][method]["responses"]["200"]["content"]["application/json"]["example"]
+        for path, method in (("/v1/predict", "post"), ("/v1/networks", "get"))
+    }
+    assert shown == {"/v1/predict": answers[0].json(), "/v1/networks": networks}
     assert "503" in document["paths"]["/v1/predict"]["post"]["responses"]
     assert "$defs" not in json.dumps(document["paths"]["/v1/predict"])

@@ -1,6 +1,16 @@
 """Routes about the server itself; the token; counters."""
 
+import dataclasses
+import re
+from pathlib import Path
+
+import pytest
+
+from cnnlab.cli.serve import LIMITS
+from cnnlab.errors import ConfigError
 from cnnlab.serving.app import make_app
+from cnnlab.serving.hosts import allowed_hosts
+from cnnlab.serving.limits import Limits
 
 TOKEN = "correct horse"
 
@@ -60,6 +70,55 @@ def test_the_token_opens_all_but_the_probes(ask):
     assert guarded[0].json()["field"] == "Authorization"
 
 
+def test_on_loopback_only_its_names_are_answered_to(ask):
+    given = {
+        "localhost": 200,
+        "LOCALHOST.:8000": 200,
+        "127.0.0.1:8000": 200,
+        "[::1]:8000": 200,
+        "Lab.example.org:8000": 200,
+        "evil.example.org": 421,
+        "127.0.0.1.evil.example.org": 421,
+        "localhost:8000:9": 421,
+        "[::1": 421,
+        "": 421,
+    }
+
+    async def use(client):
+        return [await client.get("/healthz", headers={"host": value}) for value in given]
+
+    answers = ask(use, hosts=allowed_hosts("127.0.0.1", ["lab.example.org"]))
+    assert [answer.status_code for answer in answers] == list(given.values())
+    assert answers[5].json()["field"] == "Host" and "--allow-host" in answers[5].json()["detail"]
+
+
+def test_names_are_asked_for_on_loopback_or_where_some_are_given():
+    assert allowed_hosts("0.0.0.0") is None and allowed_hosts("192.168.1.2") is None
+    assert "lab" in allowed_hosts("0.0.0.0", ["lab"])
+    assert allowed_hosts("127.0.0.5") == ("127.0.0.1", "127.0.0.5", "[::1]", "localhost")
+    for name in ("http://lab", "lab:80", "", "a b", "-"):
+        with pytest.raises(ConfigError, match="--allow-host: must be a name"):
+            allowed_hosts("127.0.0.1", [name])
+
+
+def test_limits_are_numbers_with_a_name():
+    assert Limits.from_texts(["images=8", "body_seconds=2.5", "images=9"]) == Limits(
+        images=9, body_seconds=2.5
+    )
+    for text, line in {
+        "images": "takes NAME=VALUE",
+        "image=8": "there is no limit 'image'. Did you mean 'images'",
+        "images=8.5": "images: must be a whole number. Received: '8.5'",
+        "images=-1": "images: must be a number above 0",
+        "body_seconds=nan": "body_seconds: must be a number above 0",
+        "queue=31": "images: must be at most queue, 31",
+    }.items():
+        with pytest.raises(ConfigError, match=f"^--limit: {re.escape(line)}"):
+            Limits.from_texts([text])
+    names = [field.name for field in dataclasses.fields(Limits)]
+    assert LIMITS.removesuffix(".").removeprefix("Names: ").split(", ") == names
+
+
 def test_metrics_count_requests_by_route(ask):
     async def use(client):
         for path in ("/healthz", "/healthz", "/made/up", "/made/up/too"):
@@ -70,3 +129,9 @@ def test_metrics_count_requests_by_route(ask):
     assert 'cnnlab_requests_total{route="/healthz",status="200"} 2.0' in lines
     assert 'cnnlab_requests_total{route="other",status="404"} 2.0' in lines
     assert 'cnnlab_pending_images{network="photos"} 0.0' in lines
+
+
+def test_the_page_of_the_docs_has_the_limits_as_they_are():
+    page = (Path(__file__).parents[2] / "docs" / "serve.md").read_text()
+    rows = re.findall(r"^\| `(\w+)` \| (\d+) \|", page, re.MULTILINE)
+    assert dict(rows) == {name: str(value) for name, value in dataclasses.asdict(Limits()).items()}

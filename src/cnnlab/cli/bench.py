@@ -4,13 +4,14 @@ from typing import Annotated
 
 import typer
 
-from cnnlab.cli import options
+from cnnlab.cli import bench_serve, options
 from cnnlab.cli.output import print_json, print_line, print_table, say
 from cnnlab.errors import ConfigError
 
 app = typer.Typer(
     help="How fast this machine is, and how far from what its processor can do.", no_args_is_help=True
 )
+app.command()(bench_serve.serve)
 
 Rounds = Annotated[int, typer.Option("--rounds", help="How often each gets its turn.")]
 

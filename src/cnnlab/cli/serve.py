@@ -10,6 +10,10 @@ from cnnlab.cli.output import print_json, say
 from cnnlab.errors import ConfigError, MissingResourceError
 
 TOKEN = "CNNLAB_SERVE_TOKEN"
+LIMITS = (
+    "Names: body_bytes, total_bytes, images, pixels, queue, batch, connections, header_seconds, "
+    "body_seconds, decode_seconds, answer_seconds, explain_seconds, stop_seconds, decode_threads."
+)
 
 
 def serve(
@@ -41,6 +45,22 @@ def serve(
             help=f"A file with the token that clients must send; or set {TOKEN}.",
         ),
     ] = None,
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--allow-host",
+            metavar="NAME",
+            help="Answer to this Host too, such as that of a proxy; several times for several.",
+        ),
+    ] = None,
+    limit: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--limit",
+            metavar="NAME=VALUE",
+            help="What is taken at most, such as images=8; several times for several. " + LIMITS,
+        ),
+    ] = None,
     data_root: options.DataRoot = None,
     as_json: options.Json = False,
 ) -> None:
@@ -57,17 +77,21 @@ def serve(
             f"serve: needs {error.name}, which is not installed. Get it with: pip install 'cnnlab[serve]'"
         ) from None
     from cnnlab import machine
+    from cnnlab.serving.hosts import allowed_hosts
+    from cnnlab.serving.limits import Limits
     from cnnlab.serving.sources import onnx_files
 
     if not sources:
         raise ConfigError("RUN_OR_ONNX: there must be at least one network.")
+    limits = Limits.from_texts(limit or [])
     token = server.token_of(token_file, TOKEN)
     # The event loop and the decoders need the other half.
     threads = threads or max(1, machine.num_cores() // (2 * workers))
     with server.open_port(host, port) as listening:
+        address = listening.getsockname()
+        hosts = allowed_hosts(address[0], allow_host or ())
         paths = onnx_files(sources, data_root=data_root, say=say)
-        settings = server.Settings(tuple(map(str, paths)), threads, token=token)
+        settings = server.Settings(tuple(map(str, paths)), threads, limits, token, hosts)
         if as_json:
-            address = listening.getsockname()
             print_json({"host": address[0], "port": address[1], "networks": [path.stem for path in paths]})
         server.serve(settings, listening, workers=workers, say=say)

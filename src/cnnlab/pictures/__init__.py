@@ -1,6 +1,13 @@
 """Single pictures, in NumPy: decoding, resizing, centring digits, preparing them for a network."""
 
-from cnnlab.pictures.decode import MAX_PIXELS, SUFFIXES, decode_picture, is_grey_file, pixels_of
+from cnnlab.pictures.decode import (
+    MAX_PIXELS,
+    SUFFIXES,
+    TooManyPixelsError,
+    decode_picture,
+    is_grey_file,
+    pixels_of,
+)
 from cnnlab.pictures.digit import LEAST_CONTRAST, centre_digit
 from cnnlab.pictures.prepare import Preparation
 from cnnlab.pictures.resize import Pixels, resize_picture, to_channels
@@ -11,6 +18,7 @@ __all__ = [
     "SUFFIXES",
     "Pixels",
     "Preparation",
+    "TooManyPixelsError",
     "centre_digit",
     "decode_picture",
     "is_grey_file",

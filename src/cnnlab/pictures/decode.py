@@ -23,6 +23,7 @@ from PIL import (
 )
 
 from cnnlab.errors import DataError
+from cnnlab.pictures.deadline import BLOCK, TimedFile
 from cnnlab.pictures.resize import Pixels, to_channels
 
 MAX_PIXELS = 2**26
@@ -48,6 +49,10 @@ logging.getLogger("PIL").addHandler(logging.NullHandler())
 
 _GREY_MODES = ("1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "I;16N")
 _WHITE = (255, 255, 255, 255)
+
+
+class TooManyPixelsError(DataError):
+    """An image that is larger than the caller takes; nothing of it was decoded."""
 
 
 class _Quiet:
@@ -85,6 +90,7 @@ def decode_picture(
     channels: int | None = None,
     name: str = "the image",
     max_pixels: int = MAX_PIXELS,
+    seconds: float | None = None,
 ) -> Pixels:
     """Decode a PNG, JPEG, WebP, BMP, GIF (first frame) or TIFF (first page).
 
@@ -96,6 +102,8 @@ def decode_picture(
         channels: 1 for grey (luma of ITU-R BT.601), 3 for colour; as in the file if not given.
         name: what to call it in messages if `source` is bytes.
         max_pixels: larger images are refused from their header, before anything is decoded.
+        seconds: after which decoding is given up, if `source` is bytes. It is looked at whenever the decoder
+            goes on reading; what it does in between is bounded by `max_pixels`.
 
     Returns:
         C x H x W, uint8, C is 1 or 3.
@@ -105,7 +113,9 @@ def decode_picture(
     """
     if not isinstance(source, bytes):
         name = str(source)
-    with _QUIET, _open(source, name) as file, _open_header(file, name, max_pixels) as image:
+    with _QUIET, _open(source, name, seconds) as file, _open_header(file, name, max_pixels) as image:
+        if seconds is not None:
+            image.decodermaxblock = BLOCK
         return pixels_of(image, channels=channels, name=name)
 
 
@@ -129,9 +139,9 @@ def is_grey_file(path: Path) -> bool:
         return image.mode in _GREY_MODES
 
 
-def _open(source: Path | str | bytes, name: str) -> BinaryIO:
+def _open(source: Path | str | bytes, name: str, seconds: float | None = None) -> BinaryIO:
     if isinstance(source, bytes):
-        return io.BytesIO(source)
+        return io.BytesIO(source) if seconds is None else TimedFile(source, seconds)
     path = Path(source)
     try:
         if not stat.S_ISREG(path.stat().st_mode):  # reading a pipe would wait for ever
@@ -155,7 +165,7 @@ def _open_header(file: BinaryIO, name: str, max_pixels: int) -> ImageFile.ImageF
         raise DataError(f"{name}: is damaged: its {format_name} header: {_reason(error)}.") from None
     width, height = image.size
     if width * height > max_pixels:
-        raise DataError(
+        raise TooManyPixelsError(
             f"{name}: must have at most {max_pixels / 1e6:.0f} million pixels. Received: {width} x {height}."
         )
     return image

@@ -1,10 +1,12 @@
-"""What stands before every route: the token, and the counters."""
+"""What stands before every route: the server's names, the token, and the counters."""
 
 import hmac
 import time
+from collections.abc import Sequence
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from cnnlab.serving.hosts import host_name
 from cnnlab.serving.metrics import Metrics
 from cnnlab.serving.problems import Problem, response_of
 
@@ -20,6 +22,7 @@ class Guard:
         metrics: that it reports to.
         routes: that are counted by their names; all others are `other`, so that clients cannot make up more.
         token: that clients must send; None lets everyone in.
+        hosts: names that are answered to, as `allowed_hosts` returns them; None answers to any.
         also_open: paths that need no token, besides `OPEN`.
     """
 
@@ -30,10 +33,12 @@ class Guard:
         metrics: Metrics,
         routes: frozenset[str],
         token: str | None,
+        hosts: Sequence[str] | None,
         also_open: frozenset[str] = frozenset(),
     ) -> None:
         self._open = also_open | set(OPEN)
         self._app, self._metrics, self._routes = app, metrics, routes
+        self._hosts = None if hosts is None else frozenset(hosts)
         self._expected = None if token is None else b"Bearer " + token.encode()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -53,7 +58,9 @@ class Guard:
             await send(message)
 
         try:
-            if path in self._open or self._is_allowed(scope):
+            if (problem := self._wrong_host(scope)) is not None:
+                await response_of(problem)(scope, receive, watch)
+            elif path in self._open or self._is_allowed(scope):
                 await self._app(scope, receive, watch)
             else:
                 problem = Problem(
@@ -63,6 +70,20 @@ class Guard:
         finally:
             self._metrics.requests.labels(route, str(status)).inc()
             self._metrics.seconds.labels(route).observe(time.perf_counter() - start)
+
+    def _wrong_host(self, scope: Scope) -> Problem | None:
+        """Return what is wrong with the name by which the server was asked. HTTP/1.0 may leave it out."""
+        if self._hosts is None:
+            return None
+        given = [value.decode("latin-1") for name, value in scope["headers"] if name == b"host"]
+        if all(host_name(value) in self._hosts for value in given):
+            return None
+        return Problem(
+            421,
+            f"This server does not answer to {given[0][:80]!r}; `cnnlab serve --allow-host NAME` lets it.",
+            field="Host",
+            closes=True,
+        )
 
     def _is_allowed(self, scope: Scope) -> bool:
         if self._expected is None:

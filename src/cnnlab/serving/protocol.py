@@ -1,11 +1,12 @@
 """HTTP/1.1 as uvicorn speaks it, with patience that ends, few connections, and problems for answers."""
 
 import asyncio
-from typing import Any
+from typing import Any, cast
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from cnnlab.serving.limits import Limits
 from cnnlab.serving.problems import Problem, response_of
 
 
@@ -20,13 +21,18 @@ class ImpatientProtocol(H11Protocol):
         most_connections: of one process; the next one is told to come back later.
     """
 
-    header_seconds = 10.0
-    most_connections = 512
+    header_seconds: float = Limits.header_seconds
+    most_connections: int = Limits.connections
     _deadline: asyncio.TimerHandle | None = None
+
+    @classmethod
+    def obey(cls, limits: Limits) -> None:
+        """Take a server's limits, for this process: uvicorn makes the protocols by itself."""
+        cls.header_seconds, cls.most_connections = limits.header_seconds, limits.connections
 
     def connection_made(self, transport: Any) -> None:
         """Begin to wait for the first header."""
-        super().connection_made(transport)
+        super().connection_made(cast(asyncio.Transport, _Together(transport, self.loop)))
         if len(self.connections) > self.most_connections:
             self._refuse(Problem(503, "There are too many connections.", retry_after=1, closes=True))
         else:
@@ -72,3 +78,33 @@ class ImpatientProtocol(H11Protocol):
         self._deadline = None
         if self.cycle is None or self.cycle.response_complete:
             self.transport.close()
+
+
+class _Together:
+    """A transport that sends what is written in one turn of the event loop at once.
+
+    uvicorn writes an answer's header and its body one after the other: two calls of the system, and clients
+    that wake up twice.
+    """
+
+    def __init__(self, transport: Any, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport, self._loop = transport, loop
+        self._pieces: list[bytes] = []
+
+    def write(self, data: bytes) -> None:
+        if data:
+            if not self._pieces:
+                self._loop.call_soon(self._send)
+            self._pieces.append(data)
+
+    def close(self) -> None:
+        self._send()
+        self._transport.close()
+
+    def _send(self) -> None:
+        pieces, self._pieces = self._pieces, []
+        if pieces:
+            self._transport.write(b"".join(pieces))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)

@@ -7,6 +7,7 @@ its own first bytes say.
 import base64
 import binascii
 from dataclasses import dataclass
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -21,6 +22,11 @@ _FORMATS = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"RIFF", b"BM", b"GIF8")
 compressions are the largest part of what `cnnlab.pictures` could be made to run."""
 
 _MOST_TOP_K = 100_000
+_MOST_TEXT = 4000
+"""Bytes of a field that is no image."""
+
+Images = tuple[tuple[str, bytes], ...]
+"""Encoded images, each with the name of the field that it came in."""
 
 
 @dataclass(frozen=True)
@@ -28,12 +34,12 @@ class Question:
     """What a client wants to know.
 
     Attributes:
-        images: encoded; each with the name of the field that it came in.
+        images: at least one.
         network: of the server's; empty for the first of them.
         top_k: labels for each image, at most.
     """
 
-    images: tuple[tuple[str, bytes], ...]
+    images: Images
     network: str
     top_k: int
 
@@ -48,29 +54,55 @@ class JsonQuestion(BaseModel):
     top_k: int = Field(3, ge=1, le=_MOST_TOP_K, description="Labels for each image, at most.")
 
 
+class JsonExplainQuestion(BaseModel):
+    """The body of a request for an explanation, in JSON."""
+
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+    images: str = Field(description="One image, encoded in base64.")
+    network: str = Field("", max_length=300, description="Which network; the first of the list if not given.")
+    method: Literal["grad_cam", "activations"] = Field("grad_cam", description="What is returned.")
+    label: str = Field("", max_length=300, description="The class that Grad-CAM explains; else the answer.")
+    layers: str = Field(
+        "", max_length=4000, description="Of activations: names with commas between; else all."
+    )
+
+
 def read_question(body: bytes, content_type: str, query: dict[str, str], limits: Limits) -> Question:
+    """Take the body of a request for labels apart; as `read_form`."""
+    images, fields = read_form(body, content_type, query, JsonQuestion, most=limits.images)
+    return Question(images, fields.get("network", ""), _top_k(fields.get("top_k", "3")))
+
+
+def read_form(
+    body: bytes, content_type: str, query: dict[str, str], form: type[BaseModel], *, most: int
+) -> tuple[Images, dict[str, str]]:
     """Take a body apart.
 
     Args:
         body: whole.
         content_type: of the header.
-        query: fields of the URL, `network` and `top_k`; a body's own fields go before them.
-        limits: of the number of images.
+        query: fields of the URL; a body's own fields go before them.
+        form: what the body is in JSON: `images` and other fields.
+        most: images in it.
+
+    Returns:
+        The images, and the other fields as text, as far as they are given.
 
     Raises:
-        Problem: 415, a body or an image of a type that is not taken; 413, more images than the limit; 422, a
+        Problem: 415, a body or an image of a type that is not taken; 413, more images than `most`; 422, a
             field is missing, unknown or wrong. It names the field.
     """
+    names = tuple(name for name in form.model_fields if name != "images")
     for name in query:
-        if name not in ("network", "top_k"):
-            raise Problem(
-                422, "There is no such field of the URL; there are network and top_k.", field=name[:80]
-            )
+        if name not in names:
+            listed = f"{', '.join(names[:-1])} and {names[-1]}"
+            raise Problem(422, f"There is no such field of the URL; there are {listed}.", field=name[:80])
     kind = content_type.partition(";")[0].strip().lower()
     if kind == "multipart/form-data":
-        images, fields = _of_parts(read_parts(body, content_type, most=limits.images + 3), limits)
+        images, fields = _of_parts(read_parts(body, content_type, most=most + len(names) + 1), names, most)
     elif kind == "application/json":
-        images, fields = _of_json(body, limits)
+        images, fields = _of_json(body, form, most)
     elif kind == "application/octet-stream" or kind.startswith("image/"):
         images, fields = [("body", body)], {}
     else:
@@ -84,20 +116,20 @@ def read_question(body: bytes, content_type: str, query: dict[str, str], limits:
             raise Problem(
                 415 if content else 422, f"{name}: must be a PNG, JPEG, WebP, BMP or GIF image.", field=name
             )
-    fields = query | fields
-    return Question(tuple(images), fields.get("network", ""), _top_k(fields.get("top_k", "3")))
+    return tuple(images), query | fields
 
 
-def _of_json(body: bytes, limits: Limits) -> tuple[list[tuple[str, bytes]], dict[str, str]]:
+def _of_json(body: bytes, form: type[BaseModel], most: int) -> tuple[list[tuple[str, bytes]], dict[str, str]]:
     try:
-        question = JsonQuestion.model_validate_json(body)
+        given = form.model_validate_json(body).model_dump(exclude_unset=True)
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         place = first["loc"][0] if first["loc"] else ""
         raise Problem(422, f"{first['msg']}.", field=str(place)[:80] or "body") from None
-    is_list = isinstance(question.images, list)
-    texts = question.images if isinstance(question.images, list) else [question.images]
-    _check_number(len(texts), limits)
+    texts = given.pop("images")
+    is_list = isinstance(texts, list)
+    texts = texts if is_list else [texts]
+    _check_number(len(texts), most)
     images = []
     for index, text in enumerate(texts):
         name = f"images[{index}]" if is_list else "images"
@@ -105,34 +137,33 @@ def _of_json(body: bytes, limits: Limits) -> tuple[list[tuple[str, bytes]], dict
             images.append((name, base64.b64decode(text, validate=True)))
         except (binascii.Error, ValueError):
             raise Problem(422, f"{name}: must be base64, without a prefix or breaks.", field=name) from None
-    given = question.model_dump(include={"network", "top_k"}, exclude_unset=True)
     return images, {name: str(value) for name, value in given.items()}
 
 
-def _of_parts(parts: list[Part], limits: Limits) -> tuple[list[tuple[str, bytes]], dict[str, str]]:
+def _of_parts(
+    parts: list[Part], names: tuple[str, ...], most: int
+) -> tuple[list[tuple[str, bytes]], dict[str, str]]:
     images: list[tuple[str, bytes]] = []
     fields: dict[str, str] = {}
     for part in parts:
         if part.name == "images":
             images.append((f"images[{len(images)}]", part.content))
-        elif part.name in ("network", "top_k") and part.name not in fields and len(part.content) <= 1200:
+        elif part.name in names and part.name not in fields and len(part.content) <= _MOST_TEXT:
             fields[part.name] = part.content.decode(errors="replace")
         else:
             raise Problem(
                 422,
-                "Parts must be called images, or once each network or top_k, with a short text.",
+                f"Parts must be called images, or once each {' or '.join(names)}, with a short text.",
                 field=part.name[:80],
             )
-    _check_number(len(images), limits)
+    _check_number(len(images), most)
     return images, fields
 
 
-def _check_number(number: int, limits: Limits) -> None:
-    if not 1 <= number <= limits.images:
-        status = 413 if number else 422
-        raise Problem(
-            status, f"There must be 1 to {limits.images} images. Received: {number}.", field="images"
-        )
+def _check_number(number: int, most: int) -> None:
+    if not 1 <= number <= most:
+        wanted = "one image" if most == 1 else f"1 to {most} images"
+        raise Problem(413 if number else 422, f"There must be {wanted}. Received: {number}.", field="images")
 
 
 def _top_k(text: str) -> int:

@@ -15,11 +15,13 @@ from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
+from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
 from cnnlab.errors import ConfigError, MissingResourceError, StoppedError
 from cnnlab.export import load_export
 from cnnlab.serving.app import make_app
+from cnnlab.serving.hosts import is_loopback
 from cnnlab.serving.limits import Limits
 from cnnlab.serving.metrics import SHARED_FOLDER
 from cnnlab.serving.protocol import ImpatientProtocol
@@ -28,6 +30,8 @@ _SETTINGS = "CNNLAB_SERVING"
 """The environment variable by which workers are told what to serve."""
 
 _BACKLOG = 512
+_SILENT_SECONDS = 30
+"""A worker that does not answer its parent for so long is replaced; one that only has much to do is not."""
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _LEAST_TOKEN = 16
 
@@ -41,22 +45,25 @@ class Settings:
         threads: of the processor, for one batch of one network.
         limits: what a request may cost.
         token: that clients must send; None lets everyone in.
+        hosts: names that are answered to; None for any.
     """
 
     paths: tuple[str, ...]
     threads: int
     limits: Limits = field(default_factory=Limits)
     token: str | None = None
+    hosts: tuple[str, ...] | None = None
 
     def app(self) -> FastAPI:
-        """Load the networks, and return the application.
+        """Load the networks, and return the application; the process takes its limits.
 
         Raises:
             ConfigError: two networks have one name.
             ExportError: a file is damaged, or none of cnnlab's.
         """
+        ImpatientProtocol.obey(self.limits)
         exports = [load_export(path, threads=self.threads) for path in self.paths]
-        return make_app(exports, self.limits, token=self.token)
+        return make_app(exports, self.limits, token=self.token, hosts=self.hosts)
 
 
 def worker_app() -> FastAPI:
@@ -115,6 +122,23 @@ class _Server(uvicorn.Server):
                 signal.signal(number, handler)
 
 
+class _Workers(Multiprocess):
+    """Tells why it ended, where uvicorn returns in silence."""
+
+    was_interrupted = False
+
+    def handle_int(self) -> None:
+        self.was_interrupted = True
+        super().handle_int()
+
+    def run_to_the_end(self) -> None:
+        self.run()
+        if self.was_interrupted:
+            raise StoppedError("Interrupted.", exit_code=130)
+        if any(process.exitcode == STARTUP_FAILURE for process in self.processes):
+            raise MissingResourceError("The workers could not be started: is there memory for all of them?")
+
+
 def serve(settings: Settings, port: socket.socket, *, workers: int = 1, say: Callable[[str], None]) -> None:
     """Answer requests until a signal comes; then answer those under way, and return.
 
@@ -137,6 +161,7 @@ def serve(settings: Settings, port: socket.socket, *, workers: int = 1, say: Cal
         "log_level": "error",  # a line for each malformed request would let clients fill the log
         "access_log": False,
         "server_header": False,
+        "timeout_worker_healthcheck": _SILENT_SECONDS,
         "timeout_graceful_shutdown": limits.stop_seconds,
         "backlog": _BACKLOG,
     }
@@ -153,11 +178,11 @@ def serve(settings: Settings, port: socket.socket, *, workers: int = 1, say: Cal
     with _shared_counters():
         os.environ[_SETTINGS] = json.dumps(asdict(settings))
         config = uvicorn.Config(f"{__name__}:worker_app", factory=True, workers=workers, **options)
-        Multiprocess(config, sockets=[port]).run()
+        _Workers(config, sockets=[port]).run_to_the_end()
 
 
 def _reach(address: str) -> str:
-    if address in ("127.0.0.1", "::1"):
+    if is_loopback(address):
         return "for this machine only; --host 0.0.0.0 opens it to others"
     return "other machines can reach it"
 

@@ -1,0 +1,223 @@
+"""A server started, asked by clients on the same machine, and measured: `cnnlab bench serve`."""
+
+import http.client
+import json
+import math
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cnnlab.errors import CnnlabError, ConfigError
+from cnnlab.serving.load import Load, drawn_images, put_load, request_of
+from cnnlab.serving.processes import cpu_seconds, family, memory
+
+_START_SECONDS = 120
+_STOP_SECONDS = 30
+_HOST = "127.0.0.1"
+
+
+@dataclass(frozen=True)
+class ServerMeasured:
+    """What was seen of a server.
+
+    Attributes:
+        network: that was asked.
+        workers: its processes.
+        ready_seconds: from its start to the first answer that it is ready.
+        memory_bytes: resident, of all its processes, when it was ready; None where /proc is not.
+        loads: one for each number of clients.
+        cpu_seconds: processor time of the server for one request, in each load; None where /proc is not. It
+            tells more than requests/s on a machine that does other things too.
+        memory_after_bytes: of the same when all was over.
+        peak_memory_bytes: the most that they held at any time, summed.
+    """
+
+    network: str
+    workers: int
+    ready_seconds: float
+    memory_bytes: int | None
+    loads: tuple[Load, ...]
+    cpu_seconds: tuple[float | None, ...]
+    memory_after_bytes: int | None
+    peak_memory_bytes: int | None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return everything for JSON: seconds, bytes, requests per second."""
+        return {
+            "network": self.network,
+            "workers": self.workers,
+            "ready_s": self.ready_seconds,
+            "memory_bytes": self.memory_bytes,
+            "memory_after_bytes": self.memory_after_bytes,
+            "peak_memory_bytes": self.peak_memory_bytes,
+            "loads": [
+                load.as_dict() | {"server_cpu_s": seconds}
+                for load, seconds in zip(self.loads, self.cpu_seconds, strict=True)
+            ],
+        }
+
+    def table(self) -> tuple[list[str], list[list[str]], list[str]]:
+        """Return header, rows and notes."""
+        header = ["clients", "requests/s", "p50 ms", "p95 ms", "p99 ms", "longest ms", "CPU ms", "failed"]
+        rows = [
+            [
+                str(load.clients),
+                f"{load.requests_per_s:,.0f}",
+                *(_milliseconds(load.percentile(percent)) for percent in (50, 95, 99, 100)),
+                _milliseconds(seconds, digits=2),
+                f"{load.num_failed:,} of {len(load.seconds) + load.num_failed:,}",
+            ]
+            for load, seconds in zip(self.loads, self.cpu_seconds, strict=True)
+        ]
+        notes = [f"{self.network}, {self.workers} process(es): ready in {self.ready_seconds:.2f} s."]
+        if self.memory_bytes and self.memory_after_bytes and self.peak_memory_bytes:
+            values = (self.memory_bytes, self.memory_after_bytes, self.peak_memory_bytes)
+            at_start, after, peak = (f"{value / 1e6:.0f} MB" for value in values)
+            notes.append(f"Memory: {at_start} when ready, {after} afterwards, {peak} at most.")
+        failures: Counter[str] = Counter()
+        for load in self.loads:
+            failures.update(load.failures)
+        notes += [f"Failed: {number:,} times: {text}" for text, number in failures.items()]
+        return header, rows, notes
+
+
+def measure_server(
+    files: Sequence[Path],
+    *,
+    clients: Sequence[int],
+    number: int,
+    warm_up: int,
+    image_size: int | None = None,
+    images: Sequence[bytes] = (),
+    workers: int = 1,
+    options: Sequence[str] = (),
+    say: Callable[[str], None],
+) -> ServerMeasured:
+    """Start `cnnlab serve`, and let clients on this machine ask its first network.
+
+    Args:
+        files: ONNX files.
+        clients: how many at once; one load after the other.
+        number: requests in each load.
+        warm_up: requests before the first one, which are not counted.
+        image_size: of drawn images, in pixels; what the network takes if not given.
+        images: encoded images to send in place of drawn ones.
+        workers: the server's processes.
+        options: of `cnnlab serve`, as it takes them.
+        say: takes one line about what takes a while.
+
+    Raises:
+        ConfigError: a number is not at least 1.
+        ServerFailedError: the server did not start, or ended too early.
+    """
+    for name, value in (("--clients", min(clients, default=0)), ("--requests", number)):
+        if value < 1:
+            raise ConfigError(f"{name}: must be at least 1. Received: {value}.")
+    start = time.perf_counter()
+    with _ready(files, workers, options) as (server, port):
+        ready_seconds = time.perf_counter() - start
+        network = _get(port, "/v1/networks")["networks"][0]
+        processes = family(server.pid)
+        at_start = memory(processes, "VmRSS")
+        chosen = list(images) or drawn_images(image_size or network["image_size"])
+        requests = [
+            request_of(image, host=_HOST, port=port, network=network["name"], token=None) for image in chosen
+        ]
+        if warm_up:
+            put_load(_HOST, port, requests, clients=max(clients), number=warm_up)
+        loads, used_seconds = [], []
+        for one in clients:
+            say(f"{one} clients, {number:,} requests ...")
+            before = cpu_seconds(processes)
+            loads.append(put_load(_HOST, port, requests, clients=one, number=number))
+            used = cpu_seconds(processes)
+            used_seconds.append(None if used is None or before is None else (used - before) / number)
+        processes = family(server.pid)
+        after, peak = memory(processes, "VmRSS"), memory(processes, "VmHWM")
+    return ServerMeasured(
+        network["name"], workers, ready_seconds, at_start, tuple(loads), tuple(used_seconds), after, peak
+    )
+
+
+def _milliseconds(seconds: float | None, *, digits: int = 1) -> str:
+    return "-" if seconds is None or not math.isfinite(seconds) else f"{1000 * seconds:.{digits}f}"
+
+
+class ServerFailedError(CnnlabError):
+    """The server that was to be measured did not start; its own message says why."""
+
+    exit_code = 2
+
+
+@contextmanager
+def _ready(
+    files: Sequence[Path], workers: int, options: Sequence[str]
+) -> Generator[tuple[subprocess.Popen[str], int]]:
+    command = [sys.executable, "-m", "cnnlab", "serve", *map(str, files), "--host", _HOST, "--port", "0"]
+    with tempfile.TemporaryFile("w+") as messages:
+        server = subprocess.Popen(
+            [*command, "--workers", str(workers), *options, "--json"],
+            stdout=subprocess.PIPE,
+            stderr=messages,
+            text=True,
+        )
+        try:
+            try:
+                port = _port_of(server)
+                _wait(server, port)
+            except TimeoutError as error:
+                messages.seek(0)
+                lines = messages.read().strip().splitlines() or [str(error)]
+                raise ServerFailedError(
+                    f"The server did not start: {lines[-1].removeprefix('Error: ')}"
+                ) from None
+            yield server, port
+        finally:
+            server.terminate()
+            try:
+                server.communicate(timeout=_STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                server.kill()
+                server.communicate()
+
+
+def _port_of(server: subprocess.Popen[str]) -> int:
+    """Return the port that a server tells on its standard output."""
+    assert server.stdout is not None
+    text = ""
+    for line in server.stdout:
+        text += line
+        if line == "}\n":
+            return int(json.loads(text)["port"])
+    raise TimeoutError("it said nothing")
+
+
+def _wait(server: subprocess.Popen[str], port: int) -> None:
+    deadline = time.perf_counter() + _START_SECONDS
+    while time.perf_counter() < deadline and server.poll() is None:
+        try:
+            _get(port, "/readyz")
+            return
+        except (OSError, http.client.HTTPException, ValueError):
+            time.sleep(0.01)
+    raise TimeoutError(f"it was not ready within {_START_SECONDS} s, or ended")
+
+
+def _get(port: int, path: str) -> Any:
+    connection = http.client.HTTPConnection(_HOST, port, timeout=_START_SECONDS)
+    try:
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        content = answer.read()
+    finally:
+        connection.close()
+    if answer.status != 200:
+        raise ValueError(f"{path}: {answer.status}")
+    return json.loads(content)
