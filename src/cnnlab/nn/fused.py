@@ -29,25 +29,28 @@ class FusedSequential(nn.Sequential):
         layers = list(self)
         index = 0
         while index < len(layers):
-            if num := find_narrow(layers[index:], input):
-                conv = layers[index]
-                assert isinstance(conv, Conv2d)
-                input = conv.narrow_forward(input, is_pooled=True, is_rectified=num == 3)
-                index += num
-                continue
-            if len(layers) > index + 1 and can_fuse(layers[index], layers[index + 1], input):
-                input = norm_act(layers[index], layers[index + 1], input)
-                index += 2
-                continue
-            num, stage = find_stage(layers[index:], input) if can_run(input) else (0, Stage())
-            if num:
-                drops = stage.drop > 0
-                num_out = -(-input.shape[2] // 2) * -(-input.shape[3] // 2) * input.shape[0] * input.shape[1]
-                input = run_stage(input, stage, draw_noise(num_out) if drops else None)
-            else:
-                input = layers[index](input)
-            index += num or 1
+            # Questions that cost much are asked only of layers that could run as one: with one image, asking
+            # all of every layer takes as long as the layers.
+            layer, after = layers[index], layers[index + 1] if index + 1 < len(layers) else None
+            num, kind = 0, type(layer)
+            if isinstance(layer, Conv2d) and layer.training:
+                if num := find_narrow(layers[index:], input):
+                    input = layer.narrow_forward(input, is_pooled=True, is_rectified=num == 3)
+            elif kind is nn.BatchNorm2d and layer.training and after is not None:
+                if can_fuse(layer, after, input):
+                    num, input = 2, norm_act(layer, after, input)
+            elif kind is nn.ReLU and type(after) is nn.MaxPool2d and can_run(input):
+                num, stage = find_stage(layers[index:], input)
+                input = _run_stage(input, stage) if num else input
+            if not num:
+                num, input = 1, layer(input)
+            index += num
         return input
+
+
+def _run_stage(maps: Tensor, stage: Stage) -> Tensor:
+    num_out = -(-maps.shape[2] // 2) * -(-maps.shape[3] // 2) * maps.shape[0] * maps.shape[1]
+    return run_stage(maps, stage, draw_noise(num_out) if stage.drop > 0 else None)
 
 
 def can_run(maps: Tensor) -> bool:
