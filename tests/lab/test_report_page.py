@@ -3,8 +3,7 @@
 import pytest
 
 from cnnlab import lab
-from cnnlab.errors import MissingResourceError
-from cnnlab.reporting.report import find_browser
+from own_browser import open_browser
 
 api = pytest.importorskip("playwright.sync_api", reason="needs playwright: pip install playwright")
 
@@ -18,14 +17,8 @@ def page_path(report_runs, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def browser():
-    try:
-        path = find_browser()
-    except MissingResourceError as error:
-        pytest.skip(str(error))
-    with api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+    with open_browser() as browser:
         yield browser
-        browser.close()
 
 
 class Visit:

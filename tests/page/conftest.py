@@ -10,13 +10,12 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[1] / "export"))  # for making exported files
 
 from exported import export_to, make_run
-from visits import Visit, api, briefly, serving
+from visits import Visit, briefly, serving
 
 from cnnlab import lab
-from cnnlab.errors import MissingResourceError
 from cnnlab.evaluation import load_run
 from cnnlab.page import has_runtime
-from cnnlab.reporting.report import find_browser
+from own_browser import open_browser
 
 
 @pytest.fixture
@@ -78,14 +77,8 @@ def computing(site: Path) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     """A browser, of one file of tests: its event loop runs until then, and others could start none."""
-    try:
-        path = find_browser()
-    except MissingResourceError as error:
-        pytest.skip(str(error))
-    with api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+    with open_browser() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -39,10 +39,13 @@ def serve(
     threads: Annotated[int | None, typer.Option("--threads", min=1, help="As of `cnnlab serve`.")] = None,
     most_p99: Annotated[
         float | None,
-        typer.Option("--most-p99", help="Exit with 1 if 99 % wait longer than so many ms in some load."),
+        typer.Option(
+            "--most-p99", min=0, help="Exit with 1 if 99 % wait longer than so many ms in some load."
+        ),
     ] = None,
     least_rate: Annotated[
-        float | None, typer.Option("--least-rate", help="Exit with 1 below so many requests/s in some load.")
+        float | None,
+        typer.Option("--least-rate", min=0, help="Exit with 1 below so many requests/s in some load."),
     ] = None,
     data_root: options.DataRoot = None,
     as_json: options.Json = False,
@@ -77,7 +80,7 @@ def serve(
         for note in notes:
             print_line(note)
     short = [load.num_failed for load in measured.loads if load.num_failed]
-    short += [1 for load in measured.loads if most_p99 and 1000 * load.percentile(99) > most_p99]
-    short += [1 for load in measured.loads if least_rate and load.requests_per_s < least_rate]
+    short += [1 for load in measured.loads if most_p99 is not None and 1000 * load.percentile(99) > most_p99]
+    short += [1 for load in measured.loads if least_rate is not None and load.requests_per_s < least_rate]
     if short:
         raise typer.Exit(1)
