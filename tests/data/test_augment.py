@@ -18,13 +18,7 @@ from cnnlab.data import (
     normalise,
     scale_of,
 )
-from cnnlab.data.augment import (
-    add_colour,
-    add_noise,
-    affine_maps,
-    affine_places,
-    warp,
-)
+from cnnlab.data.augment import add_colour, add_noise
 from cnnlab.data.crop import crop_and_mirror
 from cnnlab.data.erasing import erase, erased_sizes
 
@@ -71,51 +65,6 @@ def test_fields_are_those_of_the_config():
     settings = AugmentConfig().model_dump()
     mixing = Mixing(**{field: settings.pop(field) for field in ("mixup", "cutmix")})
     assert mixing == Mixing() and Augment(**settings) == Augment()
-
-
-def bilinear(image: Tensor, y: float, x: float) -> float:
-    """The value at a place between pixels; zero outside."""
-    value = 0.0
-    for row in (math.floor(y), math.floor(y) + 1):
-        for col in (math.floor(x), math.floor(x) + 1):
-            if 0 <= row < image.shape[0] and 0 <= col < image.shape[1]:
-                value += (1 - abs(y - row)) * (1 - abs(x - col)) * float(image[row, col])
-    return value
-
-
-def test_warp_against_a_loop():
-    images, numbers = batch(6).float(), draws(3, 6)
-    augment = Augment(shift=2.5, rotation=40)
-    found = warp(images, affine_maps(numbers, augment, 10, 12))
-    for number in range(6):
-        angle, shift_x, shift_y = (2 * numbers[:, number] - 1).tolist()
-        angle, shift_x, shift_y = math.radians(40 * angle), 2.5 * shift_x, 2.5 * shift_y
-        for y in range(10):
-            for x in range(12):
-                # Rotation about the centre, then the shift, all in pixels:
-                # x' = x cos - y sin, y' = x sin + y cos.
-                from_x, from_y = x - 5.5, y - 4.5
-                old_x = from_x * math.cos(angle) - from_y * math.sin(angle) + 5.5 + shift_x
-                old_y = from_x * math.sin(angle) + from_y * math.cos(angle) + 4.5 + shift_y
-                wanted = bilinear(images[number, 1], old_y, old_x)
-                assert abs(found[number, 1, y, x] - wanted) < 0.02
-
-
-def test_warp_without_a_turn_or_shift_is_the_image():
-    images = batch().float()
-    half = torch.full((3, 16), 0.5)
-    found = warp(images, affine_maps(half, Augment(shift=3, rotation=90), 10, 12))
-    assert (found - images).abs().max() < 1e-3
-
-
-def test_a_whole_pixel_shift_moves_pixels():
-    images = batch().float()
-    numbers = torch.tensor([[0.5], [1.0], [0.0]]).expand(
-        -1, 16
-    )  # x from 1 further right, y from 1 further up
-    found = warp(images, affine_maps(numbers, Augment(shift=1), 10, 12))
-    assert (found[:, :, 1:, :-1] - images[:, :, :-1, 1:]).abs().max() < 1e-3
-    assert found[:, :, 0].abs().max() < 1e-3 and found[:, :, :, -1].abs().max() < 1e-3
 
 
 SCALES = pytest.mark.parametrize("scale", ["standard", "unit", "centred"])
@@ -310,18 +259,3 @@ def test_it_is_fast():
     assert milliseconds(Augment(pad_crop=4, mirror=True)) < 60
     assert milliseconds(ALL) < 200
     assert milliseconds(Augment(mirror=True, pca=0.1), crop_size=28) < 60
-
-
-@pytest.mark.parametrize("size", [(28, 28), (5, 9), (1, 1)])
-def test_places_are_those_of_an_affine_grid(size):
-    theta = torch.randn(6, 2, 3, generator=torch.Generator().manual_seed(0))
-    expected = torch.nn.functional.affine_grid(theta, [6, 1, *size], align_corners=False)
-    torch.testing.assert_close(affine_places(theta, *size), expected, rtol=1e-5, atol=1e-6)
-
-
-def test_a_shifted_image_goes_on_mirrored():
-    images = torch.arange(12.0).view(1, 1, 3, 4)
-    theta = affine_maps(torch.tensor([[0.5], [1.0], [0.5]]), Augment(shift=1.0), 3, 4)  # a pixel to the left
-    found = warp(images, theta, outside="reflection")
-    wanted = torch.tensor([[1.0, 2, 3, 3], [5, 6, 7, 7], [9, 10, 11, 11]])
-    torch.testing.assert_close(found[0, 0], wanted, rtol=0, atol=1e-5)

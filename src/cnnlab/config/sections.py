@@ -77,6 +77,13 @@ class AugmentConfig(Section):
     sees."""
     rotation: float = Field(default=0.0, ge=0.0, le=180.0)
     """Rotate by up to this many degrees to either side."""
+    zoom: float = Field(default=0.0, ge=0.0, le=10.0)
+    """Enlarge or shrink by up to this share: 0.1 is between 1 / 1.1 and 1.1 of the size."""
+    shear: float = Field(default=0.0, ge=0.0, le=60.0)
+    """Slant by up to this many degrees to either side."""
+    elastic: float = Field(default=0.0, ge=0.0, le=MAX_IMAGE_SIZE)
+    """Bend along random waves, which move each place by this many pixels (standard deviation along each axis;
+    Simard et al., 2003)."""
     pca: float = Field(default=0.0, ge=0.0, le=100.0)
     """Colour noise along the principal components of the training images' pixels in [0, 1]: each moves by its
     eigenvalue times a number from N(0, this), one per image; 0.1 in the AlexNet paper, which leaves the unit

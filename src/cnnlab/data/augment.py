@@ -2,23 +2,22 @@
 
 Every piece is a plain function of the images and of uniform numbers in [0, 1), one per image, so that each
 can be compared with a loop over single images. Which piece reads which column of the draw is fixed:
-switching one piece on or off leaves the others' numbers as they were. Colour noise, which came later, has a
-generator of its own for that.
+switching one piece on or off leaves the others' numbers as they were. What came later (colour noise, size and
+slant, waves) has generators of its own for that.
 """
 
-import math
 from dataclasses import dataclass
 from typing import Literal
 
 import torch
 from torch import Tensor
-from torch.nn.functional import grid_sample
 
 from cnnlab.data.colour import ColourComponents, colour_shifts
 from cnnlab.data.crop import crop_and_mirror
 from cnnlab.data.erasing import erase
 from cnnlab.data.normalise import normalise
 from cnnlab.data.order import counter_generator
+from cnnlab.data.warp import affine_maps, affine_places, warp, waves
 
 _NUM_DRAWS = 11
 
@@ -34,6 +33,10 @@ class Augment:
         alternating: mirror those that the caller names instead.
         shift: move by up to this many pixels, fractions included, along each axis.
         rotation: rotate by up to this many degrees to either side.
+        zoom: enlarge or shrink by up to this share: 0.1 is between 1 / 1.1 and 1.1 of the size.
+        shear: slant by up to this many degrees to either side.
+        elastic: bend along random waves, which move a place by this many pixels (standard deviation along
+            each axis), see `waves`.
         pca: standard deviation of the alphas of colour noise along the principal components of the data
             set's pixels, see `colour_shifts`; 0.1 in the AlexNet paper. Sums are not clipped.
         noise: standard deviation of Gaussian noise added to pixels in [0, 1]; sums are not clipped.
@@ -48,6 +51,9 @@ class Augment:
     alternating: bool = False
     shift: float = 0.0
     rotation: float = 0.0
+    zoom: float = 0.0
+    shear: float = 0.0
+    elastic: float = 0.0
     pca: float = 0.0
     noise: float = 0.0
     erasing: float = 0.0
@@ -71,8 +77,9 @@ def augment_batch(
 ) -> Tensor:
     """Change each image at random, and normalise.
 
-    The order is: pad, crop and mirror; shift and rotate; colour; noise; erase. What a shift or a rotation
-    brings into a window is the fill's colour, also where the image goes on beyond the window.
+    The order is: pad, crop and mirror; shift, rotate, zoom, shear and bend, all in one; colour; noise; erase.
+    What a shift or a rotation brings into a window is the fill's colour, also where the image goes on beyond
+    the window.
 
     Args:
         images: N x C x H x W, uint8, on any device.
@@ -108,13 +115,13 @@ def augment_batch(
             reflect=augment.fill == "reflect",
         )
     floats = normalise(images, mean, std)
-    if augment.shift or augment.rotation:
-        theta = affine_maps(draws[3:6], augment, floats.shape[2], floats.shape[3])
+    if augment.shift or augment.rotation or augment.zoom or augment.shear or augment.elastic:
+        places = _places(draws[3:6], augment, floats.shape, generator.initial_seed()).to(floats.device)
         if augment.fill == "reflect":
-            floats = warp(floats, theta, outside="reflection")
+            floats = warp(floats, places, outside="reflection")
         else:
             outside = torch.tensor(_normalised(fill, mean, std)).to(floats.device).view(1, -1, 1, 1)
-            floats = warp(floats.sub_(outside), theta).add_(outside)  # `warp` brings in zeros
+            floats = warp(floats.sub_(outside), places).add_(outside)  # `warp` brings in zeros
     if augment.pca:
         assert components is not None, "colour noise needs the data set's components"
         own = counter_generator(generator.initial_seed(), "pca")
@@ -133,63 +140,15 @@ def _normalised(
     return tuple((level - m) / s for level, m, s in zip(colour, mean, std, strict=True))
 
 
-def affine_maps(draws: Tensor, augment: Augment, height: int, width: int) -> Tensor:
-    """Turn draws into maps from a place in the new image to its place in the old one.
-
-    Args:
-        draws: 3 x N, uniform in [0, 1): angle, shift along x, shift along y.
-        augment: for `rotation` (degrees) and `shift` (pixels).
-        height: of the images, in pixels.
-        width: of the images, in pixels.
-
-    Returns:
-        N x 2 x 3, in the coordinates of `torch.nn.functional.affine_grid` (-1 and 1 are the image's edges).
-    """
-    angle, shift_x, shift_y = 2 * draws - 1
-    angle = angle * math.radians(augment.rotation)
-    cosine, sine = angle.cos(), angle.sin()
-    # The unit of x is half the width and that of y half the height: a rotation of pixels needs their ratio.
-    dx = shift_x * augment.shift * 2 / width
-    dy = shift_y * augment.shift * 2 / height
-    top = torch.stack([cosine, -sine * height / width, dx], dim=1)
-    bottom = torch.stack([sine * width / height, cosine, dy], dim=1)
-    return torch.stack([top, bottom], dim=1)
-
-
-def warp(images: Tensor, theta: Tensor, *, outside: Literal["zeros", "reflection"] = "zeros") -> Tensor:
-    """Resample images bilinearly along affine maps.
-
-    Args:
-        images: N x C x H x W, float32.
-        theta: N x 2 x 3, as `affine_maps` gives them.
-        outside: what lies outside an image; a reflection is at the outer edge of the outermost pixels.
-
-    Returns:
-        N x C x H x W, float32.
-    """
-    grid = affine_places(theta.to(images.device), *images.shape[2:])
-    return grid_sample(images, grid, mode="bilinear", padding_mode=outside, align_corners=False)
-
-
-def affine_places(theta: Tensor, height: int, width: int) -> Tensor:
-    """Return where the pixels of new images lie in the old ones, as `affine_grid` does, five times as fast.
-
-    Args:
-        theta: N x 2 x 3, as `affine_maps` gives them.
-        height: of the images, in pixels.
-        width: of the images, in pixels.
-
-    Returns:
-        N x height x width x 2: x and y, where -1 and 1 are the image's edges.
-    """
-    across, down = (
-        (2 * torch.arange(length, device=theta.device) + 1) / length - 1 for length in (width, height)
-    )
-    places = torch.empty(len(theta), height, width, 2, device=theta.device)
-    for axis in range(2):
-        along_x, along_y, offset = theta[:, axis, :, None].unbind(1)  # each N x 1
-        rows, cols = along_y * down, along_x * across + offset  # N x height, N x width
-        torch.add(rows[:, :, None], cols[:, None, :], out=places[..., axis])
+def _places(draws: Tensor, augment: Augment, shape: torch.Size, seed: int) -> Tensor:
+    """Return where the pixels of new images lie in the old ones: N x H x W x 2; draws are 3 x N."""
+    num, _, height, width = shape
+    own = torch.full((2, num), 0.5)
+    if augment.zoom or augment.shear:
+        own = torch.rand(2, num, generator=counter_generator(seed, "affine"))
+    places = affine_places(affine_maps(torch.cat([draws, own]), augment, height, width), height, width)
+    if augment.elastic:
+        places += waves(augment.elastic, num, height, width, counter_generator(seed, "elastic"))
     return places
 
 
