@@ -60,7 +60,7 @@ define measured
 	$(BIN)/cnnlab bench $(2) --json > docs/performance/$(1).new
 	mv docs/performance/$(1).new docs/performance/$(1).json
 endef
-OTHERS := --peers plain --peers peers/tensorflow_steps.py
+OTHERS := --memory --peers plain --peers peers/tensorflow_steps.py
 
 bench: $(VENV)/.installed $(TENSORFLOW_VENV)/.installed ## measure what docs/performance.md shows (half an hour of a quiet machine)
 	$(call measured,train-lrn,train alexnet_mnist3 --variant model.args.lrn=false --batch-size 128 $(OTHERS))

@@ -23,10 +23,11 @@ def training(*paths: Path) -> str:
     if not results:
         return MISSING
     header = ["network", "batch", "precision", "images/s", "fastest other", "its images/s", "times"]
-    header += ["of the matrix rate"]
+    header += ["of the matrix rate", "MB held"]
     rows = []
     for result in results:
         best = next((peer for peer in result["peers"] if peer["name"] == result["best_peer"]), None)
+        held = result.get("memory_bytes")
         other = ["", "", ""]
         if best is not None:
             other = [best["name"], f"{best['images_per_s']:,.0f}", f"{best['times']:.2f}"]
@@ -38,6 +39,7 @@ def training(*paths: Path) -> str:
                 f"{result['images_per_s']:,.0f}",
                 *other,
                 f"{result['share_of_matrix_rate']:.0%}",
+                f"{held / 1e6:,.0f}" if held else "",
             ]
         )
     return table(header, rows) + "\n" + place(results[0]["execution"], results) + cost_of_norm(results)

@@ -19,7 +19,8 @@ STEP = Throughput(
     macs=1_000_000,
     seconds=(0.105, 0.21, 0.42),
     rates=(6e9, 6e9, 6e9),
-    peak_memory_bytes=5_000_000,
+    process_peak_bytes=5_000_000,
+    memory_bytes=250_000_000,
     peer_seconds={"slow": (1.0, 1.0, 1.0), "quick": (0.21, 0.42, 0.84)},
 )
 
@@ -67,6 +68,7 @@ def test_training_steps_stand_beside_the_fastest_other(page, tmp_path):
         "its images/s": "238",
         "times": "2.00",
         "of the matrix rate": "48%",
+        "MB held": "250",
     }
     assert second["fastest other"] == ""
     assert "LRN takes 5.0% more time for a step of `some` (5.0% to 5.0% by rounds)." in text

@@ -26,7 +26,7 @@ RESULT = Throughput(
     macs=1_000_000,
     seconds=(0.1, 0.2, 0.4),
     rates=(6e10, 6e9, 3e9),
-    peak_memory_bytes=5,
+    process_peak_bytes=5,
     peer_seconds={"slow": (1.0, 1.0, 1.0), "quick": (0.1, 0.6, 0.8)},
 )
 
@@ -65,6 +65,9 @@ def test_table():
     assert alone[-3:] == ["", "500", "1.00"]
     assert notes[0].startswith("Matrix product of 1536²: 6 GFLOP/s (3 to 60)")
     assert "A processor, 1 thread; kernels: compiled. Medians over 3 rounds" in notes[1]
+    assert "MB held" not in header
+    header, rows, _ = bench_table([replace(RESULT, memory_bytes=250_000_000), RESULT])
+    assert (header[-1], rows[0][-1]) == ("MB held", "250")
     assert "times the best" not in bench_table([replace(RESULT, peer_seconds={})])[0]
 
 
@@ -128,4 +131,4 @@ def test_a_real_step_trains_and_is_timed(monkeypatch):
     assert any((value != before[name]).any() for name, value in bench.lap.model.state_dict().items())
     assert len(result.seconds) == len(result.peer_seconds["PyTorch float32"]) == 2
     assert min(*result.seconds, *result.peer_seconds["PyTorch float32"]) > 0
-    assert result.macs > 1e5 and result.peak_memory_bytes > 1e6
+    assert result.macs > 1e5 and result.process_peak_bytes > 1e6

@@ -31,7 +31,8 @@ class Throughput:
         seconds: of a step: in training, batch and augmentation, forward, backward, update; else of a
             forward pass, with what brings pixels to the network's scale.
         rates: FLOP/s of a matrix product in the same precision, just before.
-        peak_memory_bytes: the most that this process has held so far.
+        process_peak_bytes: the most that this process had held by then, for whatever it did.
+        memory_bytes: the most that a process of its own held for such steps; 0 if that was not measured.
         peer_seconds: of a peer's step, by the peer's name; of batches in memory, without augmentation.
         flops_per_mac: FLOPs of a step for each multiply-add.
     """
@@ -42,7 +43,8 @@ class Throughput:
     macs: int
     seconds: tuple[float, ...]
     rates: tuple[float, ...]
-    peak_memory_bytes: int
+    process_peak_bytes: int
+    memory_bytes: int = 0
     peer_seconds: dict[str, tuple[float, ...]] = field(default_factory=dict)
     flops_per_mac: int = TRAINING_FLOPS
 
@@ -86,7 +88,8 @@ class Throughput:
             "matrix_flops_per_s": median(self.rates),
             "share_of_matrix_rate": self.share,
             "seconds": list(self.seconds),
-            "peak_memory_bytes": self.peak_memory_bytes,
+            "process_peak_bytes": self.process_peak_bytes,
+            "memory_bytes": self.memory_bytes or None,
             "best_peer": self.best_peer,
             "peers": [
                 {
@@ -153,7 +156,7 @@ class Bench:
             macs=self._macs,
             seconds=tuple(self._seconds),
             rates=tuple(self._rates),
-            peak_memory_bytes=machine.peak_memory_bytes(),
+            process_peak_bytes=machine.peak_memory_bytes(),
             peer_seconds={name: tuple(seconds) for name, seconds in self._peer_seconds.items()},
             flops_per_mac=self._flops_per_mac,
         )
@@ -182,6 +185,8 @@ def bench_table(results: Iterable[Throughput]) -> tuple[list[str], list[list[str
     peers = list(dict.fromkeys(name for result in results for name in result.peer_seconds))
     header = ["network", "batch", "precision", "images/s", "quartiles", "of the matrix rate"]
     header += [*peers, "times the best"] if peers else []
+    has_memory = any(result.memory_bytes for result in results)
+    header += ["MB held"] if has_memory else []
     rows = []
     for result in results:
         low, high = result.spread
@@ -191,6 +196,8 @@ def bench_table(results: Iterable[Throughput]) -> tuple[list[str], list[list[str
             medians = {name: median(seconds) for name, seconds in result.peer_seconds.items()}
             row += [f"{result.batch_size / medians[name]:,.0f}" if name in medians else "" for name in peers]
             row += [f"{result.times(result.best_peer):.2f}"]
+        if has_memory:
+            row += [f"{result.memory_bytes / 1e6:,.0f}"]
         rows.append(row)
     first = results[0].execution
     rates = [rate for result in results for rate in result.rates]

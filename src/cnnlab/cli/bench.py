@@ -41,6 +41,10 @@ def train(
         ),
     ] = None,
     layers: Annotated[bool, typer.Option("--layers", help="Time each layer by itself too.")] = False,
+    memory: Annotated[
+        bool,
+        typer.Option("--memory", help="Tell the most memory that a process holds which trains it alone."),
+    ] = False,
     batch_size: options.BatchSize = None,
     device: options.Device = None,
     precision: options.Precision = None,
@@ -59,6 +63,7 @@ def train(
         peers=peers or [],
         variants=[options.parse_settings([text], option="--variant") for text in variants or []],
         layers=layers,
+        memory=memory,
         say=say,
         data=data,
         root=data_root,

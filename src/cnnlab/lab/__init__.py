@@ -1,6 +1,7 @@
 """The verbs: what the command line and Python call, joined from the other rooms."""
 
-from cnnlab.lab.bench import bench_data, bench_inference, bench_training
+from cnnlab.lab.bench import bench_inference, bench_training
+from cnnlab.lab.bench_data import bench_data
 from cnnlab.lab.compare import compare
 from cnnlab.lab.evaluate import evaluate
 from cnnlab.lab.explain import explain

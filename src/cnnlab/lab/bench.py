@@ -1,8 +1,7 @@
-"""The verbs of `bench`: how many images a second are read, trained on and classified here."""
+"""The verbs of `bench` for networks: how many images a second are trained on and classified here."""
 
-from collections.abc import Iterator, Sequence
-from functools import partial
-from itertools import count
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,40 +11,28 @@ from torch import nn
 from cnnlab.bench import (
     Breakdown,
     InferenceBench,
-    Source,
-    SourceRate,
     Throughput,
     TrainingBench,
     break_down,
     measure_in_turn,
-    measure_sources,
 )
 from cnnlab.config import RunConfig
-from cnnlab.data import DATASETS, folder_named, images_per_pass
-from cnnlab.data.images.decode import decode_image
-from cnnlab.data.images.decode_many import decode_many
+from cnnlab.data import DATASETS, images_per_pass
 from cnnlab.errors import ConfigError
 from cnnlab.evaluation import load_run
-from cnnlab.lab.image_files import find_images
+from cnnlab.lab.bench_memory import memory_of_training
 from cnnlab.lab.resolve import resolve
 from cnnlab.lab.splits import load_splits
 from cnnlab.lab.train import check_network
 from cnnlab.models import create_model, layers_of, model_info
 from cnnlab.training import (
     Execution,
-    TrainingBatches,
-    check_augmentation,
     choose_execution,
-    make_plan,
-    network_size,
 )
 
 MIN_ROUNDS = 2
 
 MAX_BATCH = 100_000
-
-MAX_DECODED = 2000
-"""Files of a folder that are decoded in a turn."""
 
 
 def bench_training(
@@ -56,6 +43,7 @@ def bench_training(
     peers: Sequence[str] = (),
     variants: Sequence[dict[str, Any]] = (),
     layers: bool = False,
+    memory: bool = False,
     **options: Any,
 ) -> tuple[list[Throughput], list[Breakdown]]:
     """Time real training steps of networks in turn; nothing of them is kept.
@@ -67,6 +55,7 @@ def bench_training(
         peers: what is timed in the same rounds: `plain` for the same network in plain PyTorch, and programs.
         variants: dotted fields and values; every network is timed once more with each of these.
         layers: time each layer by itself too, in as many rounds after these.
+        memory: let a process of its own take some steps of each, and tell the most that it holds.
         **options: for all, as `resolve` takes them: `data`, `batch_size`, `precision`, `threads`, ...
 
     Returns:
@@ -77,9 +66,9 @@ def bench_training(
         GeometryError: the images are too small for a network.
         MissingResourceError: the data, or a peer, is not on this machine.
     """
-    _check_names(names)
-    _check_counts(rounds, steps)
-    benches = []
+    check_names(names)
+    check_counts(rounds, steps)
+    benches, configs = [], []
     for name in names:
         config = resolve(name, **options)
         title = config.recipe or config.model.name
@@ -90,7 +79,13 @@ def bench_training(
             differences = [f"{field.rpartition('.')[2]}={value}" for field, value in changes.items()]
             full_title = ", ".join([title, *differences])
             benches.append(TrainingBench(full_title, changed, train, peers=peers))
+            configs.append(changed)
     results = measure_in_turn(benches, rounds=rounds, steps=steps)
+    if memory:
+        results = [
+            replace(result, memory_bytes=memory_of_training(result.name, config))
+            for result, config in zip(results, configs, strict=True)
+        ]
     return results, [break_down(bench.name, bench.lap, rounds=rounds) for bench in benches if layers]
 
 
@@ -118,8 +113,8 @@ def bench_inference(
         GeometryError: the images are too small for a network.
         RunError: a run folder is unfinished or damaged.
     """
-    _check_names(names)
-    _check_counts(rounds, steps)
+    check_names(names)
+    check_counts(rounds, steps)
     for size in batch_sizes:
         if not 1 <= size <= MAX_BATCH:
             raise ConfigError(f"batch_size: must be 1 to {MAX_BATCH}. Received: {size}.")
@@ -179,65 +174,14 @@ def _shape_of(config: RunConfig) -> tuple[tuple[int, int, int], int]:
     return (data.channels or channels, size or own_size, size or own_size), num_classes
 
 
-def bench_data(
-    names: Sequence[str | RunConfig], *, rounds: int = 5, calls: int = 5, **options: Any
-) -> list[SourceRate]:
-    """Time how images come: from disk, from files to pixels, and as batches with each augmentation, in turn.
-
-    Args:
-        names: recipes, networks, TOML files, or complete configs, whose images are looked at.
-        rounds: how often each part gets its turn.
-        calls: batches in a turn.
-        **options: for all, as `resolve` takes them: `data`, `batch_size`, `threads`, ...
-
-    Raises:
-        ConfigError: a name or an option is wrong.
-        DataError: a file is damaged.
-        MissingResourceError: the data is not on this machine.
-    """
-    _check_names(names)
-    _check_counts(rounds, calls, "calls")
-    sources = [source for name in names for source in _sources_of(resolve(name, **options))]
-    return measure_sources(sources, rounds=rounds, calls=calls)
-
-
-def _sources_of(config: RunConfig) -> Iterator[Source]:
-    title = config.recipe or config.model.name
-    train = load_splits(config.data, ("train",))["train"]
-    yield Source(title, "read", len(train), 0, lambda: load_splits(config.data, ("train",)))
-    folder = folder_named(config.data.name)
-    if folder is not None:
-        files = find_images([folder])[:MAX_DECODED]
-
-        def decode() -> None:
-            for _ in decode_many(files, partial(decode_image, channels=train.in_channels)):
-                pass
-
-        yield Source(title, f"decode {len(files):,} files", len(files), 0, decode)
-    chosen = config.data.augment
-    how = ("fill", "alternating")  # of what others do
-    on = [field for field in type(chosen).model_fields if field not in how and getattr(chosen, field)]
-    kinds = {"batch": {}, **{f"batch, {field}": {field: getattr(chosen, field)} for field in on}}
-    if len(on) > 1:
-        kinds["batch, all of these"] = {field: getattr(chosen, field) for field in on}
-    for part, settings in kinds.items():
-        in_turns = chosen.alternating and "mirror" in settings
-        settings = {**settings, "fill": chosen.fill, "alternating": in_turns}
-        changed = config.with_changes({"data.augment": settings, "train.candidates": 1})
-        check_augmentation(changed.data, train)
-        batches = TrainingBatches(train, changed, make_plan(changed, len(train)), choose_execution(changed))
-        size = min(config.train.batch_size, len(train))
-        values = size * train.in_channels * network_size(changed.data, train) ** 2
-        steps = count()
-        yield Source(title, part, size, values, lambda b=batches, s=steps: b[next(s)])
-
-
-def _check_names(names: Sequence[object]) -> None:
+def check_names(names: Sequence[object]) -> None:
+    """Refuse no name at all; raises ConfigError."""
     if not names:
         raise ConfigError("bench: name at least one network or recipe; `cnnlab models` lists them.")
 
 
-def _check_counts(rounds: int, steps: int, name: str = "steps") -> None:
+def check_counts(rounds: int, steps: int, name: str = "steps") -> None:
+    """Refuse counts that tell nothing or never end; raises ConfigError."""
     for option, value, least in (("rounds", rounds, MIN_ROUNDS), (name, steps, 1)):
         if not least <= value <= 10_000:
             raise ConfigError(f"{option}: must be {least} to 10000. Received: {value}.")
