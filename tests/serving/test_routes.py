@@ -1,5 +1,6 @@
 """Routes about the server itself; the token; counters."""
 
+import base64
 import dataclasses
 import re
 from pathlib import Path
@@ -68,6 +69,36 @@ def test_the_token_opens_all_but_the_probes(ask):
     assert all(answer.status_code == 401 for answer in others)
     assert guarded[0].headers["www-authenticate"] == "Bearer"
     assert guarded[0].json()["field"] == "Authorization"
+
+
+def test_a_browser_reads_the_reference_with_the_token_as_its_password(ask):
+    def basic(pair: str) -> str:
+        return f"Basic {base64.b64encode(pair.encode()).decode()}"
+
+    given = {
+        basic(f"anyone:{TOKEN}"): 200,
+        basic(f":{TOKEN}"): 200,
+        basic(f"{TOKEN}:"): 401,
+        basic(f"{TOKEN}"): 401,
+        basic(":"): 401,
+        f"Basic {TOKEN}": 401,
+        "Basic \xff": 401,
+        basic(f":{TOKEN}").removeprefix("Basic "): 401,
+    }
+
+    async def use(client):
+        async def get(path, value=""):
+            return await client.get(path, headers={"authorization": value.encode("latin-1")} if value else {})
+
+        asked = [await get("/docs"), await get("/openapi.json"), await get("/v1/networks")]
+        pages = [await get("/docs", value) for value in given]
+        return asked, pages, await get("/v1/networks", basic(f":{TOKEN}"))
+
+    asked, pages, elsewhere = ask(use, token=TOKEN)
+    assert [answer.status_code for answer in (*asked, elsewhere)] == [401] * 4
+    challenges = [answer.headers["www-authenticate"] for answer in asked]
+    assert ["Basic" in challenge for challenge in challenges] == [True, True, False]
+    assert [answer.status_code for answer in pages] == list(given.values())
 
 
 def test_on_loopback_only_its_names_are_answered_to(ask):

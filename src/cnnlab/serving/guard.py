@@ -1,5 +1,7 @@
 """What stands before every route: the server's names, the token, and the counters."""
 
+import base64
+import binascii
 import hmac
 import time
 from collections.abc import Sequence
@@ -12,6 +14,9 @@ from cnnlab.serving.problems import Problem, response_of
 
 OPEN = ("/healthz", "/readyz")
 """What needs no token: whoever watches over the server asks here, and learns nothing else."""
+
+READ_IN_BROWSERS = ("/docs", "/openapi.json")
+"""Pages for people, whose browser can be made to ask for the token as a password, and in no other way."""
 
 
 class Guard:
@@ -39,7 +44,7 @@ class Guard:
         self._open = also_open | set(OPEN)
         self._app, self._metrics, self._routes = app, metrics, routes
         self._hosts = None if hosts is None else frozenset(hosts)
-        self._expected = None if token is None else b"Bearer " + token.encode()
+        self._token = None if token is None else token.encode()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let one request through, or not."""
@@ -66,7 +71,9 @@ class Guard:
                 problem = Problem(
                     401, "Must have the server's token: Authorization: Bearer TOKEN.", field="Authorization"
                 )
-                await response_of(problem, {"WWW-Authenticate": "Bearer"})(scope, receive, watch)
+                basic = ', Basic realm="the token as password, any name"' * (path in READ_IN_BROWSERS)
+                headers = {"WWW-Authenticate": f"Bearer{basic}"}
+                await response_of(problem, headers)(scope, receive, watch)
         finally:
             self._metrics.requests.labels(route, str(status)).inc()
             self._metrics.seconds.labels(route).observe(time.perf_counter() - start)
@@ -86,8 +93,23 @@ class Guard:
         )
 
     def _is_allowed(self, scope: Scope) -> bool:
-        if self._expected is None:
+        if self._token is None:
             return True
         given = [value for name, value in scope["headers"] if name == b"authorization"]
+        if len(given) != 1:
+            return False
+        token = given[0].removeprefix(b"Bearer ")
+        if token == given[0]:
+            token = _password(token) if scope["path"] in READ_IN_BROWSERS else b""
         # In constant time, so that how long a refusal takes says nothing about the token.
-        return len(given) == 1 and hmac.compare_digest(given[0], self._expected)
+        return hmac.compare_digest(token, self._token)
+
+
+def _password(header: bytes) -> bytes:
+    """Return the password of an `Authorization: Basic` header (RFC 7617); empty if it is none."""
+    scheme, _, text = header.partition(b" ")
+    try:
+        pair = base64.b64decode(text, validate=True) if scheme.lower() == b"basic" else b""
+    except binascii.Error:
+        return b""
+    return pair.partition(b":")[2]
