@@ -10,15 +10,21 @@ typedef struct {
     int64_t images, height, width, channels, out_channels;
     int64_t pitch, out_pitch; /* numbers from pixel to pixel, of which these channels are a part */
     int64_t taps;             /* of the kernels' side */
-    int64_t block; /* tiles at once */
+    int64_t block; /* tiles at once, or a few less */
     int64_t gap;   /* numbers behind each line of kernels, so that lines do not take each other's place */
     int64_t parts; /* into which the images are divided on the way back */
 } Conv;
 
 static const float zeros[C_MAX];
 
+/* Tiles of a block: whole lines of tiles. */
+static inline int64_t tiles_at_once(const Conv *g, const Shape *maps) {
+    const int64_t wide = (maps->width + step_of(maps) - 1) / step_of(maps);
+    return g->block < wide ? wide : g->block / wide * wide;
+}
+
 /* From one plane of a block to the next. */
-static inline int64_t plane_of(const Conv *g, int64_t channels) { return g->block * channels + 2 * LANES; }
+static inline int64_t plane_of(int64_t block, int64_t channels) { return block * channels + 2 * LANES; }
 
 /* Images first to last - 1. Arrays: maps; kernels, POINTS x C x (K + gap); bias, may be NULL; out. */
 void blocks_forward(const Conv *g, int64_t first, int64_t last, void *const *arrays) {
@@ -26,18 +32,19 @@ void blocks_forward(const Conv *g, int64_t first, int64_t last, void *const *arr
     const int64_t in = g->channels, out = g->out_channels, down = out + g->gap;
     const Shape maps = {g->height, g->width, in, g->pitch, g->taps};
     const Shape made = {g->height, g->width, out, g->out_pitch, g->taps};
-    const int64_t plane = plane_of(g, in), out_plane = plane_of(g, out), end = last * num_tiles(&maps);
-    float *spectrum = room(POINTS * plane), *products = room(POINTS * out_plane), *framed = room(POINTS * in);
+    const int64_t block = tiles_at_once(g, &maps), plane = plane_of(block, in), out_plane = plane_of(block, out);
+    const int64_t end = last * num_tiles(&maps);
+    float *spectrum = room(POINTS * plane), *products = room(POINTS * out_plane);
     for (int64_t start = first * num_tiles(&maps), count; start < end; start += count) {
-        count = end - start < g->block ? end - start : g->block;
-        spectrum_of_maps(&maps, arrays[0], start, count, spectrum, plane, framed);
+        count = end - start < block ? end - start : block;
+        spectrum_of_maps(&maps, arrays[0], start, count, spectrum, plane);
         for (int p = 0; p < POINTS; p++) {
             const float *kernel = kernels + p * in * down;
             multiply(&(Product){count, out, in, spectrum + p * plane, in, 1, kernel, down, products + p * out_plane, out, 0});
         }
         maps_of_spectrum(&made, arrays[3], start, count, products, out_plane, bias);
     }
-    free(spectrum), free(products), free(framed);
+    free(spectrum), free(products);
 }
 
 /* Parts first to last - 1. Arrays: maps; grad_out; kernels, POINTS x K x (C + gap); grad_maps, may be NULL; and for
@@ -48,19 +55,17 @@ void blocks_backward(const Conv *g, int64_t first, int64_t last, void *const *ar
     const int64_t in = g->channels, out = g->out_channels, down = in + g->gap, size = out * down;
     const Shape maps = {g->height, g->width, in, g->pitch, g->taps};
     const Shape made = {g->height, g->width, out, g->out_pitch, g->taps};
-    const int64_t plane = plane_of(g, in), out_plane = plane_of(g, out), image = g->height * g->width * g->pitch;
-    float *spectrum = room(POINTS * plane), *spectrum_out = room(POINTS * out_plane);
-    float *framed = room(POINTS * (in > out ? in : out));
+    const int64_t block = tiles_at_once(g, &maps), plane = plane_of(block, in), out_plane = plane_of(block, out);
+    float *spectrum = room(POINTS * plane), *spectrum_out = room(POINTS * out_plane), *framed = room(POINTS * out);
     for (int64_t part = first; part < last; part++) {
         const int64_t begin = g->images * part / g->parts, after = g->images * (part + 1) / g->parts;
         const int64_t end = after * num_tiles(&maps);
         float *grad = grads + part * POINTS * size, *sum = sums + part * out;
         memset(grad, 0, POINTS * size * sizeof *grad);
         memset(sum, 0, out * sizeof *sum);
-        if (grad_maps != NULL) clear(&maps, grad_maps + begin * image, after - begin);
         for (int64_t start = begin * num_tiles(&maps), count; start < end; start += count) {
-            count = end - start < g->block ? end - start : g->block;
-            spectrum_of_maps(&maps, arrays[0], start, count, spectrum, plane, framed);
+            count = end - start < block ? end - start : block;
+            spectrum_of_maps(&maps, arrays[0], start, count, spectrum, plane);
             spectrum_of_grad(&made, arrays[1], start, count, spectrum_out, out_plane, sum, framed);
             for (int p = 0; p < POINTS; p++) {
                 const float *from = spectrum_out + p * out_plane;
@@ -69,7 +74,7 @@ void blocks_backward(const Conv *g, int64_t first, int64_t last, void *const *ar
                 if (grad_maps != NULL)
                     multiply(&(Product){count, in, out, from, out, 1, kernels + p * size, down, window, in, 0});
             }
-            if (grad_maps != NULL) add_windows(&maps, grad_maps, start, count, spectrum, plane);
+            if (grad_maps != NULL) grad_of_spectrum(&maps, grad_maps, start, count, spectrum, plane);
         }
     }
     free(spectrum), free(spectrum_out), free(framed);

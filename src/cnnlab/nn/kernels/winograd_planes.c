@@ -24,9 +24,8 @@ static const float zeros[C_MAX];
 /* Images first to last - 1. Arrays: maps; spectrum. */
 void maps_to_spectrum(const Tiling *t, int64_t first, int64_t last, void *const *arrays) {
     START;
-    float *framed = room(POINTS * channels), *spectrum = arrays[1];
-    spectrum_of_maps(&t->shape, arrays[0], start, count, spectrum + start * channels, plane, framed);
-    free(framed);
+    float *spectrum = arrays[1];
+    spectrum_of_maps(&t->shape, arrays[0], start, count, spectrum + start * channels, plane);
 }
 
 /* Images first to last - 1. Arrays: maps; spectrum; bias, may be NULL. */
@@ -49,11 +48,8 @@ void grad_to_spectrum(const Tiling *t, int64_t first, int64_t last, void *const 
 /* Images first to last - 1. Arrays: gradient of the maps; spectrum. */
 void spectrum_to_grad(const Tiling *t, int64_t first, int64_t last, void *const *arrays) {
     START;
-    const int64_t image = t->shape.height * t->shape.width * t->shape.pitch;
-    float *grad = arrays[0];
     const float *spectrum = arrays[1];
-    clear(&t->shape, grad + first * image, last - first);
-    add_windows(&t->shape, grad, start, count, spectrum + start * channels, plane);
+    grad_of_spectrum(&t->shape, arrays[0], start, count, spectrum + start * channels, plane);
 }
 
 KNOWN void spectra_of_kernels(const Kernels *k, int64_t first, int64_t last, void *const *arrays, int taps) {
