@@ -27,6 +27,7 @@ HEADERS = tuple(
     Path(__file__).with_name(name)
     for name in (
         "vectors.h",
+        "norm.h",
         "product.h",
         "winograd_lines.h",
         "winograd_tiles.h",

@@ -106,15 +106,17 @@ static inline void maps_of_spectrum(const Shape *s, float *maps, int64_t start, 
 }
 
 KNOWN void spectrum_of_tiles(const Shape *s, const float *grad, int64_t start, int64_t count, float *to, int64_t plane,
-                             float *sums, float *framed, int step) {
+                             float *sums, float *framed, const float *const *far, int step) {
     const int64_t channels = s->channels, pitch = s->pitch, line = s->width * pitch;
     Place at = place_of(s, start);
     for (int64_t t = 0; t < count; t++, move_on(s, &at)) {
         const Square in = find_square(s, grad, at.n, at.y, at.x, step, framed);
-        const float *below = grad + (at.n * s->height + at.y + step) * line + at.x * pitch;
+        const int64_t below = (at.n * s->height + at.y + step) * line + at.x * pitch;
         for (int64_t c = 0; c < channels; c += LANES, to += LANES) {
             Lanes v[MOST_STEP], half[SIDE * MOST_STEP], out[SIDE];
-            for (int j = 0; j < step; j++) call_for(below + j * pitch + c, line, c, step, 0);
+            for (int k = 0; k < 2; k++)
+                for (int j = 0; j < step && far[k] != NULL; j++)
+                    call_for(far[k] + below + j * pitch + c, line, c, step, 0);
             UNROLL for (int j = 0; j < step; j++) {
                 UNROLL for (int i = 0; i < step; i++) v[i] = load(in.pixels + i * in.line + j * in.pitch + c);
                 outputs_to_spectrum(v, 1, half + j, step, step);
@@ -128,13 +130,14 @@ KNOWN void spectrum_of_tiles(const Shape *s, const float *grad, int64_t start, i
     }
 }
 
-/* The transpose of that: A d At of the gradient. Its sums over pixels are added to `sums`, which may be NULL. */
+/* The transpose of that: A d At of the gradient. Its sums over pixels are added to `sums`, which may be NULL. It is in
+ * the cache, and made of one or two others, that are not: `far`; or is itself the first of these. */
 static inline void spectrum_of_grad(const Shape *s, const float *grad, int64_t start, int64_t count, float *to,
-                                    int64_t plane, float *sums, float *framed) {
+                                    int64_t plane, float *sums, float *framed, const float *const *far) {
     if (step_of(s) == 4)
-        spectrum_of_tiles(s, grad, start, count, to, plane, sums, framed, 4);
+        spectrum_of_tiles(s, grad, start, count, to, plane, sums, framed, far, 4);
     else
-        spectrum_of_tiles(s, grad, start, count, to, plane, sums, framed, 2);
+        spectrum_of_tiles(s, grad, start, count, to, plane, sums, framed, far, 2);
 }
 
 KNOWN void add_column(const float *column, float *to, int64_t line, int64_t begin, int64_t end, int64_t old) {

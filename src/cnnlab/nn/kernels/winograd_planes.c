@@ -41,7 +41,8 @@ void spectrum_to_maps(const Tiling *t, int64_t first, int64_t last, void *const 
 void grad_to_spectrum(const Tiling *t, int64_t first, int64_t last, void *const *arrays) {
     START;
     float *framed = room(POINTS * channels), *spectrum = arrays[1];
-    spectrum_of_grad(&t->shape, arrays[0], start, count, spectrum + start * channels, plane, NULL, framed);
+    const float *far[] = {arrays[0], NULL};
+    spectrum_of_grad(&t->shape, arrays[0], start, count, spectrum + start * channels, plane, NULL, framed, far);
     free(framed);
 }
 
