@@ -39,7 +39,7 @@ KNOWN void spectrum_of_windows(const Shape *s, const float *maps, int64_t start,
                 for (; x < next; x++, from += pitch, column += SIDE * LANES) {
                     call_for(from + SIDE * line, line, c, step, 0);
                     if (x < 0 || x >= s->width)
-                        memset(column, 0, SIDE * LANES * sizeof *column);
+                        UNROLL for (int i = 0; i < SIDE; i++) store(column + i * LANES, (Lanes){0});
                     else if (begin == 0 && end >= SIDE)
                         column_to_spectrum(from, line, begin, end, 1, column);
                     else
