@@ -13,8 +13,9 @@ def conv_norm_act(
 ) -> Tensor:
     """Return act(norm(conv(maps)) + added), N x K x H x W.
 
-    In training on the CPU in float32, a convolution by Winograd's filtering, batch norm and ReLU run as one, with
-    the same results to rounding; everything else, and whatever somebody has hooked onto, runs as `norm_act` does.
+    In training on the CPU in float32, a convolution by Winograd's filtering, batch norm and ReLU run as one,
+    with the same results to rounding; everything else, and whatever somebody has hooked onto, runs as
+    `norm_act` does.
     """
     if can_join(conv, norm, act, maps) and isinstance(conv, Conv2d) and isinstance(norm, nn.BatchNorm2d):
         num, _, height, width = maps.shape

@@ -21,9 +21,10 @@ MAX_PIXELS, MAX_KERNEL = 128**2, 11
 class Conv2d(nn.Conv2d):
     """`nn.Conv2d`, computed in training on the CPU in float32 by kernels of our own where they are faster.
 
-    Kernels of 3x3 and 5x5 over many channels go by Winograd's filtering, see `winograd_conv`, those of 3x3 with
-    stride 2 by `windows_conv`, and those of a grey image by `lanes_conv`. Outside training, in other shapes, types and devices, and without a
-    compiler it is torch's convolution to the bit. In training the results differ by rounding.
+    Kernels of 3x3 and 5x5 over many channels go by Winograd's filtering, see `winograd_conv`, those of 3x3
+    with stride 2 by `windows_conv`, and those of a grey image by `lanes_conv`. Outside training, in other
+    shapes, types and devices, and without a compiler it is torch's convolution to the bit. In training the
+    results differ by rounding.
     """
 
     def _conv_forward(self, input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:

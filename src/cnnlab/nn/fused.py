@@ -18,8 +18,8 @@ from cnnlab.nn.norm_act import can_fuse, is_watched, norm_act
 class FusedSequential(nn.Sequential):
     """`nn.Sequential`, with ReLU, pooling, LRN and dropout behind a convolution done in one pass.
 
-    A convolution of few channels takes ReLU and pooling into its own pass; batch norm and ReLU run as one, with
-    the convolution before them where that goes by Winograd's filtering.
+    A convolution of few channels takes ReLU and pooling into its own pass; batch norm and ReLU run as one,
+    with the convolution before them where that goes by Winograd's filtering.
 
     Which layers those are is looked up at every call, so that layers can be replaced and watched: where
     somebody has hooked onto one of them, and wherever the kernels cannot run (another device, another type of
@@ -38,9 +38,8 @@ class FusedSequential(nn.Sequential):
             if isinstance(layer, Conv2d) and layer.training:
                 if num := find_narrow(layers[index:], input):
                     input = layer.narrow_forward(input, is_pooled=True, is_rectified=num == 3)
-                elif type(after) is nn.BatchNorm2d and index + 2 < len(layers):
-                    if can_join(layer, after, layers[index + 2], input):
-                        num, input = 3, conv_norm_act(layer, after, layers[index + 2], input)
+                elif num := find_norm(layers[index : index + 3], input):
+                    input = conv_norm_act(layer, *layers[index + 1 : index + 3], input)
             elif kind is nn.BatchNorm2d and layer.training and after is not None:
                 if can_fuse(layer, after, input):
                     num, input = 2, norm_act(layer, after, input)
@@ -97,6 +96,14 @@ def find_narrow(layers: Sequence[nn.Module], maps: Tensor) -> int:
     if any(isinstance(layer, LocalResponseNorm | Dropout) for layer in follows):
         return 0
     return after + 2
+
+
+def find_norm(layers: Sequence[nn.Module], maps: Tensor) -> int:
+    """Return 3 where a convolution, batch norm and ReLU can run as one, else 0."""
+    if len(layers) < 3 or type(layers[1]) is not nn.BatchNorm2d:
+        return 0
+    conv, norm, act = layers
+    return 3 if can_join(conv, norm, act, maps) else 0
 
 
 def conv_shape(conv: Conv2d, maps: Tensor) -> torch.Size:

@@ -1,10 +1,13 @@
 /* Batch normalisation in training, and what follows it: the addition of other maps, and ReLU. Each way reads the maps
  * twice, once for sums over the batch and once for the results, where layers one by one take twice as many passes. */
+#include <math.h>
+
 #include "norm.h"
 
 typedef struct {
     int64_t pixels, channels;
-    int64_t parts; /* into which the pixels are divided */
+    int64_t items, parts; /* pixels or images, and into how many parts they are divided */
+    double eps;
 } Norm;
 
 /* Every vector of the maps in parts `first` to `last` - 1, with its channel. */
@@ -13,15 +16,62 @@ typedef struct {
     for (int64_t p = g->pixels * first / g->parts, i = p * channels; p < after; p++)                   \
         for (int64_t c = 0; c < channels; c += LANES, i += LANES)
 
-/* Parts first to last - 1. Arrays: maps; shift, C; sums: of what is left when `shift` is taken off, and of its
- * squares. */
-void norm_sums(const Norm *g, int64_t first, int64_t last, void *const *arrays) {
+static double share_of(const Norm *g, int64_t part) {
+    return (double)(g->items * (part + 1) / g->parts - g->items * part / g->parts) / g->items;
+}
+
+/* Parts first to last - 1. Arrays: maps; shift, C; for each part the mean and the variance of each channel. */
+void norm_moments(const Norm *g, int64_t first, int64_t last, void *const *arrays) {
     const int64_t channels = g->channels;
     double *all_sums = arrays[2];
     for (int64_t part = first; part < last; part++) {
+        const int64_t begin = g->pixels * part / g->parts, after = g->pixels * (part + 1) / g->parts;
         double *sums = all_sums + part * 2 * channels;
         memset(sums, 0, 2 * channels * sizeof *sums);
-        add_moments(arrays[0], g->pixels * part / g->parts, g->pixels * (part + 1) / g->parts, channels, arrays[1], sums);
+        add_moments(arrays[0], begin, after, channels, arrays[1], sums);
+        finish_moments(arrays[1], after - begin, channels, sums);
+    }
+}
+
+/* Arrays: moments of all parts; weight, C; bias, C; scale, 5 x C: mean, what comes to a standard deviation of 1, factor,
+ * offset, and variance. Batch norm is factor maps + offset. */
+void norm_scale(const Norm *g, int64_t first, int64_t last, void *const *arrays) {
+    const double *moments = arrays[0];
+    const float *weight = arrays[1], *bias = arrays[2];
+    float *scale = arrays[3];
+    const int64_t channels = g->channels;
+    for (int64_t c = 0; c < channels && first < last; c++) {
+        double mean = 0, variance = 0;
+        for (int64_t part = 0; part < g->parts; part++) mean += share_of(g, part) * moments[part * 2 * channels + c];
+        for (int64_t part = 0; part < g->parts; part++) {
+            const double *of_part = moments + part * 2 * channels + c, away = of_part[0] - mean;
+            variance += share_of(g, part) * (of_part[channels] + away * away);
+        }
+        const double inverse = 1 / sqrt(variance + g->eps), factor = weight[c] * inverse;
+        const double numbers[] = {mean, inverse, factor, bias[c] - mean * factor, variance};
+        for (int i = 0; i < 5; i++) scale[i * channels + c] = numbers[i];
+    }
+}
+
+/* Arrays: sums of norm_grad_sums for all parts; weight, C; scale; back, 5 x C: the gradients of weight and bias; and
+ * by_grad, by_maps and more of Back. */
+void norm_back(const Norm *g, int64_t first, int64_t last, void *const *arrays) {
+    const double *sums = arrays[0];
+    const float *weight = arrays[1], *scale = arrays[2];
+    float *back = arrays[3];
+    const int64_t channels = g->channels;
+    for (int64_t c = 0; c < channels && first < last; c++) {
+        const double mean = scale[c], inverse = scale[channels + c];
+        double grad = 0, with_maps = 0;
+        for (int64_t part = 0; part < g->parts; part++) {
+            grad += sums[part * 2 * channels + c];
+            with_maps += sums[(part * 2 + 1) * channels + c];
+        }
+        /* Less its mean, by way of the mean, and its share along the maps, by way of the variance */
+        const double by_grad = weight[c] * inverse, by_maps = -by_grad * inverse * inverse * with_maps / g->pixels;
+        const double more = -by_grad * grad / g->pixels - by_maps * mean;
+        const double numbers[] = {with_maps * inverse, grad, by_grad, by_maps, more};
+        for (int i = 0; i < 5; i++) back[i * channels + c] = numbers[i];
     }
 }
 

@@ -54,6 +54,15 @@ static void add_moments(const float *maps, int64_t begin, int64_t after, int64_t
 #undef TAKE
 }
 
+/* Mean and variance, from the sums of what is left of so many pixels when `shift` is taken off, and of its squares. */
+static void finish_moments(const float *shift, int64_t pixels, int64_t channels, double *sums) {
+    for (int64_t c = 0; c < channels; c++) {
+        const double mean = sums[c] / pixels, variance = sums[channels + c] / pixels - mean * mean;
+        sums[c] = shift[c] + mean;
+        sums[channels + c] = variance < 0 ? 0 : variance; /* not what is no number */
+    }
+}
+
 /* The gradient before batch norm, by_grad grad + by_maps maps + more; C numbers each. */
 typedef struct {
     const float *by_grad, *by_maps, *more;

@@ -16,7 +16,10 @@ LANES = 8  # of vectors.h: channels come in multiples of it
 class Norm(ctypes.Structure):
     """`Norm` of norm.c."""
 
-    _fields_ = [(name, ctypes.c_int64) for name in ("pixels", "channels", "parts")]
+    _fields_ = [
+        *((name, ctypes.c_int64) for name in ("pixels", "channels", "items", "parts")),
+        ("eps", ctypes.c_double),
+    ]
 
 
 def norm_relu(
@@ -43,50 +46,32 @@ class _NormRelu(Function):
     def forward(
         ctx: Any, maps: Tensor, weight: Tensor, bias: Tensor, added: Tensor | None, eps: float
     ) -> tuple[Tensor, Tensor, Tensor]:
-        record = record_of(maps)
+        record = record_of(maps, eps)
         # Less the mean of one image, a channel loses no digits to a mean far from zero.
-        shift = maps[0].mean((1, 2))
-        first, second = _sums("norm_sums", record, maps, shift)
-        mean_less_shift = first / record.pixels
-        variance = (second / record.pixels - mean_less_shift**2).clamp(min=0.0)
-        scale = Scale.of(shift + mean_less_shift, variance, weight, bias, eps)
+        shift, moments = maps[0].mean((1, 2)), _room_for_sums(maps, record)
+        run_kernel("norm_moments", record, record.parts, maps, shift, moments)
+        scale = scale_of(record, moments, weight, bias)
         out = normalised(record, maps, scale, added)
         # What passes ReLU is told by the maps, which are read anyway, unless others were added.
-        ctx.save_for_backward(maps, weight, *scale, None if added is None else out)
+        ctx.save_for_backward(maps, weight, scale, None if added is None else out)
         ctx.record = record
-        variance = variance.float()
-        ctx.mark_non_differentiable(scale.mean, variance)
-        return out, scale.mean, variance
+        mean, variance = scale[0], scale[4]
+        ctx.mark_non_differentiable(mean, variance)
+        return out, mean, variance
 
     @staticmethod
     @once_differentiable
     def backward(  # pyright: ignore[reportIncompatibleMethodOverride]
         ctx: Any, *grads: Tensor
     ) -> tuple[Tensor | None, ...]:
-        maps, weight, *scale, out = ctx.saved_tensors
-        back = Back.of(ctx.record, grads[0], maps, weight, Scale(*scale), out)
+        maps, weight, scale, out = ctx.saved_tensors
+        back = Back.of(ctx.record, grads[0], maps, weight, scale, out)
         grad_maps = None
         if ctx.needs_input_grad[0]:
             grad_maps = torch.empty_like(maps)
             arrays = (back.grad, maps, *back.factors[:3], grad_maps, *back.factors[3:])
             run_kernel("norm_backward", ctx.record, ctx.record.parts, *arrays)
         return grad_maps, back.grad_weight, back.grad_bias, None if out is None else back.grad, None
-
-
-class Scale(NamedTuple):
-    """What becomes of each channel: batch norm is factor maps + offset."""
-
-    mean: Tensor
-    inverse: Tensor
-    factor: Tensor
-    offset: Tensor
-
-    @classmethod
-    def of(cls, mean: Tensor, variance: Tensor, weight: Tensor, bias: Tensor, eps: float) -> "Scale":
-        """Return that for moments in float64."""
-        inverse, mean = (variance + eps).rsqrt().float(), mean.float()
-        factor = weight.detach() * inverse
-        return cls(mean, inverse, factor, bias.detach() - mean * factor)
 
 
 class Back(NamedTuple):
@@ -106,40 +91,42 @@ class Back(NamedTuple):
 
     @classmethod
     def of(
-        cls, record: Norm, grad_out: Tensor, maps: Tensor, weight: Tensor, scale: Scale, out: Tensor | None
+        cls, record: Norm, grad_out: Tensor, maps: Tensor, weight: Tensor, scale: Tensor, out: Tensor | None
     ) -> "Back":
         """Return it; `out` is what forward made, where maps were added."""
-        mean, inverse, factor, offset = scale
-        grad = grad_out = grad_out.contiguous(memory_format=torch.channels_last)
-        if out is not None:
-            grad = torch.empty_like(maps)
-        after = (factor, offset, out, None if out is None else grad)
-        sums = _sums("norm_grad_sums", record, grad_out, maps, mean, after=after)
-        grad_bias, with_maps = sums.float()
-        grad_weight = with_maps * inverse
-        # Less its mean, by way of the mean, and its share along the maps, by way of the variance
-        by_grad = weight * inverse
-        by_maps = -by_grad * inverse * grad_weight / record.pixels
-        more = -by_grad * grad_bias / record.pixels - by_maps * mean
+        mean, _, factor, offset, _ = scale.unbind()
+        grad_out = grad_out.contiguous(memory_format=torch.channels_last)
+        grad = None if out is None else torch.empty_like(maps)
+        sums, back = _room_for_sums(maps, record), torch.empty_like(scale)
+        arrays = (grad_out, maps, mean, sums, factor, offset, out, grad)
+        run_kernel("norm_grad_sums", record, record.parts, *arrays)
+        run_kernel("norm_back", record, 1, sums, weight.contiguous(), scale, back)
+        grad_weight, grad_bias, *factors = back.unbind()
         passing = (factor, offset) if out is None else (None, None)
-        return cls(grad, grad_weight, grad_bias, (by_grad, by_maps, more, *passing))
+        return cls(grad_out if grad is None else grad, grad_weight, grad_bias, (*factors, *passing))
 
 
-def normalised(record: Norm, maps: Tensor, scale: Scale, added: Tensor | None) -> Tensor:
+def scale_of(record: Norm, moments: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """Return what becomes of each channel, 5 x C, see `norm_scale` of norm.c; moments are parts x 2 x C."""
+    scale = weight.new_empty(5, record.channels)
+    run_kernel("norm_scale", record, 1, moments, weight.contiguous(), bias.contiguous(), scale)
+    return scale
+
+
+def normalised(record: Norm, maps: Tensor, scale: Tensor, added: Tensor | None) -> Tensor:
     """Return ReLU(batch norm of maps + added)."""
     out = torch.empty_like(maps)
-    run_kernel("norm_forward", record, record.parts, maps, scale.factor, scale.offset, added, out)
+    run_kernel("norm_forward", record, record.parts, maps, scale[2], scale[3], added, out)
     return out
 
 
-def record_of(maps: Tensor) -> Norm:
+def record_of(maps: Tensor, eps: float) -> Norm:
     """Return how the kernels are to see these maps."""
-    pixels = maps.numel() // maps.shape[1]
-    return Norm(pixels, maps.shape[1], min(torch.get_num_threads(), pixels))
+    channels = maps.shape[1]
+    pixels = maps.numel() // channels
+    return Norm(pixels, channels, pixels, min(torch.get_num_threads(), pixels), eps)
 
 
-def _sums(name: str, record: Norm, *arrays: Tensor, after: tuple[Tensor | None, ...] = ()) -> Tensor:
-    """Return the two sums of each channel, 2 x C in float64."""
-    sums = arrays[0].new_empty(record.parts, 2, record.channels, dtype=torch.float64)
-    run_kernel(name, record, record.parts, *arrays, sums, *after)
-    return sums.sum(0)
+def _room_for_sums(maps: Tensor, record: Norm) -> Tensor:
+    """Return room for two sums of each channel, for each part."""
+    return maps.new_empty(record.parts, 2, record.channels, dtype=torch.float64)

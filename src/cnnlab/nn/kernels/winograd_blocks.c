@@ -12,7 +12,7 @@ typedef struct {
     int64_t pitch, out_pitch; /* numbers from pixel to pixel, of which these channels are a part */
     int64_t taps;             /* of the kernels' side */
     int64_t block; /* tiles at once, or a few less */
-    int64_t gap;   /* numbers behind each line of kernels, so that lines do not take each other's place */
+    int64_t gap;   /* numbers behind each line and plane of kernels, so that they do not take each other's place */
     int64_t parts; /* into which the images are divided */
 } Conv;
 
@@ -31,15 +31,6 @@ static inline int64_t plane_of(int64_t block, int64_t channels) { return block *
 static inline int64_t numbers_before(const Shape *s, int64_t tile) {
     const Place at = place_of(s, tile);
     return (at.n * s->height + at.y) * s->width * s->pitch;
-}
-
-/* Mean and variance of a part, from the sums of what is left when `shift` is taken off, and of its squares. */
-static void finish_moments(const float *shift, int64_t pixels, int64_t channels, double *sums) {
-    for (int64_t c = 0; c < channels; c++) {
-        const double mean = sums[c] / pixels, variance = sums[channels + c] / pixels - mean * mean;
-        sums[c] = shift[c] + mean;
-        sums[channels + c] = variance > 0 || variance != variance ? variance : 0;
-    }
 }
 
 /* Parts first to last - 1. Arrays: maps; kernels, POINTS x C x (K + gap); bias, may be NULL; out; for each part the mean
@@ -62,7 +53,7 @@ void blocks_forward(const Conv *g, int64_t first, int64_t last, void *const *arr
             count = end - start < block ? end - start : block;
             spectrum_of_maps(&maps, arrays[0], start, count, spectrum, plane);
             for (int p = 0; p < POINTS; p++) {
-                const float *kernel = kernels + p * in * down;
+                const float *kernel = kernels + p * (in * down + g->gap);
                 float *product = products + p * out_plane;
                 multiply(&(Product){count, out, in, spectrum + p * plane, in, 1, kernel, down, product, out, 0});
             }
@@ -105,7 +96,7 @@ void blocks_backward(const Conv *g, int64_t first, int64_t last, void *const *ar
     float *grad_maps = arrays[3], *grads = arrays[4], *sums = arrays[5];
     const float *grad_out = arrays[1], *far[] = {grad_out, NULL}, *made_maps = arrays[6];
     const Back back = {arrays[7], arrays[8], arrays[9], arrays[10], arrays[11]};
-    const int64_t in = g->channels, out = g->out_channels, down = in + g->gap, size = out * down;
+    const int64_t in = g->channels, out = g->out_channels, down = in + g->gap, size = out * down + g->gap;
     const Shape maps = {g->height, g->width, in, g->pitch, g->taps};
     const Shape made = {g->height, g->width, out, g->out_pitch, g->taps};
     const int64_t block = tiles_at_once(g, &maps), plane = plane_of(block, in), out_plane = plane_of(block, out);

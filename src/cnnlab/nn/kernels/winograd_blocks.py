@@ -12,7 +12,7 @@ from torch.autograd.function import Function
 
 from cnnlab.nn.kernels.guard import once_differentiable
 from cnnlab.nn.kernels.parallel import empty_maps, run_kernel
-from cnnlab.nn.kernels.winograd_kernels import POINTS, grad_of_kernels, join, spectrum_of_kernels
+from cnnlab.nn.kernels.winograd_kernels import grad_of_kernels, join, room_for_spectra, spectrum_of_kernels
 
 BLOCK = 48  # tiles at once: a multiple of the lines that a product keeps in registers
 NO_NORM = (None,) * 6  # behind the convolution
@@ -53,7 +53,7 @@ class _BlocksConv(Function):
         for ins, outs, kernel, shift in zip(
             maps.chunk(groups, 1), out.chunk(groups, 1), weight.chunk(groups), biases, strict=True
         ):
-            spectrum = spectrum_of_kernels(kernel.transpose(0, 1), gap=GAP)
+            spectrum = spectrum_of_kernels(kernel, gap=GAP, is_turned=True)
             run_kernel("blocks_forward", record, record.parts, ins, spectrum, shift, outs, None)
         ctx.save_for_backward(maps, weight)
         ctx.record, ctx.has_bias, ctx.groups = record, bias is not None, groups
@@ -69,7 +69,7 @@ class _BlocksConv(Function):
         grad_out = grads[0].contiguous(memory_format=torch.channels_last)
         grad_maps = torch.empty_like(maps) if ctx.needs_input_grad[0] else None
         grads_in = [None] * groups if grad_maps is None else grad_maps.chunk(groups, 1)
-        spectra = maps.new_empty(record.parts, POINTS, record.out_channels, record.channels + GAP)
+        spectra = room_for_spectra(maps, record.parts, record.out_channels, record.channels, GAP)
         sums = maps.new_empty(groups, record.parts, record.out_channels)
         grad_weights = []
         for ins, outs, kernel, grad_in, group_sums in zip(
@@ -83,7 +83,7 @@ class _BlocksConv(Function):
             spectrum = spectrum_of_kernels(kernel, gap=GAP)
             arrays = (ins, outs, spectrum, grad_in, spectra, group_sums)
             run_kernel("blocks_backward", record, record.parts, *arrays, *NO_NORM)
-            grad_weights.append(grad_of_kernels(spectra, record.taps, gap=GAP))
+            grad_weights.append(grad_of_kernels(spectra, record.taps))
         grad_bias = sums.sum(1).flatten() if ctx.has_bias else None
         return grad_maps, join(grad_weights), grad_bias, None
 

@@ -1,7 +1,7 @@
 """Winograd's filtering block by block with batch norm, an addition and ReLU behind it, and the gradient.
 
-The moments are taken from what a block makes while it is in the cache. On the way back the gradient between batch
-norm and the convolution is made for a line of tiles at a time, and never written to memory.
+The moments are taken from what a block makes while it is in the cache. On the way back the gradient between
+batch norm and the convolution is made for a line of tiles at a time, and never written to memory.
 """
 
 from typing import Any
@@ -14,7 +14,7 @@ from cnnlab.nn.kernels import norm, winograd_blocks
 from cnnlab.nn.kernels.guard import once_differentiable
 from cnnlab.nn.kernels.parallel import empty_maps, run_kernel
 from cnnlab.nn.kernels.winograd_blocks import GAP
-from cnnlab.nn.kernels.winograd_kernels import POINTS, grad_of_kernels, spectrum_of_kernels
+from cnnlab.nn.kernels.winograd_kernels import grad_of_kernels, room_for_spectra, spectrum_of_kernels
 
 
 def conv_norm_relu(
@@ -52,44 +52,32 @@ class _ConvNormRelu(Function):
         made = empty_maps((n, len(kernels), height, width), like=maps)
         record = winograd_blocks.record_of(maps, kernels, 1)
         moments = maps.new_empty(record.parts, 2, len(kernels), dtype=torch.float64)
-        spectrum = spectrum_of_kernels(kernels.transpose(0, 1), gap=GAP)
+        spectrum = spectrum_of_kernels(kernels, gap=GAP, is_turned=True)
         run_kernel("blocks_forward", record, record.parts, maps, spectrum, None, made, moments)
-        mean, variance = _moments_of_all(moments, n)
-        scale = norm.Scale.of(mean, variance, weight, bias, eps)
-        out = norm.normalised(norm.record_of(made), made, scale, added)
-        ctx.save_for_backward(maps, kernels, made, weight, *scale, None if added is None else out)
-        ctx.record = record
-        variance = variance.float()
-        ctx.mark_non_differentiable(scale.mean, variance)
-        return out, scale.mean, variance
+        after = norm.record_of(made, eps)
+        after.items, after.parts = n, record.parts  # into which the moments are divided
+        scale = norm.scale_of(after, moments, weight, bias)
+        out = norm.normalised(norm.record_of(made, eps), made, scale, added)
+        ctx.save_for_backward(maps, kernels, made, weight, scale, None if added is None else out)
+        ctx.record, ctx.eps = record, eps
+        mean, variance = scale[0], scale[4]
+        ctx.mark_non_differentiable(mean, variance)
+        return out, mean, variance
 
     @staticmethod
     @once_differentiable
     def backward(  # pyright: ignore[reportIncompatibleMethodOverride]
         ctx: Any, *grads: Tensor
     ) -> tuple[Tensor | None, ...]:
-        maps, kernels, made, weight, *scale, out = ctx.saved_tensors
+        maps, kernels, made, weight, scale, out = ctx.saved_tensors
         record = ctx.record
-        back = norm.Back.of(norm.record_of(made), grads[0], made, weight, norm.Scale(*scale), out)
+        back = norm.Back.of(norm.record_of(made, ctx.eps), grads[0], made, weight, scale, out)
         grad_maps = torch.empty_like(maps) if ctx.needs_input_grad[0] else None
-        spectra = maps.new_empty(record.parts, POINTS, record.out_channels, record.channels + GAP)
+        spectra = room_for_spectra(maps, record.parts, record.out_channels, record.channels, GAP)
         sums = maps.new_empty(record.parts, record.out_channels)
         spectrum = spectrum_of_kernels(kernels, gap=GAP)
         arrays = (maps, back.grad, spectrum, grad_maps, spectra, sums, made, *back.factors)
         run_kernel("blocks_backward", record, record.parts, *arrays)
-        grad_kernels = grad_of_kernels(spectra, record.taps, gap=GAP)
+        grad_kernels = grad_of_kernels(spectra, record.taps)
         grad_added = None if out is None else back.grad
         return grad_maps, grad_kernels, back.grad_weight, back.grad_bias, grad_added, None
-
-
-def _moments_of_all(moments: Tensor, num_images: int) -> tuple[Tensor, Tensor]:
-    """Return mean and variance of all images from those of parts, parts x 2 x C in float64."""
-    parts = len(moments)
-    if parts == 1:
-        return moments[0, 0], moments[0, 1]
-    ends = [num_images * part // parts for part in range(parts + 1)]
-    shares = moments.new_tensor([end - start for start, end in zip(ends, ends[1:], strict=False)])
-    shares = (shares / num_images).unsqueeze(1)
-    means, variances = moments[:, 0], moments[:, 1]
-    mean = (shares * means).sum(0)
-    return mean, (shares * (variances + (means - mean) ** 2)).sum(0)
