@@ -21,7 +21,16 @@ from torch import Tensor, nn
 
 from cnnlab.models.classifier import ImageClassifier
 from cnnlab.models.registry import register_model
-from cnnlab.nn import Activation, Conv2d, NormMomentum, PadShortcut, initialize, make_activation, norm_act
+from cnnlab.nn import (
+    Activation,
+    Conv2d,
+    NormMomentum,
+    PadShortcut,
+    conv_norm_act,
+    initialize,
+    make_activation,
+    norm_act,
+)
 
 Shortcut = Literal["A", "B"]
 
@@ -69,8 +78,9 @@ class PreActivationBlock(nn.Module):
 
     def forward(self, maps: Tensor) -> Tensor:
         """Return N x out_channels x h x w from N x in_channels x H x W."""
-        branch = self.conv1(norm_act(self.norm1, self.act1, maps))  # N x out_channels x h x w
-        branch = self.conv2(norm_act(self.norm2, self.act2, branch))
+        branch = norm_act(self.norm1, self.act1, maps)
+        # N x out_channels x h x w
+        branch = self.conv2(conv_norm_act(self.conv1, self.norm2, self.act2, branch))
         if self.shortcut is not None:
             branch = branch + self.shortcut(maps)
         return branch

@@ -15,7 +15,15 @@ from torch import Tensor, nn
 
 from cnnlab.models.classifier import ImageClassifier
 from cnnlab.models.registry import register_model
-from cnnlab.nn import Activation, Conv2d, NormMomentum, PadShortcut, initialize, make_activation, norm_act
+from cnnlab.nn import (
+    Activation,
+    Conv2d,
+    NormMomentum,
+    PadShortcut,
+    conv_norm_act,
+    initialize,
+    make_activation,
+)
 
 Shortcut = Literal["A", "B"]
 
@@ -66,10 +74,10 @@ class ResidualBlock(nn.Module):
 
     def forward(self, maps: Tensor) -> Tensor:
         """Return N x out_channels x h x w from N x in_channels x H x W."""
-        branch = norm_act(self.norm1, self.act1, self.conv1(maps))  # N x out_channels x h x w
-        branch = self.conv2(branch)
+        # N x out_channels x h x w
+        branch = conv_norm_act(self.conv1, self.norm1, self.act1, maps)
         added = None if self.shortcut is None else self.shortcut(maps)
-        return norm_act(self.norm2, self.act2, branch, added)
+        return conv_norm_act(self.conv2, self.norm2, self.act2, branch, added)
 
 
 def _resnet(

@@ -3,6 +3,7 @@
 from cnnlab.nn.activation import Activation, make_activation
 from cnnlab.nn.arguments import LrnPlace, NormMomentum, Probability, Towers, Width
 from cnnlab.nn.branches import Branches
+from cnnlab.nn.conv_norm_act import conv_norm_act
 from cnnlab.nn.convolution import Conv2d
 from cnnlab.nn.dropout import Dropout
 from cnnlab.nn.fused import FusedSequential
@@ -31,6 +32,7 @@ __all__ = [
     "Probability",
     "Towers",
     "Width",
+    "conv_norm_act",
     "conv_output_size",
     "initialize",
     "is_shapes_alone",

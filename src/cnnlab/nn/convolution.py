@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from cnnlab.nn.kernels import can_take, lanes_conv, winograd_conv
+from cnnlab.nn.kernels import can_take, lanes_conv, windows_conv, winograd_conv
 from cnnlab.nn.kernels.lanes import LANES as IMAGES_IN_A_GROUP
 from cnnlab.nn.kernels.winograd import LANES, MAX_CHANNELS
 from cnnlab.nn.kernels.winograd_kernels import STEPS, num_tiles
@@ -12,6 +12,8 @@ MIN_CHANNELS = 16
 MAX_WASTE = 2.0  # what the tiles of a map cover, over the map
 NARROW_IN, NARROW_OUT = 8, 16
 """Up to so many channels come in and go out where torch's convolution leaves lanes of its vectors empty."""
+MOST_OF_WINDOWS = 64 * 128
+"""Up to so many pairs of channels the kernels of 3x3 stay in the cache beside the windows."""
 MAX_PIXELS, MAX_KERNEL = 128**2, 11
 """Of larger maps or windows a group of interleaved images does not stay in the cache."""
 
@@ -19,14 +21,17 @@ MAX_PIXELS, MAX_KERNEL = 128**2, 11
 class Conv2d(nn.Conv2d):
     """`nn.Conv2d`, computed in training on the CPU in float32 by kernels of our own where they are faster.
 
-    Kernels of 3x3 and 5x5 over many channels go by Winograd's filtering, see `winograd_conv`, and those of a
-    grey image go by `lanes_conv`. Outside training, in other shapes, types and devices, and without a
-    compiler it is torch's convolution to the bit. In training the results differ by rounding.
+    Kernels of 3x3 and 5x5 over many channels go by Winograd's filtering, see `winograd_conv`, those of 3x3
+    with stride 2 by `windows_conv`, and those of a grey image by `lanes_conv`. Outside training, in other
+    shapes, types and devices, and without a compiler it is torch's convolution to the bit. In training the
+    results differ by rounding.
     """
 
     def _conv_forward(self, input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        if self.training and self._is_filtering() and can_run(input, weight, bias, self.groups):
+        if self.training and self.is_filtering() and can_run(input, weight, bias, self.groups):
             return winograd_conv(input, weight, bias, self.groups)
+        if self.training and self._is_halving() and self._can_step(input, weight, bias):
+            return windows_conv(input, weight, bias, stride=2, pad=1)
         if self.in_channels == 1 and self.is_narrow(input):
             return self.narrow_forward(input)
         return super()._conv_forward(input, weight, bias)
@@ -64,7 +69,23 @@ class Conv2d(nn.Conv2d):
             is_rectified=is_rectified,
         )
 
-    def _is_filtering(self) -> bool:
+    def _is_halving(self) -> bool:
+        """Tell whether kernels of 3x3 leave half of each side of the maps."""
+        return (
+            (self.kernel_size, self.stride, self.dilation) == ((3, 3), (2, 2), (1, 1))
+            and self.padding == (1, 1)
+            and (self.padding_mode, self.groups) == ("zeros", 1)
+        )
+
+    def _can_step(self, maps: Tensor, weight: Tensor, bias: Tensor | None) -> bool:
+        """Tell whether the kernel that copies windows can take these maps, and is worth while."""
+        return (
+            _is_learned_from(maps, weight, bias)
+            and _are_many(weight)
+            and weight.shape[0] * weight.shape[1] <= MOST_OF_WINDOWS
+        )
+
+    def is_filtering(self) -> bool:
         """Tell whether maps keep their size, and kernels have a size that Winograd's filtering takes."""
         taps = self.kernel_size[0]
         return (
@@ -75,17 +96,28 @@ class Conv2d(nn.Conv2d):
         )
 
 
+def is_our_own(conv: Conv2d) -> bool:
+    """Tell whether it computes as this room's does: a class made by parametrizations of it still does."""
+    of_class = type(conv)
+    return of_class.forward is Conv2d.forward and of_class._conv_forward is Conv2d._conv_forward
+
+
 def can_run(maps: Tensor, weight: Tensor, bias: Tensor | None = None, groups: int = 1) -> bool:
     """Tell whether Winograd's kernel can take these maps, and is worth while."""
     taps = weight.shape[3]
     return (
         _is_learned_from(maps, weight, bias, groups)
-        and all(
-            MIN_CHANNELS <= num <= MAX_CHANNELS and num % LANES == 0
-            for num in (weight.shape[0] // groups, weight.shape[1])
-        )
+        and _are_many(weight, groups)
         and STEPS[taps] ** 2 * num_tiles(maps.shape[2], maps.shape[3], taps)
         <= MAX_WASTE * maps.shape[2] * maps.shape[3]
+    )
+
+
+def _are_many(weight: Tensor, groups: int = 1) -> bool:
+    """Tell whether the channels are as many, and as even, as kernels over channels need them."""
+    return all(
+        MIN_CHANNELS <= num <= MAX_CHANNELS and num % LANES == 0
+        for num in (weight.shape[0] // groups, weight.shape[1])
     )
 
 

@@ -6,7 +6,8 @@ from itertools import takewhile
 import torch
 from torch import Tensor, nn
 
-from cnnlab.nn.convolution import Conv2d
+from cnnlab.nn.conv_norm_act import can_join, conv_norm_act
+from cnnlab.nn.convolution import Conv2d, is_our_own
 from cnnlab.nn.dropout import Dropout, draw_noise
 from cnnlab.nn.kernels import MAX_CHANNELS, MAX_REACH, Stage, can_take, run_stage
 from cnnlab.nn.kernels.stage import TYPES
@@ -17,7 +18,8 @@ from cnnlab.nn.norm_act import can_fuse, is_watched, norm_act
 class FusedSequential(nn.Sequential):
     """`nn.Sequential`, with ReLU, pooling, LRN and dropout behind a convolution done in one pass.
 
-    A convolution of few channels takes ReLU and pooling into its own pass; batch norm and ReLU run as one.
+    A convolution of few channels takes ReLU and pooling into its own pass; batch norm and ReLU run as one,
+    with the convolution before them where that goes by Winograd's filtering.
 
     Which layers those are is looked up at every call, so that layers can be replaced and watched: where
     somebody has hooked onto one of them, and wherever the kernels cannot run (another device, another type of
@@ -36,6 +38,8 @@ class FusedSequential(nn.Sequential):
             if isinstance(layer, Conv2d) and layer.training:
                 if num := find_narrow(layers[index:], input):
                     input = layer.narrow_forward(input, is_pooled=True, is_rectified=num == 3)
+                elif num := find_norm(layers[index : index + 3], input):
+                    input = conv_norm_act(layer, *layers[index + 1 : index + 3], input)
             elif kind is nn.BatchNorm2d and layer.training and after is not None:
                 if can_fuse(layer, after, input):
                     num, input = 2, norm_act(layer, after, input)
@@ -79,7 +83,7 @@ def find_narrow(layers: Sequence[nn.Module], maps: Tensor) -> int:
     0 where the first is no such convolution, and where LRN or dropout follow, which go with the pooling.
     """
     conv, *others = layers[:5]
-    if not isinstance(conv, Conv2d) or not _is_our_own(conv) or is_watched(conv) or not conv.is_narrow(maps):
+    if not isinstance(conv, Conv2d) or not is_our_own(conv) or is_watched(conv) or not conv.is_narrow(maps):
         return 0
     shape = conv_shape(conv, maps)
     after = next((place for place, layer in enumerate(others) if type(layer) is nn.MaxPool2d), 2)
@@ -94,10 +98,12 @@ def find_narrow(layers: Sequence[nn.Module], maps: Tensor) -> int:
     return after + 2
 
 
-def _is_our_own(conv: Conv2d) -> bool:
-    """Tell whether it computes as this room's does: a class made by parametrizations of it still does."""
-    of_class = type(conv)
-    return of_class.forward is Conv2d.forward and of_class._conv_forward is Conv2d._conv_forward
+def find_norm(layers: Sequence[nn.Module], maps: Tensor) -> int:
+    """Return 3 where a convolution, batch norm and ReLU can run as one, else 0."""
+    if len(layers) < 3 or type(layers[1]) is not nn.BatchNorm2d:
+        return 0
+    conv, norm, act = layers
+    return 3 if can_join(conv, norm, act, maps) else 0
 
 
 def conv_shape(conv: Conv2d, maps: Tensor) -> torch.Size:

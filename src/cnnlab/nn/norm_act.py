@@ -1,5 +1,7 @@
 """Batch norm, an addition and an activation behind it, in few passes over memory where that can be."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 from torch.nn.modules import module
@@ -17,9 +19,9 @@ def norm_act(norm: nn.Module, act: nn.Module, maps: Tensor, added: Tensor | None
     In training on the CPU in float32, batch norm and ReLU run as one, with the same results to rounding;
     everything else, and whatever somebody has hooked onto, runs layer by layer.
     """
-    if isinstance(norm, nn.BatchNorm2d) and can_fuse(norm, act, maps) and _can_add(added, maps):
+    if isinstance(norm, nn.BatchNorm2d) and can_fuse(norm, act, maps) and can_add(added, maps, maps.shape):
         out, mean, variance = norm_relu(maps, norm.weight, norm.bias, added, norm.eps)
-        _keep_moments(norm, mean, variance, maps.numel() // maps.shape[1])
+        keep_moments(norm, mean, variance, maps.numel() // maps.shape[1])
         return out
     maps = norm(maps)
     return act(maps if added is None else maps + added)
@@ -27,6 +29,11 @@ def norm_act(norm: nn.Module, act: nn.Module, maps: Tensor, added: Tensor | None
 
 def can_fuse(norm: nn.Module, act: nn.Module, maps: Tensor) -> bool:
     """Tell whether batch norm and ReLU of these maps can run as one."""
+    return can_follow(norm, act, maps, maps.shape[1])
+
+
+def can_follow(norm: nn.Module, act: nn.Module, maps: Tensor, num_channels: int) -> bool:
+    """Tell whether batch norm and ReLU can run as one, of so many channels of maps like these."""
     return (
         type(norm) is nn.BatchNorm2d
         and type(act) is nn.ReLU
@@ -41,8 +48,8 @@ def can_fuse(norm: nn.Module, act: nn.Module, maps: Tensor) -> bool:
         and can_take(
             maps, norm.weight, norm.bias, norm.running_mean, norm.running_var, types=(torch.float32,)
         )
-        and maps.shape[1] == norm.num_features
-        and maps.shape[1] % LANES == 0
+        and num_channels == norm.num_features
+        and num_channels % LANES == 0
         and maps.numel() > maps.shape[1]
     )
 
@@ -53,12 +60,13 @@ def is_watched(layer: nn.Module) -> bool:
     return "forward" in vars(layer) or any(own) or any(getattr(module, name) for name in EVERYBODYS)
 
 
-def _can_add(added: Tensor | None, maps: Tensor) -> bool:
-    return added is None or (added.shape == maps.shape and can_take(added, types=(maps.dtype,)))
+def can_add(added: Tensor | None, maps: Tensor, shape: Sequence[int]) -> bool:
+    """Tell whether these can be added to what has that shape, and is like the maps."""
+    return added is None or (added.shape == shape and can_take(added, types=(maps.dtype,)))
 
 
 @torch.no_grad()
-def _keep_moments(norm: nn.BatchNorm2d, mean: Tensor, variance: Tensor, count: int) -> None:
+def keep_moments(norm: nn.BatchNorm2d, mean: Tensor, variance: Tensor, count: int) -> None:
     """Let the running moments follow, as torch does: with the variance that is free of bias."""
     assert norm.running_mean is not None and norm.running_var is not None and norm.momentum is not None
     norm.running_mean.lerp_(mean, norm.momentum)

@@ -5,7 +5,9 @@ from cnnlab.nn.kernels.lanes import lanes_conv
 from cnnlab.nn.kernels.library import Kernels, load_kernels, seconds_to_compile
 from cnnlab.nn.kernels.norm import norm_relu
 from cnnlab.nn.kernels.stage import MAX_CHANNELS, MAX_REACH, Stage, run_stage
+from cnnlab.nn.kernels.windows import windows_conv
 from cnnlab.nn.kernels.winograd import winograd_conv
+from cnnlab.nn.kernels.winograd_norm import conv_norm_relu
 
 __all__ = [
     "MAX_CHANNELS",
@@ -13,10 +15,12 @@ __all__ = [
     "Kernels",
     "Stage",
     "can_take",
+    "conv_norm_relu",
     "lanes_conv",
     "load_kernels",
     "norm_relu",
     "run_stage",
     "seconds_to_compile",
+    "windows_conv",
     "winograd_conv",
 ]

@@ -21,11 +21,27 @@ from cnnlab.nn.kernels.stored import is_sound, keep, own_folder
 
 SOURCES = tuple(
     Path(__file__).with_name(name)
-    for name in ("team.c", "stage.c", "winograd_planes.c", "winograd_blocks.c", "lanes.c", "norm.c")
+    for name in (
+        "team.c",
+        "stage.c",
+        "winograd_planes.c",
+        "winograd_blocks.c",
+        "windows.c",
+        "lanes.c",
+        "norm.c",
+    )
 )
 HEADERS = tuple(
     Path(__file__).with_name(name)
-    for name in ("vectors.h", "product.h", "winograd_lines.h", "winograd.h", "lanes.h")
+    for name in (
+        "vectors.h",
+        "norm.h",
+        "product.h",
+        "winograd_lines.h",
+        "winograd_tiles.h",
+        "winograd.h",
+        "lanes.h",
+    )
 )
 SWITCH = "CNNLAB_KERNELS"
 OFF, ON = ("off", "0", "no", "false", "none"), ("", "on", "1", "yes", "true")

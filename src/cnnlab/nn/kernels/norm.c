@@ -1,58 +1,14 @@
 /* Batch normalisation in training, and what follows it: the addition of other maps, and ReLU. Each way reads the maps
- * twice, once for sums over the batch and once for the results, where layers one by one take twice as many passes.
- *
- * Maps lie as pixels x C, the pixels of all images in a row; C is a multiple of LANES. Sums are of blocks of pixels in
- * float, and of those in double.
- */
-#include "vectors.h"
+ * twice, once for sums over the batch and once for the results, where layers one by one take twice as many passes. */
+#include <math.h>
+
+#include "norm.h"
 
 typedef struct {
     int64_t pixels, channels;
-    int64_t parts; /* into which the pixels are divided */
+    int64_t items, parts; /* pixels or images, and into how many parts they are divided */
+    double eps;
 } Norm;
-
-enum { BLOCK = 64 };
-
-/* Both sums of a block for COUNT vectors of channels. `take` sets `one` and `other` from the number at `i`. */
-#define SUM(COUNT)                                                                     \
-    do {                                                                               \
-        Lanes sum[COUNT], sum2[COUNT];                                                 \
-        UNROLL for (int j = 0; j < COUNT; j++) sum[j] = sum2[j] = (Lanes){0};          \
-        for (int64_t p = start; p < end; p++)                                          \
-            UNROLL for (int j = 0; j < COUNT; j++) {                                   \
-                const int64_t at = c + j * LANES, i = p * channels + at;               \
-                Lanes one, other;                                                      \
-                TAKE                                                                   \
-                sum[j] += one;                                                         \
-                sum2[j] += other;                                                      \
-            }                                                                          \
-        for (int j = 0; j < COUNT; j++)                                                \
-            for (int k = 0; k < LANES; k++) {                                          \
-                sums[c + j * LANES + k] += sum[j][k];                                  \
-                sums[channels + c + j * LANES + k] += sum2[j][k];                      \
-            }                                                                          \
-        c += COUNT * LANES;                                                            \
-    } while (0)
-
-/* Both sums for each part: parts x 2 x C. */
-#define SUM_ALL                                                                                     \
-    const int64_t channels = g->channels;                                                           \
-    for (int64_t part = first; part < last; part++) {                                               \
-        const int64_t after = g->pixels * (part + 1) / g->parts;                                    \
-        double *sums = all_sums + part * 2 * channels;                                              \
-        memset(sums, 0, 2 * channels * sizeof *sums);                                               \
-        for (int64_t start = g->pixels * part / g->parts, end; start < after; start = end) {        \
-            end = start + BLOCK < after ? start + BLOCK : after;                                    \
-            for (int64_t c = 0; c < channels;) {                                                    \
-                if (c + 4 * LANES <= channels)                                                      \
-                    SUM(4);                                                                         \
-                else if (c + 2 * LANES <= channels)                                                 \
-                    SUM(2);                                                                         \
-                else                                                                                \
-                    SUM(1);                                                                         \
-            }                                                                                       \
-        }                                                                                           \
-    }
 
 /* Every vector of the maps in parts `first` to `last` - 1, with its channel. */
 #define EACH                                                                                           \
@@ -60,21 +16,63 @@ enum { BLOCK = 64 };
     for (int64_t p = g->pixels * first / g->parts, i = p * channels; p < after; p++)                   \
         for (int64_t c = 0; c < channels; c += LANES, i += LANES)
 
-typedef int32_t Ints __attribute__((vector_size(sizeof(Lanes))));
+static double share_of(const Norm *g, int64_t part) {
+    return (double)(g->items * (part + 1) / g->parts - g->items * part / g->parts) / g->items;
+}
 
-/* `v` where ReLU lets `like` pass, else 0; what is no number passes, as torch has it. */
-static inline Lanes where_passing(Lanes like, Lanes v) { return (Lanes)((Ints)v & ~(like <= 0)); }
-
-/* Parts first to last - 1. Arrays: maps; shift, C; sums: of what is left when `shift` is taken off, and of its
- * squares. */
-void norm_sums(const Norm *g, int64_t first, int64_t last, void *const *arrays) {
-    const float *maps = arrays[0], *shift = arrays[1];
+/* Parts first to last - 1. Arrays: maps; shift, C; for each part the mean and the variance of each channel. */
+void norm_moments(const Norm *g, int64_t first, int64_t last, void *const *arrays) {
+    const int64_t channels = g->channels;
     double *all_sums = arrays[2];
-#define TAKE                                  \
-    one = load(maps + i) - load(shift + at);  \
-    other = one * one;
-    SUM_ALL
-#undef TAKE
+    for (int64_t part = first; part < last; part++) {
+        const int64_t begin = g->pixels * part / g->parts, after = g->pixels * (part + 1) / g->parts;
+        double *sums = all_sums + part * 2 * channels;
+        memset(sums, 0, 2 * channels * sizeof *sums);
+        add_moments(arrays[0], begin, after, channels, arrays[1], sums);
+        finish_moments(arrays[1], after - begin, channels, sums);
+    }
+}
+
+/* Arrays: moments of all parts; weight, C; bias, C; scale, 5 x C: mean, what comes to a standard deviation of 1, factor,
+ * offset, and variance. Batch norm is factor maps + offset. */
+void norm_scale(const Norm *g, int64_t first, int64_t last, void *const *arrays) {
+    const double *moments = arrays[0];
+    const float *weight = arrays[1], *bias = arrays[2];
+    float *scale = arrays[3];
+    const int64_t channels = g->channels;
+    for (int64_t c = 0; c < channels && first < last; c++) {
+        double mean = 0, variance = 0;
+        for (int64_t part = 0; part < g->parts; part++) mean += share_of(g, part) * moments[part * 2 * channels + c];
+        for (int64_t part = 0; part < g->parts; part++) {
+            const double *of_part = moments + part * 2 * channels + c, away = of_part[0] - mean;
+            variance += share_of(g, part) * (of_part[channels] + away * away);
+        }
+        const double inverse = 1 / sqrt(variance + g->eps), factor = weight[c] * inverse;
+        const double numbers[] = {mean, inverse, factor, bias[c] - mean * factor, variance};
+        for (int i = 0; i < 5; i++) scale[i * channels + c] = numbers[i];
+    }
+}
+
+/* Arrays: sums of norm_grad_sums for all parts; weight, C; scale; back, 5 x C: the gradients of weight and bias; and
+ * by_grad, by_maps and more of Back. */
+void norm_back(const Norm *g, int64_t first, int64_t last, void *const *arrays) {
+    const double *sums = arrays[0];
+    const float *weight = arrays[1], *scale = arrays[2];
+    float *back = arrays[3];
+    const int64_t channels = g->channels;
+    for (int64_t c = 0; c < channels && first < last; c++) {
+        const double mean = scale[c], inverse = scale[channels + c];
+        double grad = 0, with_maps = 0;
+        for (int64_t part = 0; part < g->parts; part++) {
+            grad += sums[part * 2 * channels + c];
+            with_maps += sums[(part * 2 + 1) * channels + c];
+        }
+        /* Less its mean, by way of the mean, and its share along the maps, by way of the variance */
+        const double by_grad = weight[c] * inverse, by_maps = -by_grad * inverse * inverse * with_maps / g->pixels;
+        const double more = -by_grad * grad / g->pixels - by_maps * mean;
+        const double numbers[] = {with_maps * inverse, grad, by_grad, by_maps, more};
+        for (int i = 0; i < 5; i++) back[i * channels + c] = numbers[i];
+    }
 }
 
 /* Arrays: maps; factor, C; offset, C; other maps to add, may be NULL; out = ReLU(factor maps + offset + added). */
@@ -96,20 +94,26 @@ void norm_grad_sums(const Norm *g, int64_t first, int64_t last, void *const *arr
     double *all_sums = arrays[3];
     const float *factor = arrays[4], *offset = arrays[5], *out = arrays[6];
     float *grad = arrays[7];
-    if (out == NULL) {
+    const int64_t channels = g->channels;
+    for (int64_t part = first; part < last; part++) {
+        const int64_t begin = g->pixels * part / g->parts, after = g->pixels * (part + 1) / g->parts;
+        double *sums = all_sums + part * 2 * channels;
+        memset(sums, 0, 2 * channels * sizeof *sums);
+        if (out == NULL) {
 #define TAKE                                                                                             \
     const Lanes v = load(maps + i);                                                                      \
     one = where_passing(v * load(factor + at) + load(offset + at), load(grad_out + i));                  \
     other = one * (v - load(mean + at));
-        SUM_ALL
+            SUM_PIXELS(begin, after)
 #undef TAKE
-    } else {
+        } else {
 #define TAKE                                                \
     one = where_passing(load(out + i), load(grad_out + i)); \
     store(grad + i, one);                                   \
     other = one * (load(maps + i) - load(mean + at));
-        SUM_ALL
+            SUM_PIXELS(begin, after)
 #undef TAKE
+        }
     }
 }
 
@@ -117,13 +121,12 @@ void norm_grad_sums(const Norm *g, int64_t first, int64_t last, void *const *arr
  * offset of norm_forward, C each, both NULL if grad_out is the gradient before ReLU. */
 void norm_backward(const Norm *g, int64_t first, int64_t last, void *const *arrays) {
     const float *grad_out = arrays[0], *maps = arrays[1];
-    const float *by_grad = arrays[2], *by_maps = arrays[3], *more = arrays[4];
+    const Back back = {arrays[2], arrays[3], arrays[4], arrays[6], arrays[7]};
+    const int64_t channels = g->channels, after = g->pixels * last / g->parts;
     float *grad_maps = arrays[5];
-    const float *factor = arrays[6], *offset = arrays[7];
-    EACH {
-        const Lanes v = load(maps + i);
-        Lanes grad = load(grad_out + i);
-        if (factor != NULL) grad = where_passing(v * load(factor + c) + load(offset + c), grad);
-        store(grad_maps + i, grad * load(by_grad + c) + (v * load(by_maps + c) + load(more + c)));
+    for (int64_t p = g->pixels * first / g->parts, count; p < after; p += count) {
+        const int64_t i = p * channels;
+        count = after - p < PIXELS_AT_ONCE ? after - p : PIXELS_AT_ONCE;
+        grad_before_norm(&back, grad_out + i, maps + i, count, channels, grad_maps + i);
     }
 }

@@ -1,7 +1,7 @@
 """`norm.c` for torch: batch norm in training with an addition and ReLU behind it, and the gradient."""
 
 import ctypes
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -13,10 +13,13 @@ from cnnlab.nn.kernels.parallel import run_kernel
 LANES = 8  # of vectors.h: channels come in multiples of it
 
 
-class _Norm(ctypes.Structure):
+class Norm(ctypes.Structure):
     """`Norm` of norm.c."""
 
-    _fields_ = [(name, ctypes.c_int64) for name in ("pixels", "channels", "parts")]
+    _fields_ = [
+        *((name, ctypes.c_int64) for name in ("pixels", "channels", "items", "parts")),
+        ("eps", ctypes.c_double),
+    ]
 
 
 def norm_relu(
@@ -43,22 +46,16 @@ class _NormRelu(Function):
     def forward(
         ctx: Any, maps: Tensor, weight: Tensor, bias: Tensor, added: Tensor | None, eps: float
     ) -> tuple[Tensor, Tensor, Tensor]:
-        record = _record(maps)
+        record = record_of(maps, eps)
         # Less the mean of one image, a channel loses no digits to a mean far from zero.
-        shift = maps[0].mean((1, 2))
-        first, second = _sums("norm_sums", record, maps, shift)
-        mean_less_shift = first / record.pixels
-        variance = (second / record.pixels - mean_less_shift**2).clamp(min=0.0)
-        mean = (shift + mean_less_shift).float()
-        inverse = (variance + eps).rsqrt().float()
-        factor = weight.detach() * inverse
-        offset = bias.detach() - mean * factor
-        out = torch.empty_like(maps)
-        run_kernel("norm_forward", record, record.parts, maps, factor, offset, added, out)
+        shift, moments = maps[0].mean((1, 2)), _room_for_sums(maps, record)
+        run_kernel("norm_moments", record, record.parts, maps, shift, moments)
+        scale = scale_of(record, moments, weight, bias)
+        out = normalised(record, maps, scale, added)
         # What passes ReLU is told by the maps, which are read anyway, unless others were added.
-        ctx.save_for_backward(maps, weight, mean, inverse, factor, offset, None if added is None else out)
+        ctx.save_for_backward(maps, weight, scale, None if added is None else out)
         ctx.record = record
-        variance = variance.float()
+        mean, variance = scale[0], scale[4]
         ctx.mark_non_differentiable(mean, variance)
         return out, mean, variance
 
@@ -67,34 +64,69 @@ class _NormRelu(Function):
     def backward(  # pyright: ignore[reportIncompatibleMethodOverride]
         ctx: Any, *grads: Tensor
     ) -> tuple[Tensor | None, ...]:
-        maps, weight, mean, inverse, factor, offset, out = ctx.saved_tensors
-        record = ctx.record
-        grad_out = grads[0].contiguous(memory_format=torch.channels_last)
-        grad_added = None if out is None else torch.empty_like(maps)
-        after = (factor, offset, out, grad_added)
-        sums = _sums("norm_grad_sums", record, grad_out, maps, mean, after=after)
-        grad_bias, with_maps = sums.float()
-        grad_weight = with_maps * inverse
+        maps, weight, scale, out = ctx.saved_tensors
+        back = Back.of(ctx.record, grads[0], maps, weight, scale, out)
         grad_maps = None
         if ctx.needs_input_grad[0]:
-            # Less its mean, by way of the mean, and its share along the maps, by way of the variance
-            by_grad = weight * inverse
-            by_maps = -by_grad * inverse * grad_weight / record.pixels
-            more = -by_grad * grad_bias / record.pixels - by_maps * mean
             grad_maps = torch.empty_like(maps)
-            passing = (factor, offset) if grad_added is None else (None, None)
-            arrays = (grad_out if grad_added is None else grad_added, maps, by_grad, by_maps, more, grad_maps)
-            run_kernel("norm_backward", record, record.parts, *arrays, *passing)
-        return grad_maps, grad_weight, grad_bias, grad_added, None
+            arrays = (back.grad, maps, *back.factors[:3], grad_maps, *back.factors[3:])
+            run_kernel("norm_backward", ctx.record, ctx.record.parts, *arrays)
+        return grad_maps, back.grad_weight, back.grad_bias, None if out is None else back.grad, None
 
 
-def _record(maps: Tensor) -> _Norm:
-    pixels = maps.numel() // maps.shape[1]
-    return _Norm(pixels, maps.shape[1], min(torch.get_num_threads(), pixels))
+class Back(NamedTuple):
+    """The way back up to the maps.
+
+    Attributes:
+        grad: that of the results; or, where maps were added, that before ReLU.
+        grad_weight: the gradient of the weight.
+        grad_bias: that of the bias.
+        factors: by which the gradient of the maps comes from `grad`: `Back` of norm.h.
+    """
+
+    grad: Tensor
+    grad_weight: Tensor
+    grad_bias: Tensor
+    factors: tuple[Tensor | None, ...]
+
+    @classmethod
+    def of(
+        cls, record: Norm, grad_out: Tensor, maps: Tensor, weight: Tensor, scale: Tensor, out: Tensor | None
+    ) -> "Back":
+        """Return it; `out` is what forward made, where maps were added."""
+        mean, _, factor, offset, _ = scale.unbind()
+        grad_out = grad_out.contiguous(memory_format=torch.channels_last)
+        grad = None if out is None else torch.empty_like(maps)
+        sums, back = _room_for_sums(maps, record), torch.empty_like(scale)
+        arrays = (grad_out, maps, mean, sums, factor, offset, out, grad)
+        run_kernel("norm_grad_sums", record, record.parts, *arrays)
+        run_kernel("norm_back", record, 1, sums, weight.contiguous(), scale, back)
+        grad_weight, grad_bias, *factors = back.unbind()
+        passing = (factor, offset) if out is None else (None, None)
+        return cls(grad_out if grad is None else grad, grad_weight, grad_bias, (*factors, *passing))
 
 
-def _sums(name: str, record: _Norm, *arrays: Tensor, after: tuple[Tensor | None, ...] = ()) -> Tensor:
-    """Return the two sums of each channel, 2 x C in float64."""
-    sums = arrays[0].new_empty(record.parts, 2, record.channels, dtype=torch.float64)
-    run_kernel(name, record, record.parts, *arrays, sums, *after)
-    return sums.sum(0)
+def scale_of(record: Norm, moments: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """Return what becomes of each channel, 5 x C, see `norm_scale` of norm.c; moments are parts x 2 x C."""
+    scale = weight.new_empty(5, record.channels)
+    run_kernel("norm_scale", record, 1, moments, weight.contiguous(), bias.contiguous(), scale)
+    return scale
+
+
+def normalised(record: Norm, maps: Tensor, scale: Tensor, added: Tensor | None) -> Tensor:
+    """Return ReLU(batch norm of maps + added)."""
+    out = torch.empty_like(maps)
+    run_kernel("norm_forward", record, record.parts, maps, scale[2], scale[3], added, out)
+    return out
+
+
+def record_of(maps: Tensor, eps: float) -> Norm:
+    """Return how the kernels are to see these maps."""
+    channels = maps.shape[1]
+    pixels = maps.numel() // channels
+    return Norm(pixels, channels, pixels, min(torch.get_num_threads(), pixels), eps)
+
+
+def _room_for_sums(maps: Tensor, record: Norm) -> Tensor:
+    """Return room for two sums of each channel, for each part."""
+    return maps.new_empty(record.parts, 2, record.channels, dtype=torch.float64)

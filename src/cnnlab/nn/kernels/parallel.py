@@ -22,7 +22,8 @@ def run_kernel(name: str, record: ctypes.Structure, num: int, *arrays: Tensor | 
     """
     pointers = (ctypes.c_void_p * len(arrays))(*map(_address, arrays))
     function, run_team = _functions(name)
-    run_team(function, ctypes.byref(record), num, pointers, torch.get_num_threads(), has_torch_threads())
+    threads = min(torch.get_num_threads(), num)
+    run_team(function, ctypes.byref(record), num, pointers, threads, has_torch_threads())
 
 
 def empty_maps(shape: Sequence[int], *, like: Tensor) -> Tensor:

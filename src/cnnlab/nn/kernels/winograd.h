@@ -5,88 +5,69 @@
  * numbers, in which the convolution is a matrix product over channels: 36 multiplications where there were 144, or
  * 100. Outputs are At [(G g Gt) * (Bt d B)] A, see winograd_lines.h.
  *
- * Maps lie as N x H x W x pitch, of which C channels are looked at. A spectrum has 36 planes, each of a line of C for
- * each tile. C is a multiple of LANES.
+ * A spectrum has 36 planes, each of a line of C for each tile.
  */
-#include "winograd_lines.h"
+#include "winograd_tiles.h"
 
-enum { POINTS = SIDE * SIDE, MOST_TAPS = 5, MOST_STEP = 4 };
+/* Room for a column of SIDE vectors for each pixel that windows of tiles beside each other see. */
+static inline float *room_of_columns(const Shape *s) { return room((s->width + 2 * SIDE) * SIDE * LANES); }
 
-/* Of maps, and of the tiles that cover them. */
-typedef struct {
-    int64_t height, width, channels;
-    int64_t pitch; /* numbers from pixel to pixel */
-    int64_t taps;  /* of the kernels' side: 3 or 5 */
-} Shape;
-
-/* A tile's side. */
-static inline int64_t step_of(const Shape *s) { return SIDE + 1 - s->taps; }
-
-static inline int64_t num_tiles(const Shape *s) {
-    const int64_t step = step_of(s);
-    return (s->height + step - 1) / step * ((s->width + step - 1) / step);
+/* Pixels `from` and on, one below the other, of which those of lines `begin` to `end` - 1 are there. */
+KNOWN void column_to_spectrum(const float *from, int64_t line, int64_t begin, int64_t end, int is_whole, float *to) {
+    Lanes v[SIDE];
+    UNROLL for (int i = 0; i < SIDE; i++)
+        v[i] = is_whole || (i >= begin && i < end) ? load(from + i * line) : (Lanes){0};
+    window_to_spectrum(v, 1);
+    UNROLL for (int i = 0; i < SIDE; i++) store(to + i * LANES, v[i]);
 }
 
-/* A tile's first output. */
-typedef struct {
-    int64_t n, y, x;
-} Place;
-
-static inline Place place_of(const Shape *s, int64_t tile) {
-    const int64_t step = step_of(s), wide = (s->width + step - 1) / step, high = (s->height + step - 1) / step;
-    return (Place){tile / (high * wide), step * (tile / wide % high), step * (tile % wide)};
-}
-
-static inline void move_on(const Shape *s, Place *at) {
-    at->x += step_of(s);
-    if (at->x < s->width) return;
-    at->x = 0;
-    at->y += step_of(s);
-    if (at->y < s->height) return;
-    at->y = 0;
-    at->n++;
-}
-
-/* A square of maps: numbers from line to line, and from pixel to pixel. */
-typedef struct {
-    const float *pixels;
-    int64_t line, pitch;
-} Square;
-
-/* The square of `side` pixels at (y, x) of image n; where it stands out, a copy in `framed` with zeros there. */
-static inline Square find_square(const Shape *s, const float *maps, int64_t n, int64_t y, int64_t x, int side,
-                                 float *framed) {
-    const int64_t channels = s->channels, pitch = s->pitch, line = s->width * pitch;
-    const float *corner = maps + (n * s->height + y) * line + x * pitch;
-    if (y >= 0 && x >= 0 && y + side <= s->height && x + side <= s->width) return (Square){corner, line, pitch};
-    const int64_t begin = x < 0 ? -x : 0, end = x + side <= s->width ? side : s->width - x;
-    memset(framed, 0, side * side * channels * sizeof *framed);
-    for (int64_t i = y < 0 ? -y : 0; i < side && y + i < s->height; i++)
-        for (int64_t j = begin; j < end; j++)
-            memcpy(framed + (i * side + j) * channels, corner + i * line + j * pitch, channels * sizeof *framed);
-    return (Square){framed, side * channels, channels};
-}
-
-/* Bt d B of tiles `start` and on: POINTS planes of count x C. `framed`: room for POINTS x C. */
-static inline void spectrum_of_maps(const Shape *s, const float *maps, int64_t start, int64_t count, float *to,
-                                    int64_t plane, float *framed) {
-    const int64_t channels = s->channels, pad = s->taps / 2;
+KNOWN void spectrum_of_windows(const Shape *s, const float *maps, int64_t start, int64_t count, float *to,
+                               int64_t plane, int step) {
+    const int64_t channels = s->channels, pitch = s->pitch, line = s->width * pitch, pad = s->taps / 2;
+    float *columns = room_of_columns(s);
     Place at = place_of(s, start);
-    for (int64_t t = 0; t < count; t++, move_on(s, &at)) {
-        const Square in = find_square(s, maps, at.n, at.y - pad, at.x - pad, SIDE, framed);
-        for (int64_t c = 0; c < channels; c += LANES, to += LANES) {
-            Lanes v[SIDE], half[POINTS];
-            UNROLL for (int j = 0; j < SIDE; j++) {
-                UNROLL for (int i = 0; i < SIDE; i++) v[i] = load(in.pixels + i * in.line + j * in.pitch + c);
-                window_to_spectrum(v, 1);
-                UNROLL for (int i = 0; i < SIDE; i++) half[SIDE * i + j] = v[i];
-            }
-            UNROLL for (int i = 0; i < SIDE; i++) {
-                window_to_spectrum(half + SIDE * i, 1);
-                UNROLL for (int j = 0; j < SIDE; j++) store(to + (SIDE * i + j) * plane, half[SIDE * i + j]);
+    for (int64_t num; count > 0; count -= num, to += num * channels) {
+        num = tiles_beside(s, &at, count);
+        const int64_t y = at.y - pad, begin = y < 0 ? -y : 0, end = s->height - y;
+        const float *corner = maps + (at.n * s->height + y) * line + (at.x - pad) * pitch;
+        for (int64_t c = 0; c < channels; c += LANES) {
+            float *column = columns;
+            int64_t x = at.x - pad, next = x + SIDE;
+            const float *from = corner + c;
+            for (int64_t t = 0; t < num; t++, next += step) {
+                /* Windows overlap: their columns are transformed once. */
+                for (; x < next; x++, from += pitch, column += SIDE * LANES) {
+                    call_for(from + SIDE * line, line, c, step, 0);
+                    if (x < 0 || x >= s->width)
+                        UNROLL for (int i = 0; i < SIDE; i++) store(column + i * LANES, (Lanes){0});
+                    else if (begin == 0 && end >= SIDE)
+                        column_to_spectrum(from, line, begin, end, 1, column);
+                    else
+                        column_to_spectrum(from, line, begin, end, 0, column);
+                }
+                const float *window = column - SIDE * SIDE * LANES;
+                float *tile = to + t * channels + c;
+                UNROLL for (int i = 0; i < SIDE; i++) {
+                    Lanes v[SIDE];
+                    UNROLL for (int j = 0; j < SIDE; j++) v[j] = load(window + (SIDE * j + i) * LANES);
+                    window_to_spectrum(v, 1);
+                    UNROLL for (int j = 0; j < SIDE; j++) store(tile + (SIDE * i + j) * plane, v[j]);
+                }
             }
         }
+        at.x += (num - 1) * step;
+        move_on(s, &at);
     }
+    free(columns);
+}
+
+/* Bt d B of tiles `start` and on: POINTS planes of count x C. */
+static inline void spectrum_of_maps(const Shape *s, const float *maps, int64_t start, int64_t count, float *to,
+                                    int64_t plane) {
+    if (step_of(s) == 4)
+        spectrum_of_windows(s, maps, start, count, to, plane, 4);
+    else
+        spectrum_of_windows(s, maps, start, count, to, plane, 2);
 }
 
 KNOWN void outputs_of_tiles(const Shape *s, float *maps, int64_t start, int64_t count, const float *from, int64_t plane,
@@ -100,6 +81,7 @@ KNOWN void outputs_of_tiles(const Shape *s, float *maps, int64_t start, int64_t 
         for (int64_t c = 0; c < channels; c += LANES, from += LANES, to += LANES) {
             Lanes v[SIDE], half[MOST_STEP * SIDE], out[MOST_STEP];
             const Lanes more = load(bias + c);
+            for (int j = 0; j < step; j++) call_for(to + step * line + j * pitch, line, c, step, 1);
             UNROLL for (int j = 0; j < SIDE; j++) {
                 UNROLL for (int i = 0; i < SIDE; i++) v[i] = load(from + (SIDE * i + j) * plane);
                 spectrum_to_outputs(v, 1, half + j, SIDE, step);
@@ -124,13 +106,17 @@ static inline void maps_of_spectrum(const Shape *s, float *maps, int64_t start, 
 }
 
 KNOWN void spectrum_of_tiles(const Shape *s, const float *grad, int64_t start, int64_t count, float *to, int64_t plane,
-                             float *sums, float *framed, int step) {
-    const int64_t channels = s->channels;
+                             float *sums, float *framed, const float *const *far, int step) {
+    const int64_t channels = s->channels, pitch = s->pitch, line = s->width * pitch;
     Place at = place_of(s, start);
     for (int64_t t = 0; t < count; t++, move_on(s, &at)) {
         const Square in = find_square(s, grad, at.n, at.y, at.x, step, framed);
+        const int64_t below = (at.n * s->height + at.y + step) * line + at.x * pitch;
         for (int64_t c = 0; c < channels; c += LANES, to += LANES) {
             Lanes v[MOST_STEP], half[SIDE * MOST_STEP], out[SIDE];
+            for (int k = 0; k < 2; k++)
+                for (int j = 0; j < step && far[k] != NULL; j++)
+                    call_for(far[k] + below + j * pitch + c, line, c, step, 0);
             UNROLL for (int j = 0; j < step; j++) {
                 UNROLL for (int i = 0; i < step; i++) v[i] = load(in.pixels + i * in.line + j * in.pitch + c);
                 outputs_to_spectrum(v, 1, half + j, step, step);
@@ -144,46 +130,70 @@ KNOWN void spectrum_of_tiles(const Shape *s, const float *grad, int64_t start, i
     }
 }
 
-/* The transpose of that: A d At of the gradient. Its sums over pixels are added to `sums`, which may be NULL. */
+/* The transpose of that: A d At of the gradient. Its sums over pixels are added to `sums`, which may be NULL. It is in
+ * the cache, and made of one or two others, that are not: `far`; or is itself the first of these. */
 static inline void spectrum_of_grad(const Shape *s, const float *grad, int64_t start, int64_t count, float *to,
-                                    int64_t plane, float *sums, float *framed) {
+                                    int64_t plane, float *sums, float *framed, const float *const *far) {
     if (step_of(s) == 4)
-        spectrum_of_tiles(s, grad, start, count, to, plane, sums, framed, 4);
+        spectrum_of_tiles(s, grad, start, count, to, plane, sums, framed, far, 4);
     else
-        spectrum_of_tiles(s, grad, start, count, to, plane, sums, framed, 2);
+        spectrum_of_tiles(s, grad, start, count, to, plane, sums, framed, far, 2);
 }
 
-/* The transpose of spectrum_of_maps: to `grad` is added B m Bt of each tile; windows overlap. */
-static inline void add_windows(const Shape *s, float *grad, int64_t start, int64_t count, const float *from,
-                               int64_t plane) {
-    const int64_t channels = s->channels, pitch = s->pitch, line = s->width * pitch, pad = s->taps / 2;
-    Place at = place_of(s, start);
-    for (int64_t t = 0; t < count; t++, move_on(s, &at)) {
-        const int64_t start_y = at.y < pad ? pad - at.y : 0, start_x = at.x < pad ? pad - at.x : 0;
-        const int64_t end_y = s->height - at.y + pad < SIDE ? s->height - at.y + pad : SIDE;
-        const int64_t end_x = s->width - at.x + pad < SIDE ? s->width - at.x + pad : SIDE;
-        float *to = grad + (at.n * s->height + at.y - pad) * line + (at.x - pad) * pitch;
-        for (int64_t c = 0; c < channels; c += LANES, from += LANES, to += LANES) {
-            Lanes v[SIDE], half[POINTS];
-            UNROLL for (int j = 0; j < SIDE; j++) {
-                UNROLL for (int i = 0; i < SIDE; i++) v[i] = load(from + (SIDE * i + j) * plane);
-                spectrum_to_window(v, 1);
-                UNROLL for (int i = 0; i < SIDE; i++) half[SIDE * i + j] = v[i];
-            }
-            UNROLL for (int i = 0; i < SIDE; i++) {
-                if (i < start_y || i >= end_y) continue;
-                spectrum_to_window(half + SIDE * i, 1);
-                UNROLL for (int j = 0; j < SIDE; j++) {
-                    float *pixel = to + i * line + j * pitch;
-                    if (j >= start_x && j < end_x) store(pixel, load(pixel) + half[SIDE * i + j]);
-                }
-            }
-        }
+KNOWN void add_column(const float *column, float *to, int64_t line, int64_t begin, int64_t end, int64_t old) {
+    Lanes v[SIDE];
+    UNROLL for (int i = 0; i < SIDE; i++) v[i] = load(column + i * LANES);
+    spectrum_to_window(v, 1);
+    UNROLL for (int i = 0; i < SIDE; i++) {
+        if (i < begin || i >= end) continue;
+        store(to + i * line, i < old ? load(to + i * line) + v[i] : v[i]);
     }
 }
 
-/* Zeros for all of some images. */
-static inline void clear(const Shape *s, float *maps, int64_t images) {
-    for (int64_t p = 0; p < images * s->height * s->width; p++)
-        memset(maps + p * s->pitch, 0, s->channels * sizeof *maps);
+KNOWN void grad_of_windows(const Shape *s, float *grad, int64_t start, int64_t count, const float *from,
+                           int64_t plane, int step) {
+    const int64_t channels = s->channels, pitch = s->pitch, line = s->width * pitch, pad = s->taps / 2;
+    float *columns = room_of_columns(s);
+    Place at = place_of(s, start);
+    for (int64_t num; count > 0; count -= num, from += num * channels) {
+        num = tiles_beside(s, &at, count);
+        const int64_t y = at.y - pad, begin = y < 0 ? -y : 0, end = s->height - y;
+        const int64_t old = at.y > 0 ? SIDE - step : 0; /* lines that the tiles above have written */
+        float *corner = grad + (at.n * s->height + y) * line - pad * pitch;
+        for (int64_t c = 0; c < channels; c += LANES) {
+            float *column = columns, *to = corner + c;
+            int64_t x = -pad, next = x;
+            for (int64_t t = 0; t < num; t++) {
+                float *window = columns + t * step * SIDE * LANES;
+                const float *tile = from + t * channels + c;
+                UNROLL for (int i = 0; i < SIDE; i++) {
+                    Lanes v[SIDE];
+                    UNROLL for (int j = 0; j < SIDE; j++) v[j] = load(tile + (SIDE * i + j) * plane);
+                    spectrum_to_window(v, 1);
+                    UNROLL for (int j = 0; j < SIDE; j++) {
+                        float *sum = window + (SIDE * j + i) * LANES;
+                        store(sum, j < SIDE - step && t > 0 ? load(sum) + v[j] : v[j]);
+                    }
+                }
+                next += t + 1 < num ? step : SIDE;
+                for (; x < next; x++, to += pitch, column += SIDE * LANES) {
+                    call_for(to + SIDE * line, line, c, step, 1);
+                    if (x >= 0 && x < s->width) add_column(column, to, line, begin, end, old);
+                }
+            }
+        }
+        at.x += (num - 1) * step;
+        move_on(s, &at);
+    }
+    free(columns);
+}
+
+/* The transpose of spectrum_of_maps: `grad` is the sum of B m Bt of all tiles; windows overlap. The tiles are whole
+ * lines of tiles, and what belongs to an image comes line after line. */
+static inline void grad_of_spectrum(const Shape *s, float *grad, int64_t start, int64_t count, const float *from,
+                                    int64_t plane) {
+    if (step_of(s) == 4)
+        grad_of_windows(s, grad, start, count, from, plane, 4);
+    else
+        grad_of_windows(s, grad, start, count, from, plane, 2);
 }

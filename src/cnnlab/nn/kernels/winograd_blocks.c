@@ -1,6 +1,7 @@
 /* Winograd's convolution of a block of tiles after the other, transforms and products together, so that a block
  * stays in the cache of its thread and no thread waits for another: for channels so few that their kernels stay
  * there too. */
+#include "norm.h"
 #include "product.h"
 #include "winograd.h"
 
@@ -10,58 +11,111 @@ typedef struct {
     int64_t images, height, width, channels, out_channels;
     int64_t pitch, out_pitch; /* numbers from pixel to pixel, of which these channels are a part */
     int64_t taps;             /* of the kernels' side */
-    int64_t block; /* tiles at once */
-    int64_t gap;   /* numbers behind each line of kernels, so that lines do not take each other's place */
-    int64_t parts; /* into which the images are divided on the way back */
+    int64_t block; /* tiles at once, or a few less */
+    int64_t gap;   /* numbers behind each line and plane of kernels, so that they do not take each other's place */
+    int64_t parts; /* into which the images are divided */
 } Conv;
 
 static const float zeros[C_MAX];
 
-/* From one plane of a block to the next. */
-static inline int64_t plane_of(const Conv *g, int64_t channels) { return g->block * channels + 2 * LANES; }
+/* Tiles of a block: whole lines of tiles. */
+static inline int64_t tiles_at_once(const Conv *g, const Shape *maps) {
+    const int64_t wide = (maps->width + step_of(maps) - 1) / step_of(maps);
+    return g->block < wide ? wide : g->block / wide * wide;
+}
 
-/* Images first to last - 1. Arrays: maps; kernels, POINTS x C x (K + gap); bias, may be NULL; out. */
+/* From one plane of a block to the next. */
+static inline int64_t plane_of(int64_t block, int64_t channels) { return block * channels + 2 * LANES; }
+
+/* Numbers of maps before a line of tiles, whose first one is `tile`. */
+static inline int64_t numbers_before(const Shape *s, int64_t tile) {
+    const Place at = place_of(s, tile);
+    return (at.n * s->height + at.y) * s->width * s->pitch;
+}
+
+/* Parts first to last - 1. Arrays: maps; kernels, POINTS x C x (K + gap); bias, may be NULL; out; for each part the mean
+ * and the variance of each channel, may be NULL: then pitches are channels. */
 void blocks_forward(const Conv *g, int64_t first, int64_t last, void *const *arrays) {
     const float *kernels = arrays[1], *bias = arrays[2] != NULL ? arrays[2] : zeros;
+    float *made_maps = arrays[3];
+    double *moments = arrays[4];
     const int64_t in = g->channels, out = g->out_channels, down = out + g->gap;
     const Shape maps = {g->height, g->width, in, g->pitch, g->taps};
     const Shape made = {g->height, g->width, out, g->out_pitch, g->taps};
-    const int64_t plane = plane_of(g, in), out_plane = plane_of(g, out), end = last * num_tiles(&maps);
-    float *spectrum = room(POINTS * plane), *products = room(POINTS * out_plane), *framed = room(POINTS * in);
-    for (int64_t start = first * num_tiles(&maps), count; start < end; start += count) {
-        count = end - start < g->block ? end - start : g->block;
-        spectrum_of_maps(&maps, arrays[0], start, count, spectrum, plane, framed);
-        for (int p = 0; p < POINTS; p++) {
-            const float *kernel = kernels + p * in * down;
-            multiply(&(Product){count, out, in, spectrum + p * plane, in, 1, kernel, down, products + p * out_plane, out, 0});
+    const int64_t block = tiles_at_once(g, &maps), plane = plane_of(block, in), out_plane = plane_of(block, out);
+    float *spectrum = room(POINTS * plane), *products = room(POINTS * out_plane), *shift = room(out);
+    for (int64_t part = first; part < last; part++) {
+        const int64_t begin = g->images * part / g->parts * num_tiles(&maps);
+        const int64_t end = g->images * (part + 1) / g->parts * num_tiles(&maps);
+        double *sums = moments + part * 2 * out;
+        if (moments != NULL) memset(sums, 0, 2 * out * sizeof *sums);
+        for (int64_t start = begin, count; start < end; start += count) {
+            count = end - start < block ? end - start : block;
+            spectrum_of_maps(&maps, arrays[0], start, count, spectrum, plane);
+            for (int p = 0; p < POINTS; p++) {
+                const float *kernel = kernels + p * (in * down + g->gap);
+                float *product = products + p * out_plane;
+                multiply(&(Product){count, out, in, spectrum + p * plane, in, 1, kernel, down, product, out, 0});
+            }
+            maps_of_spectrum(&made, made_maps, start, count, products, out_plane, bias);
+            if (moments == NULL) continue;
+            const int64_t from = numbers_before(&made, start) / out, to = numbers_before(&made, start + count) / out;
+            if (start == begin) {
+                /* Less about their mean, a channel loses no digits to a mean far from zero. */
+                add_moments(made_maps, from, to, out, zeros, sums);
+                for (int64_t c = 0; c < out; c++) shift[c] = sums[c] / (to - from);
+                memset(sums, 0, 2 * out * sizeof *sums);
+            }
+            add_moments(made_maps, from, to, out, shift, sums);
         }
-        maps_of_spectrum(&made, arrays[3], start, count, products, out_plane, bias);
+        if (moments != NULL)
+            finish_moments(shift, (numbers_before(&made, end) - numbers_before(&made, begin)) / out, out, sums);
     }
-    free(spectrum), free(products), free(framed);
+    free(spectrum), free(products), free(shift);
+}
+
+/* The spectrum of the gradient before batch norm, a line of tiles after the other. `line`: room for one. */
+static void spectrum_before_norm(const Shape *made, const Back *back, const float *grad_out, const float *maps,
+                                 int64_t start, int64_t count, float *to, int64_t plane, float *sum, float *framed,
+                                 float *line) {
+    const int64_t step = step_of(made), wide = (made->width + step - 1) / step;
+    for (int64_t t = 0; t < count; t += wide, to += wide * made->channels) {
+        const int64_t from = numbers_before(made, start + t), left = made->height - place_of(made, start + t).y;
+        const Shape lines = {left < step ? left : step, made->width, made->channels, made->pitch, made->taps};
+        const float *far[] = {grad_out + from, maps + from};
+        grad_before_norm(back, far[0], far[1], lines.height * lines.width, lines.channels, line);
+        spectrum_of_grad(&lines, line, 0, wide, to, plane, sum, framed, far);
+    }
 }
 
 /* Parts first to last - 1. Arrays: maps; grad_out; kernels, POINTS x K x (C + gap); grad_maps, may be NULL; and for
- * each part: the gradient of the kernels' spectrum, as that is, and that of the bias. */
+ * each part: the gradient of the kernels' spectrum, as that is, and that of the bias. Where batch norm follows, grad_out
+ * is that of its results, and there are: what forward made, may be NULL; and the five of Back. */
 void blocks_backward(const Conv *g, int64_t first, int64_t last, void *const *arrays) {
     const float *kernels = arrays[2];
     float *grad_maps = arrays[3], *grads = arrays[4], *sums = arrays[5];
-    const int64_t in = g->channels, out = g->out_channels, down = in + g->gap, size = out * down;
+    const float *grad_out = arrays[1], *far[] = {grad_out, NULL}, *made_maps = arrays[6];
+    const Back back = {arrays[7], arrays[8], arrays[9], arrays[10], arrays[11]};
+    const int64_t in = g->channels, out = g->out_channels, down = in + g->gap, size = out * down + g->gap;
     const Shape maps = {g->height, g->width, in, g->pitch, g->taps};
     const Shape made = {g->height, g->width, out, g->out_pitch, g->taps};
-    const int64_t plane = plane_of(g, in), out_plane = plane_of(g, out), image = g->height * g->width * g->pitch;
-    float *spectrum = room(POINTS * plane), *spectrum_out = room(POINTS * out_plane);
-    float *framed = room(POINTS * (in > out ? in : out));
+    const int64_t block = tiles_at_once(g, &maps), plane = plane_of(block, in), out_plane = plane_of(block, out);
+    float *spectrum = room(POINTS * plane), *spectrum_out = room(POINTS * out_plane), *framed = room(POINTS * out);
+    float *line = room(MOST_STEP * g->width * out);
     for (int64_t part = first; part < last; part++) {
         const int64_t begin = g->images * part / g->parts, after = g->images * (part + 1) / g->parts;
         const int64_t end = after * num_tiles(&maps);
         float *grad = grads + part * POINTS * size, *sum = sums + part * out;
         memset(grad, 0, POINTS * size * sizeof *grad);
         memset(sum, 0, out * sizeof *sum);
-        if (grad_maps != NULL) clear(&maps, grad_maps + begin * image, after - begin);
         for (int64_t start = begin * num_tiles(&maps), count; start < end; start += count) {
-            count = end - start < g->block ? end - start : g->block;
-            spectrum_of_maps(&maps, arrays[0], start, count, spectrum, plane, framed);
-            spectrum_of_grad(&made, arrays[1], start, count, spectrum_out, out_plane, sum, framed);
+            count = end - start < block ? end - start : block;
+            spectrum_of_maps(&maps, arrays[0], start, count, spectrum, plane);
+            if (made_maps == NULL)
+                spectrum_of_grad(&made, grad_out, start, count, spectrum_out, out_plane, sum, framed, far);
+            else
+                spectrum_before_norm(&made, &back, grad_out, made_maps, start, count, spectrum_out, out_plane, sum,
+                                     framed, line);
             for (int p = 0; p < POINTS; p++) {
                 const float *from = spectrum_out + p * out_plane;
                 float *window = spectrum + p * plane;
@@ -69,8 +123,8 @@ void blocks_backward(const Conv *g, int64_t first, int64_t last, void *const *ar
                 if (grad_maps != NULL)
                     multiply(&(Product){count, in, out, from, out, 1, kernels + p * size, down, window, in, 0});
             }
-            if (grad_maps != NULL) add_windows(&maps, grad_maps, start, count, spectrum, plane);
+            if (grad_maps != NULL) grad_of_spectrum(&maps, grad_maps, start, count, spectrum, plane);
         }
     }
-    free(spectrum), free(spectrum_out), free(framed);
+    free(spectrum), free(spectrum_out), free(framed), free(line);
 }

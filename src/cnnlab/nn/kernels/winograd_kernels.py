@@ -15,7 +15,7 @@ POINTS = 36  # numbers of a tile in the spectrum
 class _Kernels(ctypes.Structure):
     """`Kernels` of winograd_planes.c."""
 
-    _fields_ = [(name, ctypes.c_int64) for name in ("channels", "taps", "row", "plane", "parts")]
+    _fields_ = [(name, ctypes.c_int64) for name in ("channels", "taps", "row", "plane", "parts", "num")]
 
 
 def num_tiles(height: int, width: int, taps: int) -> int:
@@ -23,24 +23,37 @@ def num_tiles(height: int, width: int, taps: int) -> int:
     return -(-height // STEPS[taps]) * -(-width // STEPS[taps])
 
 
-def spectrum_of_kernels(weight: Tensor, *, gap: int = 0) -> Tensor:
-    """Return POINTS x K x (C + gap) of K x C x taps x taps; nothing is written into the gaps.
+def spectrum_of_kernels(weight: Tensor, *, gap: int = 0, is_turned: bool = False) -> Tensor:
+    """Return POINTS x K x C of K x C x taps x taps, or POINTS x C x K if it is to be turned.
 
-    Either way lines and planes do not lie powers of two apart, where they would take each other's place in
-    the cache: without gaps there is a row more behind each plane, which is not returned.
+    Lines and planes do not lie powers of two apart, where they would take each other's place in the cache.
     """
     num, channels, taps, _ = weight.shape
     weight = weight.contiguous(memory_format=torch.channels_last)
-    spectrum = weight.new_empty(POINTS, num if gap else num + 1, channels + gap)[:, :num]
-    run_kernel("kernels_to_spectrum", _record(spectrum, channels, taps), num, weight, spectrum)
+    rows, numbers = (channels, num) if is_turned else (num, channels)
+    spectrum = room_for_spectra(weight, 1, rows, numbers, gap)[0]
+    record = _record(spectrum, channels, taps)
+    record.num = num if is_turned else 0
+    run_kernel("kernels_to_spectrum", record, rows, weight, spectrum)
     return spectrum
 
 
-def grad_of_kernels(spectra: Tensor, taps: int, *, gap: int = 0) -> Tensor:
-    """Return K x C x taps x taps from parts of their spectrum's gradient, parts x POINTS x K x (C + gap)."""
-    _, _, num, row = spectra.shape
-    grad = empty_maps((num, row - gap, taps, taps), like=spectra)
-    record = _record(spectra[0], row - gap, taps, parts=len(spectra))
+def room_for_spectra(like: Tensor, parts: int, rows: int, channels: int, gap: int) -> Tensor:
+    """Return parts x POINTS x rows x C, with a gap behind each line and plane.
+
+    Without gaps there is a line more behind each plane.
+    """
+    line = channels + gap
+    plane = rows * line + (gap or line)
+    strides = (POINTS * plane, plane, line, 1)
+    return like.new_empty(parts * POINTS * plane).as_strided((parts, POINTS, rows, channels), strides)
+
+
+def grad_of_kernels(spectra: Tensor, taps: int) -> Tensor:
+    """Return K x C x taps x taps from parts of their spectrum's gradient, parts x POINTS x K x C."""
+    _, _, num, channels = spectra.shape
+    grad = empty_maps((num, channels, taps, taps), like=spectra)
+    record = _record(spectra[0], channels, taps, parts=len(spectra))
     run_kernel("spectrum_to_kernels", record, num, grad, spectra)
     return grad
 

@@ -7,12 +7,17 @@
 
 enum { SIDE = 6 };
 
+/* The six values of a line, `by` apart. */
+#define SIX_VALUES                                                                                                \
+    const Lanes a = in_register(v[0]), b = in_register(v[by]), c = in_register(v[2 * by]);                        \
+    const Lanes d = in_register(v[3 * by]), e = in_register(v[4 * by]), f = in_register(v[5 * by])
+
 /* For functions of a number that is known where they are called. */
 #define KNOWN static inline __attribute__((always_inline))
 
 /* v = Bt v, for six values `by` apart */
 static inline void window_to_spectrum(Lanes *v, int by) {
-    const Lanes a = v[0], b = v[by], c = v[2 * by], d = v[3 * by], e = v[4 * by], f = v[5 * by];
+    SIX_VALUES;
     const Lanes even = e - 4 * c, odd = d - 4 * b, even2 = e - c, odd2 = 2 * (d - b);
     v[0] = 4 * a - 5 * c + e;
     v[by] = even + odd;
@@ -24,7 +29,7 @@ static inline void window_to_spectrum(Lanes *v, int by) {
 
 /* v = B v */
 static inline void spectrum_to_window(Lanes *v, int by) {
-    const Lanes a = v[0], b = v[by], c = v[2 * by], d = v[3 * by], e = v[4 * by], f = v[5 * by];
+    SIX_VALUES;
     const Lanes bc = b + c, de = d + e, cb = c - b, ed = e - d;
     v[0] = 4 * a;
     v[by] = 4 * (cb + f) + 2 * ed;
@@ -36,7 +41,7 @@ static inline void spectrum_to_window(Lanes *v, int by) {
 
 /* out = At v: six values to a tile's line, `by` and `to` apart */
 KNOWN void spectrum_to_outputs(const Lanes *v, int by, Lanes *out, int to, int step) {
-    const Lanes a = v[0], b = v[by], c = v[2 * by], d = v[3 * by], e = v[4 * by], f = v[5 * by];
+    SIX_VALUES;
     const Lanes bc = b + c, de = d + e, b_c = b - c, d_e = d - e;
     out[0] = a + bc + de;
     out[to] = b_c + 2 * d_e;
@@ -50,10 +55,10 @@ KNOWN void spectrum_to_outputs(const Lanes *v, int by, Lanes *out, int to, int s
 
 /* out = A v: a tile's line to six values */
 KNOWN void outputs_to_spectrum(const Lanes *v, int by, Lanes *out, int to, int step) {
-    const Lanes a = v[0], b = v[by];
+    const Lanes a = in_register(v[0]), b = in_register(v[by]);
     Lanes even = a, odd = b, even4 = a, odd8 = 2 * b, last = b;
     if (step == 4) {
-        const Lanes c = v[2 * by], d = v[3 * by];
+        const Lanes c = in_register(v[2 * by]), d = in_register(v[3 * by]);
         even = a + c, odd = b + d, even4 = a + 4 * c, odd8 = 2 * b + 8 * d, last = d;
     }
     out[0] = a;
