@@ -91,8 +91,7 @@ static void pool(const Conv *g, int64_t y, const float *lines, float *restrict o
                 top = choose(top < 0, (Lanes){0}, top);
             }
             store(out, top);
-            const Bytes bytes = __builtin_convertvector(where, Bytes);
-            memcpy(place, &bytes, LANES);
+            store_bytes(place, where);
         }
 }
 
@@ -162,9 +161,7 @@ static void unpool(const Conv *g, const float *grad, const uint8_t *place, int64
     for (int64_t y = 0; y < g->out_height; y += 2)
         for (int64_t x = 0; x < g->out_width; x += 2)
             for (int64_t c = 0; c < channels; c++, grad += LANES, place += LANES) {
-                Bytes bytes;
-                memcpy(&bytes, place, LANES);
-                const Ints where = __builtin_convertvector(bytes, Ints);
+                const Ints where = load_bytes(place);
                 const Lanes v = load(grad);
                 for (int p = 0; p < 4; p++) {
                     if ((p & 1 && x + 1 == g->out_width) || (p & 2 && y + 1 == g->out_height)) continue;

@@ -25,7 +25,7 @@ SOURCES = tuple(
 )
 HEADERS = tuple(
     Path(__file__).with_name(name)
-    for name in ("vectors.h", "product.h", "winograd_lines.h", "winograd.h", "lanes.h")
+    for name in ("vectors.h", "product.h", "winograd_lines.h", "winograd.h", "lanes.h", "stage.h")
 )
 SWITCH = "CNNLAB_KERNELS"
 OFF, ON = ("off", "0", "no", "false", "none"), ("", "on", "1", "yes", "true")

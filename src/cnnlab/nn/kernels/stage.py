@@ -63,12 +63,12 @@ class _RunStage(Function):
         out = empty_maps(shape, like=maps)
         record = _record(maps.shape, stage, noise)
         is_learning = ctx.needs_input_grad[0]
-        top = torch.empty_like(out) if is_learning else None
+        top = torch.empty_like(out) if is_learning and stage.lrn else None
         place = torch.empty_like(out, dtype=torch.uint8) if is_learning else None
         run_kernel(f"forward_{TYPES[maps.dtype]}", record, n, maps, out, top, place, noise)
         if is_learning:
             ctx.save_for_backward(top, place)
-            ctx.record, ctx.noise, ctx.shape = record, noise, maps.shape
+            ctx.record, ctx.shape = record, maps.shape
         return out
 
     @staticmethod
@@ -77,10 +77,10 @@ class _RunStage(Function):
         ctx: Any, *grads: Tensor
     ) -> tuple[Tensor | None, ...]:
         top, place = ctx.saved_tensors
-        grad = empty_maps(ctx.shape, like=top)
         grad_out = grads[0].contiguous(memory_format=torch.channels_last)
-        name = f"backward_{TYPES[top.dtype]}"
-        run_kernel(name, ctx.record, len(grad), grad_out, grad, top, place, ctx.noise)
+        grad = empty_maps(ctx.shape, like=grad_out)
+        name = f"backward_{TYPES[grad.dtype]}"
+        run_kernel(name, ctx.record, len(grad), grad_out, grad, top, place)
         return grad, None, None
 
 
