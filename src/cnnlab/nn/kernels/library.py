@@ -21,7 +21,7 @@ from cnnlab.nn.kernels.stored import is_sound, keep, own_folder
 
 SOURCES = tuple(
     Path(__file__).with_name(name)
-    for name in ("team.c", "stage.c", "winograd_planes.c", "winograd_blocks.c", "lanes.c", "norm.c")
+    for name in ("team.c", "stage.c", "opening.c", "winograd_planes.c", "winograd_blocks.c", "lanes.c", "norm.c")
 )
 HEADERS = tuple(
     Path(__file__).with_name(name)
