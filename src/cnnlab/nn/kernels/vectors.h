@@ -20,6 +20,13 @@ typedef uint8_t Bytes __attribute__((vector_size(LANES)));
 /* Before a loop over a few registers, which have no numbers that a loop could count. */
 #define UNROLL _Pragma("GCC unroll 36")
 
+/* What is used several times is not loaded each time, as GCC prefers. */
+#ifdef __AVX2__
+#define IN_REGISTER(v) __asm__("" : "+x"(v))
+#else
+#define IN_REGISTER(v)
+#endif
+
 static inline Lanes load(const float *from) {
     Lanes v;
     memcpy(&v, from, sizeof v);
