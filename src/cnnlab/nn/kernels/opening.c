@@ -102,30 +102,37 @@ void opening_forward(const Opening *g, int64_t first, int64_t last, void *const 
                                                      tops + j * channels + c, places + j * channels + c);
                 }
             }
-            for (int64_t j = 0; j < columns; j++)
-                finish_maps(s, &room, tops + j * channels, places + j * channels,
-                            ((n * rows + i) * columns + j) * channels, arrays[3], arrays[4], arrays[5], arrays[6]);
+            for (int64_t j = 0, count; j < columns; j += count) {
+                const int64_t at = ((n * rows + i) * columns + j) * channels;
+                count = pixels_at_once(s, columns - j);
+                finish_maps(s, &room, tops + j * channels, places + j * channels, count, at, arrays[3], arrays[4],
+                            arrays[5], arrays[6]);
+            }
         }
     }
     free(frame.framed), free(frame.offsets), free(tops), free(places);
 }
 
+/* What stands at each number of the windows of a pooled pixel's four pixels: columns x depth x 4. */
+static void put_in_table(const Opening *g, const Frame *frame, const float *line, int64_t columns, float *table) {
+    const int64_t right = g->channels, down = frame->row;
+    for (int64_t j = 0; j < columns; j++, line += 2 * right)
+        for (int64_t d = 0; d < frame->depth; d++, table += 4) {
+            const float *x = line + frame->offsets[d];
+            table[0] = x[0], table[1] = x[right], table[2] = x[down], table[3] = x[down + right];
+        }
+}
+
 /* TAPS lines of the kernels' gradient from one line of pooled pixels. */
 #define GRAD(TAPS)                                                                                                \
-    static void grad_##TAPS(const Opening *g, const Frame *frame, const int64_t *offsets, const float *at,        \
+    static void grad_##TAPS(int64_t channels, int64_t depth, int64_t columns, const float *table,                 \
                             const float *grad, const uint8_t *places, float *sums) {                              \
-        const int64_t channels = g->stage.channels, right = g->channels, down = frame->row;                       \
-        const int64_t columns = (g->stage.width + 1) / 2;                                                         \
         Lanes sum[TAPS];                                                                                          \
         UNROLL for (int t = 0; t < TAPS; t++) sum[t] = load(sums + t * channels);                                 \
-        for (int64_t j = 0; j < columns; j++, at += 2 * right, grad += channels, places += channels) {            \
+        for (int64_t j = 0; j < columns; j++, table += 4 * depth, grad += channels, places += channels) {         \
             const Lanes value = load(grad);                                                                       \
             const Ints place = load_bytes(places) & WHERE;                                                        \
-            Lanes of[4];                                                                                          \
-            UNROLL for (int p = 0; p < 4; p++) of[p] = choose(place == p, value, (Lanes){0});                     \
-            UNROLL for (int p = 0; p < 4; p++)                                                                    \
-                UNROLL for (int t = 0; t < TAPS; t++)                                                             \
-                    sum[t] += at[offsets[t] + (p & 1) * right + (p >> 1) * down] * of[p];                         \
+            UNROLL for (int t = 0; t < TAPS; t++) sum[t] += pick(table + 4 * t, place) * value;                   \
         }                                                                                                         \
         UNROLL for (int t = 0; t < TAPS; t++) store(sums + t * channels, sum[t]);                                 \
     }
@@ -142,7 +149,7 @@ void opening_backward(const Opening *g, int64_t first, int64_t last, void *const
     const int64_t channels = s->channels, rows = (s->height + 1) / 2, columns = (s->width + 1) / 2;
     const Frame frame = make_frame(g);
     const int64_t num = (frame.depth + 1) * channels;
-    float *grad = room(columns * channels);
+    float *grad = room(columns * channels), *table = room(columns * frame.depth * 4);
     Room_maps room;
     memset(&room, 0, sizeof room);
     for (int64_t n = first; n < last; n++) {
@@ -150,21 +157,24 @@ void opening_backward(const Opening *g, int64_t first, int64_t last, void *const
         memset(sums, 0, num * sizeof *sums);
         put_in_frame(g, &frame, images + n * g->height * g->width * g->channels);
         for (int64_t i = 0; i < rows; i++) {
-            const float *line = frame.framed + 2 * i * frame.row;
+            put_in_table(g, &frame, frame.framed + 2 * i * frame.row, columns, table);
             const int64_t at = (n * rows + i) * columns * channels;
-            for (int64_t j = 0; j < columns; j++) {
-                float *pixel = grad + j * channels;
-                begin_maps(s, &room, pixel, at + j * channels, arrays[1], arrays[2], places);
-                for (int64_t c = 0; c < channels; c += LANES) store(bias + c, load(bias + c) + load(pixel + c));
+            for (int64_t j = 0, count; j < columns; j += count) {
+                count = pixels_at_once(s, columns - j);
+                begin_maps(s, &room, grad + j * channels, count, at + j * channels, arrays[1], arrays[2], places);
             }
+            for (int64_t j = 0; j < columns; j++)
+                for (int64_t c = 0; c < channels; c += LANES)
+                    store(bias + c, load(bias + c) + load(grad + j * channels + c));
             for (int64_t c = 0; c < channels; c += LANES)
                 for (int64_t d = 0, taps; d < frame.depth; d += taps) {
                     const int64_t left = frame.depth - d;
                     taps = left >= 9 ? 9 : left >= 4 ? 4 : 1;
-                    (taps == 9 ? grad_9 : taps == 4 ? grad_4 : grad_1)(g, &frame, frame.offsets + d, line, grad + c,
-                                                                       places + at + c, sums + d * channels + c);
+                    (taps == 9 ? grad_9 : taps == 4 ? grad_4 : grad_1)(channels, frame.depth, columns, table + 4 * d,
+                                                                       grad + c, places + at + c,
+                                                                       sums + d * channels + c);
                 }
         }
     }
-    free(frame.framed), free(frame.offsets), free(grad);
+    free(frame.framed), free(frame.offsets), free(grad), free(table);
 }

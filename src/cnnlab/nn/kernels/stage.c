@@ -60,70 +60,87 @@ static inline __attribute__((always_inline)) Doubles roots_of_doubles(Doubles v)
 
 #include "stage.h"
 
+/* ReLU and the largest of 2x2 maps, of output pixel (i, j) of an image. */
+static inline void NAME(pool)(const Stage *s, const TYPE *maps, int64_t i, int64_t j, REAL *v, uint8_t *where) {
+    /* Pixels that are not there are stood for by their neighbours, whose places they get. */
+    const int there = (2 * j + 1 < s->width ? 1 : 0) | (2 * i + 1 < s->height ? 2 : 0);
+    const int64_t channels = s->channels;
+    const TYPE *pixels[4];
+    for (int p = 0; p < 4; p++) {
+        const int64_t y = 2 * i + ((p & there) >> 1), x = 2 * j + (p & there & 1);
+        pixels[p] = maps + (y * s->width + x) * channels;
+    }
+    for (int64_t c = 0; c < channels; c += LANES) {
+        NAME(Reals) top = NAME(take)(pixels[0] + c, LEFT);
+        NAME(Wholes) place = {0};
+        for (int p = 1; p < 4; p++) {
+            /* As torch has it: the first of equals, and what is no number wins. */
+            const NAME(Reals) value = NAME(take)(pixels[p] + c, LEFT);
+            const NAME(Wholes) wins = (value > top) | (value != value);
+            top = NAME(choose)(wins, value, top);
+            place = (wins & (p & there)) | (place & ~wins);
+        }
+        const NAME(Wholes) stops = top <= 0; /* not what is no number */
+        NAME(store)(v + c, NAME(choose)(top < 0, (NAME(Reals)){0}, top));
+        NAME(put_bytes)(where + c, LANES, place | (stops & STOPPED));
+    }
+}
+
 /* Images first to last - 1. Arrays: maps, N x H x W x C; out, top, place, noise, N x H/2 x W/2 x C, halves rounded
  * up. noise may be NULL: nothing is dropped. place may be NULL: there will be no way back. top may be NULL where that
  * is so, or nothing is normalised. */
 void NAME(forward)(const Stage *s, int64_t first, int64_t last, void *const *arrays) {
-    const TYPE *maps = arrays[0];
-    const int64_t height = s->height, width = s->width, channels = s->channels;
-    const int64_t rows = (height + 1) / 2, columns = (width + 1) / 2;
+    const int64_t image = s->height * s->width * s->channels, line = line_of(s);
+    const int64_t rows = (s->height + 1) / 2, columns = (s->width + 1) / 2;
     NAME(Room) room;
     memset(&room, 0, sizeof room);
     for (int64_t n = first; n < last; n++)
         for (int64_t i = 0; i < rows; i++)
-            for (int64_t j = 0; j < columns; j++) {
-                /* Pixels that are not there are stood for by their neighbours, whose places they get. */
-                const int there = (2 * j + 1 < width ? 1 : 0) | (2 * i + 1 < height ? 2 : 0);
-                const TYPE *pixels[4];
-                for (int p = 0; p < 4; p++) {
-                    const int64_t y = 2 * i + ((p & there) >> 1), x = 2 * j + (p & there & 1);
-                    pixels[p] = maps + ((n * height + y) * width + x) * channels;
-                }
-                for (int64_t c = 0; c < channels; c += LANES) {
-                    NAME(Reals) top = NAME(take)(pixels[0] + c, channels - c);
-                    NAME(Wholes) place = {0};
-                    for (int p = 1; p < 4; p++) {
-                        /* As torch has it: the first of equals, and what is no number wins. */
-                        const NAME(Reals) value = NAME(take)(pixels[p] + c, channels - c);
-                        const NAME(Wholes) wins = (value > top) | (value != value);
-                        top = NAME(choose)(wins, value, top);
-                        place = (wins & (p & there)) | (place & ~wins);
-                    }
-                    const NAME(Wholes) stops = top <= 0; /* not what is no number */
-                    NAME(store)(room.v + c, NAME(choose)(top < 0, (NAME(Reals)){0}, top));
-                    NAME(put_bytes)(room.where + c, LANES, place | (stops & STOPPED));
-                }
-                const int64_t at = ((n * rows + i) * columns + j) * channels;
-                NAME(finish)(s, &room, room.v, room.where, at, arrays[1], arrays[2], arrays[3], arrays[4]);
+            for (int64_t j = 0, count; j < columns; j += count) {
+                const TYPE *maps = (const TYPE *)arrays[0] + n * image;
+                const int64_t at = ((n * rows + i) * columns + j) * s->channels;
+                count = pixels_at_once(s, columns - j);
+                for (int64_t p = 0; p < count; p++)
+                    NAME(pool)(s, maps, i, j + p, room.v + p * line, room.where + p * line);
+                NAME(finish)(s, &room, room.v, room.where, count, at, arrays[1], arrays[2], arrays[3], arrays[4]);
             }
+}
+
+/* The gradient of an image's maps, from that of their largest of output pixel (i, j). */
+static inline void NAME(unpool)(const Stage *s, TYPE *maps, int64_t i, int64_t j, const REAL *v, const uint8_t *place) {
+    const int64_t channels = s->channels;
+    for (int p = 0; p < 4; p++) {
+        const int64_t y = 2 * i + (p >> 1), x = 2 * j + (p & 1);
+        if (y >= s->height || x >= s->width) continue;
+        TYPE *pixel = maps + (y * s->width + x) * channels;
+        for (int64_t c = 0; c < channels; c += LANES) {
+            const NAME(Wholes) where = NAME(take_bytes)(place + c, LEFT) & WHERE;
+            NAME(put)(pixel + c, LEFT, NAME(choose)(where == p, NAME(load)(v + c), (NAME(Reals)){0}));
+        }
+    }
 }
 
 /* Arrays: grad_out, as out; grad_maps, as maps, every value of it is written; top, place. */
 void NAME(backward)(const Stage *s, int64_t first, int64_t last, void *const *arrays) {
-    TYPE *grad_maps = arrays[1];
     const uint8_t *place = arrays[3];
-    const int64_t height = s->height, width = s->width, channels = s->channels;
-    const int64_t rows = (height + 1) / 2, columns = (width + 1) / 2;
+    const int64_t image = s->height * s->width * s->channels, line = line_of(s);
+    const int64_t rows = (s->height + 1) / 2, columns = (s->width + 1) / 2;
     NAME(Room) room;
     memset(&room, 0, sizeof room);
     for (int64_t n = first; n < last; n++)
         for (int64_t i = 0; i < rows; i++)
-            for (int64_t j = 0; j < columns; j++) {
-                const int64_t at = ((n * rows + i) * columns + j) * channels;
-                NAME(begin)(s, &room, room.v, at, arrays[0], arrays[2], arrays[3]);
-                for (int p = 0; p < 4; p++) {
-                    const int64_t y = 2 * i + (p >> 1), x = 2 * j + (p & 1);
-                    if (y >= height || x >= width) continue;
-                    TYPE *pixel = grad_maps + ((n * height + y) * width + x) * channels;
-                    for (int64_t c = 0; c < channels; c += LANES) {
-                        const NAME(Wholes) where = NAME(take_bytes)(place + at + c, channels - c) & WHERE;
-                        const NAME(Reals) grad = NAME(load)(room.v + c);
-                        NAME(put)(pixel + c, channels - c, NAME(choose)(where == p, grad, (NAME(Reals)){0}));
-                    }
-                }
+            for (int64_t j = 0, count; j < columns; j += count) {
+                TYPE *grad_maps = (TYPE *)arrays[1] + n * image;
+                const int64_t at = ((n * rows + i) * columns + j) * s->channels;
+                count = pixels_at_once(s, columns - j);
+                NAME(begin)(s, &room, room.v, count, at, arrays[0], arrays[2], place);
+                for (int64_t p = 0; p < count; p++)
+                    NAME(unpool)(s, grad_maps, i, j + p, room.v + p * line, place + at + p * s->channels);
             }
 }
 
+#undef EACH_EIGHT
+#undef LEFT
 #undef TYPE
 #undef REAL
 #undef WHOLE

@@ -15,7 +15,7 @@
 
 #include "vectors.h"
 
-enum { C_MAX = 1024, MARGIN = 64 };
+enum { C_MAX = 1024, MARGIN = 64, MOST_PIXELS = 16 };
 enum { WHERE = 3, STOPPED = 4, DROPPED = 8 }; /* bits of `place`: STOPPED by ReLU */
 
 /* What is done, in one record, so that Python's side and this one name the same things. */
@@ -27,6 +27,22 @@ typedef struct {
     double scale;      /* factor of what is kept */
 } Stage;
 
+/* Numbers from a pixel's channels to the next one's, in room for some. */
+static inline int64_t line_of(const Stage *s) { return (s->channels + LANES - 1) / LANES * LANES; }
+
+/* How many pixels are taken at once, one step after the other: what is written in one is read shifted in the next, for
+ * which it must have left the processor. */
+static inline int64_t pixels_at_once(const Stage *s, int64_t left) {
+    const int64_t most = C_MAX / line_of(s) < MOST_PIXELS ? C_MAX / line_of(s) : MOST_PIXELS;
+    return left < most ? left : most;
+}
+
+/* Zeros between the lines of squares, and before the first, into which windows reach. */
+static inline int64_t margin_of(const Stage *s) {
+    const int64_t reach = s->below > s->above ? s->below : s->above;
+    return (reach + LANES - 1) / LANES * LANES;
+}
+
 /* Vectors of 16 registers are handed on in registers only so. */
 #define HERE static inline __attribute__((always_inline))
 
@@ -35,9 +51,10 @@ typedef struct {
 typedef REAL NAME(Reals) __attribute__((vector_size(LANES * sizeof(REAL))));
 typedef WHOLE NAME(Wholes) __attribute__((vector_size(LANES * sizeof(REAL))));
 
-/* Room for one pixel; squares and around have margins of zeros. */
+/* Room for some pixels, a line of channels for each. */
 typedef struct {
-    REAL squares[C_MAX + 2 * MARGIN], around[C_MAX + 2 * MARGIN], v[C_MAX], top[C_MAX];
+    REAL squares[C_MAX + (MOST_PIXELS + 1) * MARGIN], around[C_MAX + (MOST_PIXELS + 1) * MARGIN];
+    REAL v[C_MAX], top[C_MAX];
     uint8_t where[C_MAX];
 } NAME(Room);
 
@@ -91,65 +108,73 @@ HERE NAME(Reals) NAME(window)(const REAL *v, int64_t below, int64_t above) {
     return sum;
 }
 
-/* From the pooled values v after ReLU to those of `out`; `at`: where the pixel begins in the arrays. noise may be
- * NULL: nothing is dropped. place may be NULL: there will be no way back. */
-static inline void NAME(finish)(const Stage *s, NAME(Room) *room, const REAL *v, const uint8_t *where, int64_t at,
-                                TYPE *out, TYPE *top, uint8_t *place, const uint16_t *noise) {
-    const int64_t channels = s->channels;
+/* For each eight channels, from c on, of pixels 0 to count - 1: `i` in lines of channels, `w` in lines with margins,
+ * `to` in the arrays, where `left` numbers are. */
+#define EACH_EIGHT                                                                                                \
+    for (int64_t pixel = 0; pixel < count; pixel++)                                                               \
+        for (int64_t c = 0, i = pixel * line, w = margin + pixel * (line + margin), to = at + pixel * channels;   \
+             c < channels; c += LANES, i += LANES, w += LANES, to += LANES)
+#define LEFT (channels - c)
+
+/* From the pooled values v of `count` pixels after ReLU to those of `out`; `at`: where the first begins in the arrays.
+ * noise may be NULL: nothing is dropped. place may be NULL: there will be no way back. */
+static inline void NAME(finish)(const Stage *s, NAME(Room) *room, const REAL *v, const uint8_t *where, int64_t count,
+                                int64_t at, TYPE *out, TYPE *top, uint8_t *place, const uint16_t *noise) {
+    const int64_t channels = s->channels, line = line_of(s), margin = margin_of(s);
     const REAL alpha = s->alpha, k = s->k, scale = s->scale;
     const WHOLE threshold = s->threshold;
-    REAL *squares = room->squares + MARGIN;
-    if (s->below >= 0)
-        for (int64_t c = 0; c < channels; c += LANES) {
-            const NAME(Reals) value = NAME(load)(v + c);
-            NAME(store)(squares + c, value * value);
-            if (place != NULL) NAME(put)(top + at + c, channels - c, value);
-        }
-    for (int64_t c = 0; c < channels; c += LANES) {
-        NAME(Reals) value = NAME(load)(v + c);
+    REAL *squares = room->squares;
+    if (s->below >= 0) EACH_EIGHT {
+        const NAME(Reals) value = NAME(load)(v + i);
+        NAME(store)(squares + w, value * value);
+        if (place != NULL) NAME(put)(top + to, LEFT, value);
+    }
+    EACH_EIGHT {
+        NAME(Reals) value = NAME(load)(v + i);
         if (s->below >= 0) {
-            const NAME(Reals) root = 1 / ROOTS(k + alpha * NAME(window)(squares + c, s->below, s->above));
+            const NAME(Reals) root = 1 / ROOTS(k + alpha * NAME(window)(squares + w, s->below, s->above));
             value *= root * ROOTS(root);
         }
         NAME(Wholes) drops = {0};
         if (noise != NULL) {
-            drops = NAME(take_noise)(noise + at + c, channels - c) < threshold;
+            drops = NAME(take_noise)(noise + to, LEFT) < threshold;
             value = NAME(choose)(drops, (NAME(Reals)){0}, value * scale);
         }
-        if (place != NULL)
-            NAME(put_bytes)(place + at + c, channels - c, NAME(take_bytes)(where + c, LANES) | (drops & DROPPED));
-        NAME(put)(out + at + c, channels - c, value);
+        if (place != NULL) NAME(put_bytes)(place + to, LEFT, NAME(take_bytes)(where + i, LANES) | (drops & DROPPED));
+        NAME(put)(out + to, LEFT, value);
     }
 }
 
-/* The way back: from the gradient of `out` to that of the maxima, in v. */
-static inline void NAME(begin)(const Stage *s, NAME(Room) *room, REAL *v, int64_t at, const TYPE *grad_out,
-                               const TYPE *tops, const uint8_t *place) {
-    const int64_t channels = s->channels;
+/* The way back: from the gradient of `out` to that of the maxima of `count` pixels, in v. */
+static inline void NAME(begin)(const Stage *s, NAME(Room) *room, REAL *v, int64_t count, int64_t at,
+                               const TYPE *grad_out, const TYPE *tops, const uint8_t *place) {
+    const int64_t channels = s->channels, line = line_of(s), margin = margin_of(s);
     const REAL alpha = s->alpha, k = s->k, scale = s->scale, factor = (REAL)1.5 * alpha;
     const int64_t below = s->below, above = s->above;
-    REAL *squares = room->squares + MARGIN, *around = room->around + MARGIN, *top = room->top;
+    REAL *squares = room->squares, *around = room->around, *top = room->top;
     const NAME(Reals) none = {0};
     const WHOLE stops = below >= 0 ? DROPPED : DROPPED | STOPPED;
-    for (int64_t c = 0; c < channels; c += LANES) {
-        const NAME(Wholes) where = NAME(take_bytes)(place + at + c, channels - c);
-        NAME(store)(v + c, NAME(choose)((where & stops) != 0, none, NAME(take)(grad_out + at + c, channels - c) * scale));
+    EACH_EIGHT {
+        const NAME(Wholes) where = NAME(take_bytes)(place + to, LEFT);
+        const NAME(Reals) grad = NAME(take)(grad_out + to, LEFT) * scale;
+        NAME(store)(v + i, NAME(choose)((where & stops) != 0, none, grad));
         if (below >= 0) {
-            const NAME(Reals) value = NAME(take)(tops + at + c, channels - c);
-            NAME(store)(top + c, value);
-            NAME(store)(squares + c, value * value);
+            const NAME(Reals) value = NAME(take)(tops + to, LEFT);
+            NAME(store)(top + i, value);
+            NAME(store)(squares + w, value * value);
         }
     }
     if (below < 0) return;
-    for (int64_t c = 0; c < channels; c += LANES) { /* the formula stands in lrn.py */
-        const NAME(Reals) inverse = 1 / (k + alpha * NAME(window)(squares + c, below, above)), root = ROOTS(inverse);
-        const NAME(Reals) grad = NAME(load)(v + c) * root * ROOTS(root);
-        NAME(store)(v + c, grad);
-        NAME(store)(around + c, grad * NAME(load)(top + c) * inverse);
+    EACH_EIGHT { /* the formula stands in lrn.py */
+        const NAME(Reals) inverse = 1 / (k + alpha * NAME(window)(squares + w, below, above)), root = ROOTS(inverse);
+        const NAME(Reals) grad = NAME(load)(v + i) * root * ROOTS(root);
+        NAME(store)(v + i, grad);
+        NAME(store)(around + w, grad * NAME(load)(top + i) * inverse);
     }
-    for (int64_t c = 0; c < channels; c += LANES) {
-        const NAME(Wholes) where = NAME(take_bytes)(place + at + c, channels - c);
-        const NAME(Reals) grad = NAME(load)(v + c) - factor * NAME(load)(top + c) * NAME(window)(around + c, above, below);
-        NAME(store)(v + c, NAME(choose)((where & STOPPED) != 0, none, grad));
+    EACH_EIGHT {
+        const NAME(Wholes) where = NAME(take_bytes)(place + to, LEFT);
+        const NAME(Reals) sum = NAME(window)(around + w, above, below);
+        const NAME(Reals) grad = NAME(load)(v + i) - factor * NAME(load)(top + i) * sum;
+        NAME(store)(v + i, NAME(choose)((where & STOPPED) != 0, none, grad));
     }
 }

@@ -50,6 +50,17 @@ static inline Lanes roots_of(Lanes v) {
 #endif
 }
 
+/* from[place] of four numbers. */
+static inline Lanes pick(const float *from, Ints place) {
+#ifdef __AVX2__
+    return (Lanes)_mm256_permutevar_ps(_mm256_broadcast_ps((const __m128 *)from), (__m256i)place);
+#else
+    Lanes v;
+    for (int n = 0; n < LANES; n++) v[n] = from[place[n]];
+    return v;
+#endif
+}
+
 static inline Ints load_bytes(const uint8_t *from) {
 #ifdef __AVX2__
     return (Ints)_mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)from));
