@@ -83,10 +83,15 @@ def find_stage(layers: Sequence[nn.Module], maps: Tensor) -> tuple[int, Stage]:
 def find_opening(layers: Sequence[nn.Module], images: Tensor) -> tuple[int, Stage]:
     """Return how many layers one pass over images does, a convolution and a stage, and the stage; 0 if none."""
     conv, *others = layers[:5]
-    if not isinstance(conv, Conv2d) or not _is_our_own(conv) or is_watched(conv) or not conv.is_opening(images):
+    if (
+        not isinstance(conv, Conv2d)
+        or not _is_our_own(conv)
+        or is_watched(conv)
+        or not conv.is_opening(images)
+    ):
         return 0, Stage()
     num, stage = _find_stage(others, conv_shape(conv, images))
-    return num and num + 1, stage
+    return num + 1 if num else 0, stage
 
 
 def _find_stage(layers: Sequence[nn.Module], shape: torch.Size) -> tuple[int, Stage]:

@@ -21,11 +21,28 @@ from cnnlab.nn.kernels.stored import is_sound, keep, own_folder
 
 SOURCES = tuple(
     Path(__file__).with_name(name)
-    for name in ("team.c", "stage.c", "opening.c", "winograd_planes.c", "winograd_blocks.c", "winograd_fitted.c", "lanes.c", "norm.c")
+    for name in (
+        "team.c",
+        "stage.c",
+        "opening.c",
+        "winograd_planes.c",
+        "winograd_blocks.c",
+        "winograd_fitted.c",
+        "lanes.c",
+        "norm.c",
+    )
 )
 HEADERS = tuple(
     Path(__file__).with_name(name)
-    for name in ("vectors.h", "product.h", "winograd_lines.h", "winograd.h", "lanes.h", "stage.h", "winograd_fitted.h")
+    for name in (
+        "vectors.h",
+        "product.h",
+        "winograd_lines.h",
+        "winograd.h",
+        "lanes.h",
+        "stage.h",
+        "winograd_fitted.h",
+    )
 )
 SWITCH = "CNNLAB_KERNELS"
 OFF, ON = ("off", "0", "no", "false", "none"), ("", "on", "1", "yes", "true")

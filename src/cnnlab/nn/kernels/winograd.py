@@ -35,7 +35,7 @@ def winograd_conv(maps: Tensor, weight: Tensor, bias: Tensor | None, groups: int
     """
     assert maps.shape[1] == groups * weight.shape[1], (maps.shape, weight.shape, groups)
     bias = None if bias is None else bias.contiguous()
-    if fits(*maps.shape[2:], weight.shape[3]):
+    if fits(maps.shape[2], maps.shape[3], weight.shape[3]):
         return conv_in_fitted(maps, weight, bias, groups)
     pairs = weight.shape[0] // groups * weight.shape[1]
     return (conv_in_blocks if pairs <= MOST_OF_BLOCKS else conv_in_planes)(maps, weight, bias, groups)

@@ -114,8 +114,7 @@ typedef struct {
 
 static inline Lines lines_of(const Shape *s, int64_t images, int point) {
     const Division high = divide(s->height), wide = divide(s->width);
-    const int64_t columns = wide.whole + wide.shorts, rows = high.whole + high.shorts;
-    const int64_t narrow = high.whole * wide.shorts;
+    const int64_t columns = wide.whole + wide.shorts, rows = high.whole + high.shorts, narrow = high.whole * wide.shorts;
     const int no_low = point / SIDE == LEFT_OUT, no_narrow = point % SIDE == LEFT_OUT;
     if (no_low && no_narrow) return (Lines){images * narrow, images * high.whole * wide.whole};
     if (no_low) return (Lines){0, images * high.whole * columns};
@@ -143,9 +142,6 @@ static inline Square find_square(const Shape *s, const float *maps, int64_t n, i
     return (Square){framed, wide * channels, channels};
 }
 
-/* Whether a plane has no place for a tile of that size. */
-#define SKIPS(i, j, low, narrow) (((low) && (i) == LEFT_OUT) || ((narrow) && (j) == LEFT_OUT))
-
 KNOWN void window_of_tile(const Shape *s, const float *maps, const Tile *t, float *to, int64_t plane, float *framed,
                           int low, int narrow) {
     const Square in = find_square(s, maps, t->n, t->y - 1, t->x - 1, SIDE - low, SIDE - narrow, framed);
@@ -160,7 +156,7 @@ KNOWN void window_of_tile(const Shape *s, const float *maps, const Tile *t, floa
             if (low && i == LEFT_OUT) continue;
             window_to_fitted(half + SIDE * i, narrow);
             UNROLL for (int j = 0; j < SIDE; j++)
-                if (!SKIPS(i, j, low, narrow)) store(to + (SIDE * i + j) * plane, half[SIDE * i + j]);
+                if (!(narrow && j == LEFT_OUT)) store(to + (SIDE * i + j) * plane, half[SIDE * i + j]);
         }
     }
 }

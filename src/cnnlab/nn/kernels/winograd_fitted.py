@@ -50,13 +50,14 @@ class _Conv(ctypes.Structure):
 def fits(height: int, width: int, taps: int) -> bool:
     """Tell whether tiles of 4 and of 3 cover maps exactly, and those of 4 alone do not."""
     step = STEPS[TAPS]
-    sides = [(-(-side // step), -side % step) for side in (height, width)]  # tiles, how many of them are short
+    # Tiles of a side, and how many of them are short.
+    sides = [(-(-side // step), -side % step) for side in (height, width)]
     return taps == TAPS and all(shorts <= num for num, shorts in sides) and any(shorts for _, shorts in sides)
 
 
 def conv_in_fitted(maps: Tensor, weight: Tensor, bias: Tensor | None, groups: int) -> Tensor:
     """Do what `winograd_conv` describes, for kernels of 3x3 and maps that `fits` tells of."""
-    assert fits(*maps.shape[2:], weight.shape[3]), (maps.shape, weight.shape)
+    assert fits(maps.shape[2], maps.shape[3], weight.shape[3]), (maps.shape, weight.shape)
     return _FittedConv.apply(maps, weight, bias, groups)
 
 
