@@ -1,4 +1,4 @@
-"""Winograd's filtering in tiles of 4 and of 3: the direct sum's values and gradients, and only where they fit."""
+"""Winograd's filtering in tiles of 4 and of 3: values and gradients of the direct sum, where they fit."""
 
 import pytest
 import torch

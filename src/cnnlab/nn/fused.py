@@ -18,8 +18,8 @@ from cnnlab.nn.norm_act import can_fuse, is_watched, norm_act
 class FusedSequential(nn.Sequential):
     """`nn.Sequential`, with ReLU, pooling, LRN and dropout behind a convolution done in one pass.
 
-    A convolution of few channels takes ReLU and pooling into its own pass, and the first of a network, from few
-    channels to many, all of that; batch norm and ReLU run as one.
+    A convolution of few channels takes ReLU and pooling into its own pass, and the first of a network, from
+    few channels to many, all of that; batch norm and ReLU run as one.
 
     Which layers those are is looked up at every call, so that layers can be replaced and watched: where
     somebody has hooked onto one of them, and wherever the kernels cannot run (another device, another type of
@@ -81,7 +81,7 @@ def find_stage(layers: Sequence[nn.Module], maps: Tensor) -> tuple[int, Stage]:
 
 
 def find_opening(layers: Sequence[nn.Module], images: Tensor) -> tuple[int, Stage]:
-    """Return how many layers one pass over images does, a convolution and a stage, and the stage; 0 if none."""
+    """Return how many layers one pass over images does, and the stage behind the convolution; 0 if none."""
     conv, *others = layers[:5]
     if (
         not isinstance(conv, Conv2d)
