@@ -23,6 +23,12 @@ static inline int64_t plane_of(const Conv *g, const Shape *s) {
     return g->block * num_tiles(s) * line_of(s) + 2 * LANES;
 }
 
+/* Both ways need these, and they are long. */
+static __attribute__((noinline)) void windows_of(const Shape *s, const float *maps, int64_t start, int64_t images,
+                                                 float *spectrum, int64_t plane, float *framed) {
+    EACH_TILE(s, start, images, window_of_tile, maps, &tile, spectrum + at, plane, framed)
+}
+
 /* Images first to last - 1. Arrays: maps; kernels, POINTS x C x (K + gap); bias, may be NULL; out. */
 void fitted_forward(const Conv *g, int64_t first, int64_t last, void *const *arrays) {
     const float *kernels = arrays[1], *bias = arrays[2] != NULL ? arrays[2] : zeros;
@@ -33,7 +39,7 @@ void fitted_forward(const Conv *g, int64_t first, int64_t last, void *const *arr
     float *spectrum = room(POINTS * plane), *products = room(POINTS * out_plane), *framed = room(POINTS * in);
     for (int64_t start = first, count; start < last; start += count) {
         count = last - start < g->block ? last - start : g->block;
-        EACH_TILE(&maps, start, count, window_of_tile, arrays[0], &tile, spectrum + at, plane, framed)
+        windows_of(&maps, arrays[0], start, count, spectrum, plane, framed);
         for (int p = 0; p < POINTS; p++) {
             const Lines lines = lines_of(&maps, count, p);
             const float *kernel = kernels + p * in * down, *left = spectrum + p * plane + lines.start * line;
@@ -62,7 +68,7 @@ void fitted_backward(const Conv *g, int64_t first, int64_t last, void *const *ar
         memset(sum, 0, out * sizeof *sum);
         for (int64_t start = begin, count; start < end; start += count) {
             count = end - start < g->block ? end - start : g->block;
-            EACH_TILE(&maps, start, count, window_of_tile, arrays[0], &tile, spectrum + at, plane, framed)
+            windows_of(&maps, arrays[0], start, count, spectrum, plane, framed);
             EACH_TILE(&made, start, count, grad_of_tile, arrays[1], &tile, spectrum_out + at, out_plane, sum)
             for (int p = 0; p < POINTS; p++) {
                 const Lines lines = lines_of(&maps, count, p);
