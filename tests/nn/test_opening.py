@@ -159,7 +159,7 @@ def test_the_number_of_threads_changes_no_bit():
         layers_of()[::2],
         [layers_of()[0], nn.Tanh(), *layers_of()[2:]],
         [layers_of()[0], nn.ReLU(), nn.MaxPool2d(3, 2)],
-        layers_of(4),  # 36 numbers in a window
+        layers_of(9),  # 81 numbers in a window
         layers_of(1, 12),
         layers_of(1, 16, stride=2),
         layers_of(1, 16, padding=3),

@@ -13,7 +13,7 @@ MIN_CHANNELS = 16
 MAX_WASTE = 2.0  # what the tiles of a map cover, over the map
 NARROW_IN, NARROW_OUT = 8, 16
 """Up to so many channels come in and go out where torch's convolution leaves lanes of its vectors empty."""
-MOST_IN_WINDOW = 32
+MOST_IN_WINDOW = 75
 """Up to so many numbers in a window a first convolution gains from the pooling of its maps in registers."""
 MAX_PIXELS, MAX_KERNEL = 128**2, 11
 """Of larger maps or windows a group of interleaved images does not stay in the cache."""
