@@ -71,6 +71,7 @@ def test_values_and_gradients_are_those_of_the_direct_sum(
     bias = numbers(out_channels, seed=3)
     monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
     monkeypatch.setattr(winograd, "MOST_OF_BLOCKS", most_of_blocks)
+    monkeypatch.setattr(winograd, "fits", lambda *shape: False)  # tests/nn/test_winograd_fitted.py
     for name, value in settings.items():
         monkeypatch.setattr(winograd_blocks if name == "BLOCK" else planes, name, value)
     found = gradients(lambda *inputs: winograd_conv(*inputs, groups), maps, weight, bias, grad)
@@ -106,6 +107,7 @@ def test_what_is_no_number_is_found():
 @pytest.mark.parametrize("most_of_blocks", [0, 2**20])
 def test_what_memory_held_before_is_not_seen(most_of_blocks, monkeypatch):
     monkeypatch.setattr(winograd, "MOST_OF_BLOCKS", most_of_blocks)
+    monkeypatch.setattr(winograd, "fits", lambda *shape: False)
     monkeypatch.setattr(planes, "CHUNK_BYTES", 1)
     empty = torch.empty
     monkeypatch.setattr(torch, "empty", lambda *args, **options: empty(*args, **options).fill_(torch.nan))

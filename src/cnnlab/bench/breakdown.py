@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from cnnlab.bench.floor import matrix_rate
 from cnnlab.nn import FusedSequential
-from cnnlab.nn.fused import find_narrow, find_stage
+from cnnlab.nn.fused import find_narrow, find_opening, find_stage
 from cnnlab.training import Execution, TrainingLap
 
 FLOPS_PER_MAC = 2
@@ -142,13 +142,18 @@ def _units(network: nn.Module, maps: dict[nn.Module, Tensor], prefix: str = "") 
     while index < len(children):
         layers = [child for _, child in children[index:]]
         incoming = maps.get(layers[0]) if isinstance(network, FusedSequential) else None
-        num = 0 if incoming is None else find_narrow(layers, incoming) or find_stage(layers, incoming)[0]
+        num = 0 if incoming is None else _num_in_one_pass(layers, incoming)
         if num:
             names = [name.rpartition(".")[2] for name, _ in children[index : index + num]]
             yield _Unit(prefix + "+".join(names), FusedSequential(*layers[:num]), layers[0])
         else:
             yield from _units(layers[0], maps, f"{children[index][0]}.")
         index += num or 1
+
+
+def _num_in_one_pass(layers: list[nn.Module], maps: Tensor) -> int:
+    """Return how many of these layers one kernel does; 0 if none."""
+    return find_narrow(layers, maps) or find_opening(layers, maps)[0] or find_stage(layers, maps)[0]
 
 
 def _with_maps(network: nn.Module, images: Tensor, execution: Execution) -> list[_Unit]:

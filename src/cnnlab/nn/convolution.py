@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from cnnlab.nn.kernels import MAX_CHANNELS as MOST_OF_STAGE
 from cnnlab.nn.kernels import can_take, lanes_conv, windows_conv, winograd_conv
 from cnnlab.nn.kernels.lanes import LANES as IMAGES_IN_A_GROUP
 from cnnlab.nn.kernels.winograd import LANES, MAX_CHANNELS
@@ -14,6 +15,8 @@ NARROW_IN, NARROW_OUT = 8, 16
 """Up to so many channels come in and go out where torch's convolution leaves lanes of its vectors empty."""
 MOST_OF_WINDOWS = 64 * 128
 """Up to so many pairs of channels the kernels of 3x3 stay in the cache beside the windows."""
+MOST_IN_WINDOW = 75
+"""Up to so many numbers in a window a first convolution gains from the pooling of its maps in registers."""
 MAX_PIXELS, MAX_KERNEL = 128**2, 11
 """Of larger maps or windows a group of interleaved images does not stay in the cache."""
 
@@ -83,6 +86,24 @@ class Conv2d(nn.Conv2d):
             _is_learned_from(maps, weight, bias)
             and _are_many(weight)
             and weight.shape[0] * weight.shape[1] <= MOST_OF_WINDOWS
+        )
+
+    def is_opening(self, images: Tensor) -> bool:
+        """Tell whether it learns from images of so few channels that `run_opening` can pay."""
+        kernel, pad = self.kernel_size[0], self.padding[0]
+        return (
+            self.training
+            and self.in_channels * kernel**2 <= MOST_IN_WINDOW
+            and self.out_channels % LANES == 0
+            and self.out_channels <= MOST_OF_STAGE
+            and not images.requires_grad
+            and _is_learned_from(images, self.weight, self.bias)
+            and self.kernel_size == (kernel, kernel)
+            and (self.stride, self.dilation, self.groups) == ((1, 1), (1, 1), 1)
+            and (pad, pad) == self.padding
+            and isinstance(pad, int)
+            and pad < kernel <= min(images.shape[2:]) + 2 * pad
+            and self.padding_mode == "zeros"
         )
 
     def is_filtering(self) -> bool:

@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from itertools import takewhile
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from cnnlab.nn.conv_norm_act import can_join, conv_norm_act
 from cnnlab.nn.convolution import Conv2d, is_our_own
 from cnnlab.nn.dropout import Dropout, draw_noise
-from cnnlab.nn.kernels import MAX_CHANNELS, MAX_REACH, Stage, can_take, run_stage
+from cnnlab.nn.kernels import MAX_CHANNELS, MAX_REACH, Stage, can_take, run_opening, run_stage
 from cnnlab.nn.kernels.stage import TYPES
 from cnnlab.nn.lrn import LocalResponseNorm
 from cnnlab.nn.norm_act import can_fuse, is_watched, norm_act
@@ -18,8 +19,9 @@ from cnnlab.nn.norm_act import can_fuse, is_watched, norm_act
 class FusedSequential(nn.Sequential):
     """`nn.Sequential`, with ReLU, pooling, LRN and dropout behind a convolution done in one pass.
 
-    A convolution of few channels takes ReLU and pooling into its own pass; batch norm and ReLU run as one,
-    with the convolution before them where that goes by Winograd's filtering.
+    A convolution of few channels takes ReLU and pooling into its own pass, and the first of a network, from
+    few channels to many, all of that; batch norm and ReLU run as one, with the convolution before them where
+    that goes by Winograd's filtering.
 
     Which layers those are is looked up at every call, so that layers can be replaced and watched: where
     somebody has hooked onto one of them, and wherever the kernels cannot run (another device, another type of
@@ -40,6 +42,8 @@ class FusedSequential(nn.Sequential):
                     input = layer.narrow_forward(input, is_pooled=True, is_rectified=num == 3)
                 elif num := find_norm(layers[index : index + 3], input):
                     input = conv_norm_act(layer, *layers[index + 1 : index + 3], input)
+                elif (found := find_opening(layers[index:], input))[0]:
+                    num, input = found[0], _run_opening(layer, input, found[1])
             elif kind is nn.BatchNorm2d and layer.training and after is not None:
                 if can_fuse(layer, after, input):
                     num, input = 2, norm_act(layer, after, input)
@@ -53,8 +57,21 @@ class FusedSequential(nn.Sequential):
 
 
 def _run_stage(maps: Tensor, stage: Stage) -> Tensor:
-    num_out = -(-maps.shape[2] // 2) * -(-maps.shape[3] // 2) * maps.shape[0] * maps.shape[1]
-    return run_stage(maps, stage, draw_noise(num_out) if stage.drop > 0 else None)
+    return run_stage(maps, stage, _noise_for(maps.shape, stage))
+
+
+def _run_opening(conv: Conv2d, images: Tensor, stage: Stage) -> Tensor:
+    pad = conv.padding[0]
+    assert isinstance(pad, int)
+    noise = _noise_for(conv_shape(conv, images), stage)
+    return run_opening(images, conv.weight, conv.bias, pad=pad, stage=stage, noise=noise)
+
+
+def _noise_for(shape: torch.Size, stage: Stage) -> np.ndarray | None:
+    """Return the noise of a stage behind maps of that shape; None if it drops nothing."""
+    n, channels, height, width = shape
+    num_out = n * channels * -(-height // 2) * -(-width // 2)
+    return draw_noise(num_out) if stage.drop > 0 else None
 
 
 def can_run(maps: Tensor) -> bool:
@@ -64,8 +81,26 @@ def can_run(maps: Tensor) -> bool:
 
 def find_stage(layers: Sequence[nn.Module], maps: Tensor) -> tuple[int, Stage]:
     """Return how many of the first layers one pass over these maps does, and what it does; 0 if none."""
+    return _find_stage(layers, maps.shape)
+
+
+def find_opening(layers: Sequence[nn.Module], images: Tensor) -> tuple[int, Stage]:
+    """Return how many layers one pass over images does, and the stage behind the convolution; 0 if none."""
+    conv, *others = layers[:5]
+    if (
+        not isinstance(conv, Conv2d)
+        or not is_our_own(conv)
+        or is_watched(conv)
+        or not conv.is_opening(images)
+    ):
+        return 0, Stage()
+    num, stage = _find_stage(others, conv_shape(conv, images))
+    return num + 1 if num else 0, stage
+
+
+def _find_stage(layers: Sequence[nn.Module], shape: torch.Size) -> tuple[int, Stage]:
     free = list(takewhile(lambda layer: not is_watched(layer), layers[:4]))
-    if len(free) < 2 or type(free[0]) is not nn.ReLU or not _halves(free[1], maps.shape):
+    if len(free) < 2 or type(free[0]) is not nn.ReLU or not _halves(free[1], shape):
         return 0, Stage()
     num, lrn, drop = 2, None, 0.0
     if num < len(free) and type(norm := free[num]) is LocalResponseNorm and _is_usual(norm):

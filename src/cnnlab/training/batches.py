@@ -146,7 +146,7 @@ class TrainingBatches:
         chosen = self._order[start : start + plan.batch_size]
         generator = counter_generator(self._seed, "augment", number)
         images = augment_batch(
-            self._images[chosen].to(self._device),
+            self._images.index_select(0, chosen).to(self._device),
             self._augment,
             generator,
             mean=self.mean,

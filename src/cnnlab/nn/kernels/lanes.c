@@ -18,20 +18,32 @@ typedef struct {
     int64_t is_pooled, is_rectified; /* the largest of 2x2, after ReLU */
 } Conv;
 
+/* For i in A and j in B: what is given of i is kept in registers, and what is of j is taken one by one. With the
+ * smaller number in registers and twelve sums there are just enough of those. */
+#define PAIRS(A, B, KEEP, TAKE, ADD)                                                                           \
+    do {                                                                                                       \
+        Lanes kept[A];                                                                                         \
+        UNROLL for (int i = 0; i < A; i++) kept[i] = KEEP;                                                     \
+        UNROLL for (int j = 0; j < B; j++) {                                                                   \
+            Lanes one = in_register(TAKE);                                                                     \
+            UNROLL for (int i = 0; i < A; i++) ADD += kept[i] * one;                                           \
+        }                                                                                                      \
+    } while (0)
+
 /* PLACES places and COUNT channels of a convolution: every window is `kernel` runs of `run` vectors. */
 #define TILE(COUNT, PLACES)                                                                                    \
     static void tile_##COUNT(const float *const *at, const float *restrict w, const float *bias, int64_t kernel, \
                              int64_t run, int64_t row, int64_t channels, float *restrict out) {                \
-        Lanes sum[PLACES][COUNT], x[PLACES];                                                                   \
+        Lanes sum[PLACES][COUNT];                                                                              \
         for (int p = 0; p < PLACES; p++)                                                                       \
             for (int c = 0; c < COUNT; c++) sum[p][c] = SPLAT(bias[c]);                                        \
         for (int64_t k = 0; k < kernel; k++)                                                                   \
             for (int64_t r = 0; r < run; r++, w += channels) {                                                 \
-                for (int p = 0; p < PLACES; p++) x[p] = load(at[p] + k * row + r * LANES);                     \
-                for (int c = 0; c < COUNT; c++) {                                                              \
-                    const Lanes one = SPLAT(w[c]);                                                             \
-                    for (int p = 0; p < PLACES; p++) sum[p][c] += x[p] * one;                                  \
-                }                                                                                              \
+                const int64_t x = k * row + r * LANES;                                                         \
+                if (COUNT < PLACES)                                                                            \
+                    PAIRS(COUNT, PLACES, SPLAT(w[i]), load(at[j] + x), sum[j][i]);                             \
+                else                                                                                           \
+                    PAIRS(PLACES, COUNT, load(at[i] + x), SPLAT(w[j]), sum[i][j]);                             \
             }                                                                                                  \
         for (int p = 0; p < PLACES; p++)                                                                       \
             for (int c = 0; c < COUNT; c++) store(out + (p * channels + c) * LANES, sum[p][c]);                \
@@ -91,8 +103,7 @@ static void pool(const Conv *g, int64_t y, const float *lines, float *restrict o
                 top = choose(top < 0, (Lanes){0}, top);
             }
             store(out, top);
-            const Bytes bytes = __builtin_convertvector(where, Bytes);
-            memcpy(place, &bytes, LANES);
+            store_bytes(place, where);
         }
 }
 
@@ -128,17 +139,16 @@ void lanes_forward(const Conv *g, int64_t first, int64_t last, void *const *arra
 #define GRAD(COUNT, RUN)                                                                                       \
     static void grad_##COUNT##_##RUN(const float *dy, const float *x, int64_t lines, int64_t width,            \
                                      const int64_t *by, int64_t channels, float *grads) {                      \
-        Lanes sum[RUN][COUNT], v[RUN];                                                                         \
+        Lanes sum[RUN][COUNT];                                                                                 \
         for (int r = 0; r < RUN; r++)                                                                          \
             for (int c = 0; c < COUNT; c++) sum[r][c] = load(grads + (r * channels + c) * LANES);              \
         for (int64_t y = 0; y < lines; y++)                                                                    \
-            for (int64_t i = 0; i < width; i++) {                                                              \
-                const float *d = dy + y * by[0] + i * by[1], *from = x + y * by[2] + i * by[3];                \
-                for (int r = 0; r < RUN; r++) v[r] = load(from + r * LANES);                                   \
-                for (int c = 0; c < COUNT; c++) {                                                              \
-                    const Lanes one = load(d + c * LANES);                                                     \
-                    for (int r = 0; r < RUN; r++) sum[r][c] += one * v[r];                                     \
-                }                                                                                              \
+            for (int64_t place = 0; place < width; place++) {                                                  \
+                const float *d = dy + y * by[0] + place * by[1], *from = x + y * by[2] + place * by[3];        \
+                if (COUNT < RUN)                                                                               \
+                    PAIRS(COUNT, RUN, load(d + i * LANES), load(from + j * LANES), sum[j][i]);                 \
+                else                                                                                           \
+                    PAIRS(RUN, COUNT, load(from + i * LANES), load(d + j * LANES), sum[i][j]);                 \
             }                                                                                                  \
         for (int r = 0; r < RUN; r++)                                                                          \
             for (int c = 0; c < COUNT; c++) store(grads + (r * channels + c) * LANES, sum[r][c]);              \
@@ -162,9 +172,7 @@ static void unpool(const Conv *g, const float *grad, const uint8_t *place, int64
     for (int64_t y = 0; y < g->out_height; y += 2)
         for (int64_t x = 0; x < g->out_width; x += 2)
             for (int64_t c = 0; c < channels; c++, grad += LANES, place += LANES) {
-                Bytes bytes;
-                memcpy(&bytes, place, LANES);
-                const Ints where = __builtin_convertvector(bytes, Ints);
+                const Ints where = load_bytes(place);
                 const Lanes v = load(grad);
                 for (int p = 0; p < 4; p++) {
                     if ((p & 1 && x + 1 == g->out_width) || (p & 2 && y + 1 == g->out_height)) continue;
@@ -215,7 +223,8 @@ void lanes_backward(const Conv *g, int64_t first, int64_t last, void *const *arr
         }
         for (int64_t k = 0; k < g->kernel; k++)
             for (int64_t c = 0, num; c < channels; c += num) {
-                num = next_count(channels - c);
+                /* Runs of five, those of a grey image, are taken whole with two channels. */
+                num = run == RUNS[2] && channels - c > 1 ? 2 : next_count(channels - c);
                 for (int64_t r = 0, width; r < run; r += width) {
                     width = run - r >= RUNS[num] ? RUNS[num] : 1;
                     (width > 1 ? WHOLE : SINGLE)[num](dy + c * LANES, framed + k * row + r * LANES, g->out_height,

@@ -1,19 +1,11 @@
 /* Eight images of a batch, one in each lane of a vector: into that order and out of it. */
 #include "vectors.h"
 
-typedef int32_t Ints __attribute__((vector_size(sizeof(int32_t) * LANES)));
-typedef uint8_t Bytes __attribute__((vector_size(LANES)));
-
-#define SPLAT(s) ((Lanes){s, s, s, s, s, s, s, s})
 #ifdef __clang__
 #define PICK __builtin_shufflevector
 #else /* GCC has that one from 12 on only */
 #define PICK(a, b, ...) __builtin_shuffle(a, b, (Ints){__VA_ARGS__})
 #endif
-
-static inline Lanes choose(Ints mask, Lanes yes, Lanes no) {
-    return (Lanes)(((Ints)yes & mask) | ((Ints)no & ~mask));
-}
 
 /* Rows become columns. */
 static inline void transpose(Lanes *v) {

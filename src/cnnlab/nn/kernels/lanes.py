@@ -65,7 +65,7 @@ class _LanesConv(Function):
         groups = -(-len(maps) // LANES)
         place = maps.new_empty(groups * LANES * height * width * len(weight), dtype=torch.uint8)
         place = place if record.is_pooled else None
-        run_kernel("lanes_forward", record, groups, maps, _in_runs(weight), bias, out, place)
+        run_kernel("lanes_forward", record, groups, maps, in_runs(weight), bias, out, place)
         ctx.save_for_backward(maps, weight, place)
         ctx.record, ctx.has_bias = record, bias is not None
         return out
@@ -79,7 +79,7 @@ class _LanesConv(Function):
         grad_out = grads[0].contiguous(memory_format=torch.channels_last)
         groups, num = -(-len(maps) // LANES), weight.numel()
         grad_maps = torch.empty_like(maps) if ctx.needs_input_grad[0] else None
-        turned = None if grad_maps is None else _in_runs(weight.flip(2, 3).transpose(0, 1))
+        turned = None if grad_maps is None else in_runs(weight.flip(2, 3).transpose(0, 1))
         sums = maps.new_empty(groups, num + len(weight))
         arrays = (maps, grad_out, place, turned, grad_maps, sums)
         run_kernel("lanes_backward", ctx.record, groups, *arrays)
@@ -89,8 +89,8 @@ class _LanesConv(Function):
         return grad_maps, grad_weight, sums[num:] if ctx.has_bias else None, None
 
 
-def _in_runs(weight: Tensor) -> Tensor:
-    """Return kernels as lanes.c reads them: k x k x C x K."""
+def in_runs(weight: Tensor) -> Tensor:
+    """Return kernels as lanes.c and opening.c read them: k x k x C x K."""
     return weight.permute(2, 3, 1, 0).contiguous()
 
 

@@ -24,8 +24,10 @@ SOURCES = tuple(
     for name in (
         "team.c",
         "stage.c",
+        "opening.c",
         "winograd_planes.c",
         "winograd_blocks.c",
+        "winograd_fitted.c",
         "windows.c",
         "lanes.c",
         "norm.c",
@@ -41,17 +43,21 @@ HEADERS = tuple(
         "winograd_tiles.h",
         "winograd.h",
         "lanes.h",
+        "stage.h",
+        "winograd_fitted.h",
     )
 )
 SWITCH = "CNNLAB_KERNELS"
 OFF, ON = ("off", "0", "no", "false", "none"), ("", "on", "1", "yes", "true")
 COMPILERS = ("cc", "gcc", "clang")
-# Square roots need not set errno; a * b + c may be rounded once, which changes last bits.
+# Square roots need not set errno; a * b + c may be rounded once, which changes last bits. No function that is
+# called from outside takes a vector, so that how they are handed over is nobody's concern.
 FLAGS = (
     "-O3",
     "-march=native",
     "-fno-math-errno",
     "-ffp-contract=fast",
+    "-Wno-psabi",
     "-shared",
     "-fPIC",
     "-std=c11",

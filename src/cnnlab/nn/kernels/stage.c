@@ -1,189 +1,152 @@
 /* What follows a convolution in the AlexNets, in one pass over its maps: ReLU, pooling of 2x2 pixels, local
- * response normalisation with a power of 3/4, dropout; and the way back.
+ * response normalisation with a power of 3/4, dropout; and the way back. What comes after pooling is in stage.h.
  *
- * Maps lie as N x H x W x C. One output pixel at a time: its channels, up to C_MAX of them, stay in the first
- * cache. This file is compiled once for each type of numbers: TYPE in memory, REAL in arithmetic.
- *
- * The pooled maps (`top`) and the place of each maximum (`place`, 0 to 3) are all that the way back needs; the
- * denominators are worked out again, which costs less than to read them.
+ * Maps lie as N x H x W x C. This file is compiled once for each type of numbers: TYPE in memory, REAL in arithmetic.
  */
 #ifndef TYPE
 
-#include <math.h>
-#include <stdint.h>
-#include <string.h>
+#include "vectors.h"
 
-enum { C_MAX = 1024, MARGIN = 64 };
-
-/* What is done, in one record, so that Python's side and this one name the same things. */
-typedef struct {
-    int64_t height, width, channels; /* of the convolution's maps */
-    int64_t below, above;            /* channels of a window beside its own; normalise only if >= 0 */
-    double alpha, k;
-    int64_t threshold; /* drop where the noise is below it, of 65,536 */
-    double scale;      /* factor of what is kept */
-} Stage;
-
-static inline float from_bf16(uint16_t v) {
-    uint32_t bits = (uint32_t)v << 16;
-    float real;
-    memcpy(&real, &bits, sizeof real);
-    return real;
-}
+static inline Lanes widen(const uint16_t *from) { return (Lanes)(load_shorts(from) << 16); }
 
 /* Nearest, ties to even; what is no number stays none. */
-static inline uint16_t to_bf16(float real) {
-    uint32_t bits;
-    memcpy(&bits, &real, sizeof bits);
-    uint32_t rounded = (bits + 0x7FFF + ((bits >> 16) & 1)) >> 16;
-    return real != real ? 0x7FC0 : rounded;
+static inline void narrow(uint16_t *to, Lanes v) {
+    const Ints bits = (Ints)v, isnt = v != v;
+    const Ints rounded = (bits + 0x7FFF + ((bits >> 16) & 1)) >> 16;
+    store_shorts(to, ((rounded & ~isnt) | (0x7FC0 & isnt)) & 0xFFFF);
+}
+
+typedef double Doubles __attribute__((vector_size(sizeof(double) * LANES)));
+
+static inline __attribute__((always_inline)) Doubles load_double(const double *from) {
+    Doubles v;
+    memcpy(&v, from, sizeof v);
+    return v;
+}
+
+static inline __attribute__((always_inline)) Doubles roots_of_doubles(Doubles v) {
+    for (int n = 0; n < LANES; n++) v[n] = sqrt(v[n]);
+    return v;
 }
 
 #define TYPE float
 #define REAL float
+#define WHOLE int32_t
 #define NAME(verb) verb##_float32
-#define LOAD(v) (v)
-#define STORE(v) (v)
-#define SQRT sqrtf
+#define LOAD load
+#define STORE store
+#define ROOTS roots_of
 #include "stage.c"
 
 #define TYPE double
 #define REAL double
+#define WHOLE int64_t
 #define NAME(verb) verb##_float64
-#define LOAD(v) (v)
-#define STORE(v) (v)
-#define SQRT sqrt
+#define LOAD load_double
+#define STORE NAME(store)
+#define ROOTS roots_of_doubles
 #include "stage.c"
 
 #define TYPE uint16_t
 #define REAL float
+#define WHOLE int32_t
 #define NAME(verb) verb##_bf16
-#define LOAD(v) from_bf16(v)
-#define STORE(v) to_bf16(v)
-#define SQRT sqrtf
+#define LOAD widen
+#define STORE narrow
+#define ROOTS roots_of
 #include "stage.c"
 
 #else
 
-/* out[c] = sum of v[c - below .. c + above]; v has margins of zeros. Added up shift by shift: no differences,
- * which would lose digits. */
-static inline void NAME(window)(const REAL *restrict v, REAL *restrict out, int64_t channels, int64_t below,
-                                int64_t above) {
-    for (int64_t c = 0; c < channels; c++) out[c] = v[c - below];
-    for (int64_t shift = 1 - below; shift <= above; shift++)
-        for (int64_t c = 0; c < channels; c++) out[c] += v[c + shift];
+#include "stage.h"
+
+/* ReLU and the largest of 2x2 maps, of output pixel (i, j) of an image. */
+static inline void NAME(pool)(const Stage *s, const TYPE *maps, int64_t i, int64_t j, REAL *v, uint8_t *where) {
+    /* Pixels that are not there are stood for by their neighbours, whose places they get. */
+    const int there = (2 * j + 1 < s->width ? 1 : 0) | (2 * i + 1 < s->height ? 2 : 0);
+    const int64_t channels = s->channels;
+    const TYPE *pixels[4];
+    for (int p = 0; p < 4; p++) {
+        const int64_t y = 2 * i + ((p & there) >> 1), x = 2 * j + (p & there & 1);
+        pixels[p] = maps + (y * s->width + x) * channels;
+    }
+    for (int64_t c = 0; c < channels; c += LANES) {
+        NAME(Reals) top = NAME(take)(pixels[0] + c, LEFT);
+        NAME(Wholes) place = {0};
+        for (int p = 1; p < 4; p++) {
+            /* As torch has it: the first of equals, and what is no number wins. */
+            const NAME(Reals) value = NAME(take)(pixels[p] + c, LEFT);
+            const NAME(Wholes) wins = (value > top) | (value != value);
+            top = NAME(choose)(wins, value, top);
+            place = (wins & (p & there)) | (place & ~wins);
+        }
+        const NAME(Wholes) stops = top <= 0; /* not what is no number */
+        NAME(store)(v + c, NAME(choose)(top < 0, (NAME(Reals)){0}, top));
+        NAME(put_bytes)(where + c, LANES, place | (stops & STOPPED));
+    }
 }
 
 /* Images first to last - 1. Arrays: maps, N x H x W x C; out, top, place, noise, N x H/2 x W/2 x C, halves rounded
- * up. noise may be NULL: nothing is dropped. place may be NULL: there will be no way back. */
+ * up. noise may be NULL: nothing is dropped. place may be NULL: there will be no way back. top may be NULL where that
+ * is so, or nothing is normalised. */
 void NAME(forward)(const Stage *s, int64_t first, int64_t last, void *const *arrays) {
-    const TYPE *restrict maps = arrays[0];
-    TYPE *restrict out = arrays[1], *restrict top = arrays[2];
-    uint8_t *restrict place = arrays[3];
-    const uint16_t *restrict noise = arrays[4];
-    const int64_t height = s->height, width = s->width, channels = s->channels;
-    const int64_t rows = (height + 1) / 2, columns = (width + 1) / 2;
-    const REAL alpha = s->alpha, k = s->k, scale = s->scale;
-    const int32_t threshold = s->threshold;
-    REAL padded[C_MAX + 2 * MARGIN], largest[C_MAX], sums[C_MAX];
-    REAL *squares = padded + MARGIN;
-    uint8_t places[C_MAX];
-    memset(padded, 0, sizeof padded);
+    const int64_t image = s->height * s->width * s->channels, line = line_of(s);
+    const int64_t rows = (s->height + 1) / 2, columns = (s->width + 1) / 2;
+    NAME(Room) room;
+    memset(&room, 0, sizeof room);
     for (int64_t n = first; n < last; n++)
         for (int64_t i = 0; i < rows; i++)
-            for (int64_t j = 0; j < columns; j++) {
-                const TYPE *corner = maps + ((n * height + 2 * i) * width + 2 * j) * channels;
-                const int64_t at = ((n * rows + i) * columns + j) * channels;
-                for (int64_t c = 0; c < channels; c++) {
-                    largest[c] = LOAD(corner[c]);
-                    places[c] = 0;
-                }
-                for (int p = 1; p < 4; p++) {
-                    if ((p & 1 && 2 * j + 1 == width) || (p & 2 && 2 * i + 1 == height)) continue;
-                    const TYPE *pixel = corner + ((p >> 1) * width + (p & 1)) * channels;
-                    for (int64_t c = 0; c < channels; c++) {
-                        const REAL v = LOAD(pixel[c]);
-                        /* As torch has it: the first of equals, and what is no number wins. */
-                        const int wins = (v > largest[c]) | (v != v);
-                        largest[c] = wins ? v : largest[c];
-                        places[c] = wins ? p : places[c];
-                    }
-                }
-                for (int64_t c = 0; c < channels; c++) {
-                    largest[c] = largest[c] < 0 ? 0 : largest[c];
-                    squares[c] = largest[c] * largest[c];
-                }
-                if (place != NULL) {
-                    memcpy(place + at, places, channels);
-                    for (int64_t c = 0; c < channels; c++) top[at + c] = STORE(largest[c]);
-                }
-                if (s->below >= 0) {
-                    NAME(window)(squares, sums, channels, s->below, s->above);
-                    for (int64_t c = 0; c < channels; c++) {
-                        const REAL root = 1 / SQRT(k + alpha * sums[c]);
-                        largest[c] *= root * SQRT(root);
-                    }
-                }
-                if (noise != NULL)
-                    for (int64_t c = 0; c < channels; c++)
-                        largest[c] = noise[at + c] >= threshold ? largest[c] * scale : 0;
-                for (int64_t c = 0; c < channels; c++) out[at + c] = STORE(largest[c]);
+            for (int64_t j = 0, count; j < columns; j += count) {
+                const TYPE *maps = (const TYPE *)arrays[0] + n * image;
+                const int64_t at = ((n * rows + i) * columns + j) * s->channels;
+                count = pixels_at_once(s, columns - j);
+                for (int64_t p = 0; p < count; p++)
+                    NAME(pool)(s, maps, i, j + p, room.v + p * line, room.where + p * line);
+                NAME(finish)(s, &room, room.v, room.where, count, at, arrays[1], arrays[2], arrays[3], arrays[4]);
             }
 }
 
-/* Arrays: grad_out, as out; grad_maps, as maps, every value of it is written; top, place, noise. */
+/* The gradient of an image's maps, from that of their largest of output pixel (i, j). */
+static inline void NAME(unpool)(const Stage *s, TYPE *maps, int64_t i, int64_t j, const REAL *v, const uint8_t *place) {
+    const int64_t channels = s->channels;
+    for (int p = 0; p < 4; p++) {
+        const int64_t y = 2 * i + (p >> 1), x = 2 * j + (p & 1);
+        if (y >= s->height || x >= s->width) continue;
+        TYPE *pixel = maps + (y * s->width + x) * channels;
+        for (int64_t c = 0; c < channels; c += LANES) {
+            const NAME(Wholes) where = NAME(take_bytes)(place + c, LEFT) & WHERE;
+            NAME(put)(pixel + c, LEFT, NAME(choose)(where == p, NAME(load)(v + c), (NAME(Reals)){0}));
+        }
+    }
+}
+
+/* Arrays: grad_out, as out; grad_maps, as maps, every value of it is written; top, place. */
 void NAME(backward)(const Stage *s, int64_t first, int64_t last, void *const *arrays) {
-    const TYPE *restrict grad_out = arrays[0], *restrict top = arrays[2];
-    TYPE *restrict grad_maps = arrays[1];
-    const uint8_t *restrict place = arrays[3];
-    const uint16_t *restrict noise = arrays[4];
-    const int64_t height = s->height, width = s->width, channels = s->channels;
-    const int64_t rows = (height + 1) / 2, columns = (width + 1) / 2;
-    const REAL alpha = s->alpha, k = s->k, scale = s->scale;
-    const int32_t threshold = s->threshold;
-    REAL padded[2][C_MAX + 2 * MARGIN], grad[C_MAX], largest[C_MAX], sums[C_MAX];
-    REAL *squares = padded[0] + MARGIN, *around = padded[1] + MARGIN;
-    memset(padded, 0, sizeof padded);
+    const uint8_t *place = arrays[3];
+    const int64_t image = s->height * s->width * s->channels, line = line_of(s);
+    const int64_t rows = (s->height + 1) / 2, columns = (s->width + 1) / 2;
+    NAME(Room) room;
+    memset(&room, 0, sizeof room);
     for (int64_t n = first; n < last; n++)
         for (int64_t i = 0; i < rows; i++)
-            for (int64_t j = 0; j < columns; j++) {
-                TYPE *corner = grad_maps + ((n * height + 2 * i) * width + 2 * j) * channels;
-                const int64_t at = ((n * rows + i) * columns + j) * channels;
-                for (int64_t c = 0; c < channels; c++) {
-                    grad[c] = LOAD(grad_out[at + c]);
-                    largest[c] = LOAD(top[at + c]);
-                }
-                if (noise != NULL)
-                    for (int64_t c = 0; c < channels; c++)
-                        grad[c] = noise[at + c] >= threshold ? grad[c] * scale : 0;
-                if (s->below >= 0) { /* the formula stands in lrn.py */
-                    for (int64_t c = 0; c < channels; c++) squares[c] = largest[c] * largest[c];
-                    NAME(window)(squares, sums, channels, s->below, s->above);
-                    for (int64_t c = 0; c < channels; c++) {
-                        const REAL inverse = 1 / (k + alpha * sums[c]), root = SQRT(inverse);
-                        grad[c] *= root * SQRT(root);
-                        around[c] = grad[c] * largest[c] * inverse;
-                    }
-                    NAME(window)(around, sums, channels, s->above, s->below);
-                    for (int64_t c = 0; c < channels; c++)
-                        grad[c] -= (REAL)1.5 * alpha * largest[c] * sums[c];
-                }
-                /* what is no number passes it on, as torch does */
-                for (int64_t c = 0; c < channels; c++) grad[c] = largest[c] <= 0 ? 0 : grad[c];
-                for (int p = 0; p < 4; p++) {
-                    if ((p & 1 && 2 * j + 1 == width) || (p & 2 && 2 * i + 1 == height)) continue;
-                    TYPE *pixel = corner + ((p >> 1) * width + (p & 1)) * channels;
-                    for (int64_t c = 0; c < channels; c++)
-                        pixel[c] = STORE(place[at + c] == p ? grad[c] : 0);
-                }
+            for (int64_t j = 0, count; j < columns; j += count) {
+                TYPE *grad_maps = (TYPE *)arrays[1] + n * image;
+                const int64_t at = ((n * rows + i) * columns + j) * s->channels;
+                count = pixels_at_once(s, columns - j);
+                NAME(begin)(s, &room, room.v, count, at, arrays[0], arrays[2], place);
+                for (int64_t p = 0; p < count; p++)
+                    NAME(unpool)(s, grad_maps, i, j + p, room.v + p * line, place + at + p * s->channels);
             }
 }
 
+#undef EACH_EIGHT
+#undef LEFT
 #undef TYPE
 #undef REAL
+#undef WHOLE
 #undef NAME
 #undef LOAD
 #undef STORE
-#undef SQRT
+#undef ROOTS
 
 #endif

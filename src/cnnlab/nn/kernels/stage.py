@@ -1,6 +1,7 @@
 """`stage.c` for torch: ReLU, 2x2 pooling, LRN and dropout of maps in one pass, with the gradient."""
 
 import ctypes
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +13,7 @@ from torch.autograd.function import Function
 from cnnlab.nn.kernels.guard import once_differentiable
 from cnnlab.nn.kernels.parallel import empty_maps, run_kernel
 
-MAX_CHANNELS, MAX_REACH = 1024, 64  # C_MAX and MARGIN of stage.c
+MAX_CHANNELS, MAX_REACH = 1024, 64  # C_MAX and MARGIN of stage.h
 TYPES = {torch.float32: "float32", torch.float64: "float64", torch.bfloat16: "bf16"}
 
 
@@ -30,8 +31,8 @@ class Stage:
     drop: float = 0.0
 
 
-class _Record(ctypes.Structure):
-    """`Stage` of stage.c."""
+class StageRecord(ctypes.Structure):
+    """`Stage` of stage.h."""
 
     _fields_ = [
         *((name, ctypes.c_int64) for name in ("height", "width", "channels", "below", "above")),
@@ -61,14 +62,14 @@ class _RunStage(Function):
         n, channels, height, width = maps.shape
         shape = (n, channels, (height + 1) // 2, (width + 1) // 2)
         out = empty_maps(shape, like=maps)
-        record = _record(maps.shape, stage, noise)
+        record = record_of_stage(maps.shape, stage, noise)
         is_learning = ctx.needs_input_grad[0]
-        top = torch.empty_like(out) if is_learning else None
+        top = torch.empty_like(out) if is_learning and stage.lrn else None
         place = torch.empty_like(out, dtype=torch.uint8) if is_learning else None
         run_kernel(f"forward_{TYPES[maps.dtype]}", record, n, maps, out, top, place, noise)
         if is_learning:
             ctx.save_for_backward(top, place)
-            ctx.record, ctx.noise, ctx.shape = record, noise, maps.shape
+            ctx.record, ctx.shape = record, maps.shape
         return out
 
     @staticmethod
@@ -77,19 +78,20 @@ class _RunStage(Function):
         ctx: Any, *grads: Tensor
     ) -> tuple[Tensor | None, ...]:
         top, place = ctx.saved_tensors
-        grad = empty_maps(ctx.shape, like=top)
         grad_out = grads[0].contiguous(memory_format=torch.channels_last)
-        name = f"backward_{TYPES[top.dtype]}"
-        run_kernel(name, ctx.record, len(grad), grad_out, grad, top, place, ctx.noise)
+        grad = empty_maps(ctx.shape, like=grad_out)
+        name = f"backward_{TYPES[grad.dtype]}"
+        run_kernel(name, ctx.record, len(grad), grad_out, grad, top, place)
         return grad, None, None
 
 
-def _record(shape: torch.Size, stage: Stage, noise: np.ndarray | None) -> _Record:
+def record_of_stage(shape: Sequence[int], stage: Stage, noise: np.ndarray | None) -> StageRecord:
+    """Return what C is told of a stage behind maps of that shape, N x C x H x W."""
     _, channels, height, width = shape
     size, alpha, k = stage.lrn or (0, 0.0, 1.0)
     below, above = (size // 2, (size - 1) // 2) if stage.lrn else (-1, -1)
     threshold, scale = drop_threshold(stage.drop) if noise is not None else (0, 1.0)
-    return _Record(height, width, channels, below, above, alpha, k, threshold, scale)
+    return StageRecord(height, width, channels, below, above, alpha, k, threshold, scale)
 
 
 def drop_threshold(probability: float) -> tuple[int, float]:

@@ -1,12 +1,21 @@
 /* Vectors of eight numbers, for which the compiler takes the widest registers there are. */
 #ifndef VECTORS_H
 #define VECTORS_H
+#include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#ifdef __AVX2__
+#include <immintrin.h>
+#endif
 
 enum { LANES = 8 };
 typedef float Lanes __attribute__((vector_size(sizeof(float) * LANES)));
+typedef int32_t Ints __attribute__((vector_size(sizeof(int32_t) * LANES)));
+typedef uint16_t Shorts __attribute__((vector_size(sizeof(uint16_t) * LANES)));
+typedef uint8_t Bytes __attribute__((vector_size(LANES)));
+
+#define SPLAT(s) ((Lanes){s, s, s, s, s, s, s, s})
 
 /* Before a loop over a few registers, which have no numbers that a loop could count. */
 #define UNROLL _Pragma("GCC unroll 36")
@@ -24,6 +33,75 @@ static inline Lanes in_register(Lanes v) {
     __asm__("" : "+x"(v));
 #endif
     return v;
+}
+
+static inline Lanes choose(Ints mask, Lanes yes, Lanes no) {
+    return (Lanes)(((Ints)yes & mask) | ((Ints)no & ~mask));
+}
+
+/* Square roots, and numbers of fewer bits, which GCC takes one by one where it is not told. */
+
+static inline Lanes roots_of(Lanes v) {
+#ifdef __AVX2__
+    return (Lanes)_mm256_sqrt_ps((__m256)v);
+#else
+    for (int n = 0; n < LANES; n++) v[n] = sqrtf(v[n]);
+    return v;
+#endif
+}
+
+/* from[place] of four numbers. */
+static inline Lanes pick(const float *from, Ints place) {
+#ifdef __AVX2__
+    return (Lanes)_mm256_permutevar_ps(_mm256_broadcast_ps((const __m128 *)from), (__m256i)place);
+#else
+    Lanes v;
+    for (int n = 0; n < LANES; n++) v[n] = from[place[n]];
+    return v;
+#endif
+}
+
+static inline Ints load_bytes(const uint8_t *from) {
+#ifdef __AVX2__
+    return (Ints)_mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)from));
+#else
+    Bytes v;
+    memcpy(&v, from, sizeof v);
+    return __builtin_convertvector(v, Ints);
+#endif
+}
+
+static inline void store_bytes(uint8_t *to, Ints v) {
+#ifdef __AVX2__
+    const __m256i first = _mm256_set1_epi32(0x0C080400);
+    const __m256i bytes = _mm256_shuffle_epi8((__m256i)v, first);
+    const __m128i low = _mm256_castsi256_si128(bytes), high = _mm256_extracti128_si256(bytes, 1);
+    _mm_storel_epi64((__m128i *)to, _mm_unpacklo_epi32(low, high));
+#else
+    const Bytes bytes = __builtin_convertvector(v, Bytes);
+    memcpy(to, &bytes, sizeof bytes);
+#endif
+}
+
+static inline Ints load_shorts(const uint16_t *from) {
+#ifdef __AVX2__
+    return (Ints)_mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)from));
+#else
+    Shorts v;
+    memcpy(&v, from, sizeof v);
+    return __builtin_convertvector(v, Ints);
+#endif
+}
+
+/* Of numbers below 65,536. */
+static inline void store_shorts(uint16_t *to, Ints v) {
+#ifdef __AVX2__
+    const __m128i low = _mm256_castsi256_si128((__m256i)v), high = _mm256_extracti128_si256((__m256i)v, 1);
+    _mm_storeu_si128((__m128i *)to, _mm_packus_epi32(low, high));
+#else
+    const Shorts shorts = __builtin_convertvector(v, Shorts);
+    memcpy(to, &shorts, sizeof shorts);
+#endif
 }
 
 static inline float *room(int64_t numbers) {

@@ -2,8 +2,8 @@
 
 For each pair of channels the multiplications of a tile of 4x4 outputs of kernels of 3x3 fall from 144 to 36,
 and those of a tile of 2x2 outputs of kernels of 5x5 from 100 to 36; what is left is 36 matrix products over
-channels. Maps whose sides are no multiples of the tiles' waste a part of their last tiles: for 3x3 at 14x14
-and 7x7 pixels multiplications are 3.1 times fewer instead of 4.
+channels. Kernels of 3x3 also have tiles of 3 outputs, with which most maps are covered exactly: at 14x14 and
+7x7 pixels multiplications are 3.6 times fewer. Elsewhere a part of the last tiles is wasted.
 
 Source: Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", arXiv:1509.09308, section 4.
 """
@@ -11,6 +11,7 @@ Source: Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", arX
 from torch import Tensor
 
 from cnnlab.nn.kernels.winograd_blocks import conv_in_blocks
+from cnnlab.nn.kernels.winograd_fitted import conv_in_fitted, fits
 from cnnlab.nn.kernels.winograd_planes import conv_in_planes
 
 LANES = 8  # of vectors.h: channels come in multiples of it
@@ -34,5 +35,7 @@ def winograd_conv(maps: Tensor, weight: Tensor, bias: Tensor | None, groups: int
     """
     assert maps.shape[1] == groups * weight.shape[1], (maps.shape, weight.shape, groups)
     bias = None if bias is None else bias.contiguous()
+    if fits(maps.shape[2], maps.shape[3], weight.shape[3]):
+        return conv_in_fitted(maps, weight, bias, groups)
     pairs = weight.shape[0] // groups * weight.shape[1]
     return (conv_in_blocks if pairs <= MOST_OF_BLOCKS else conv_in_planes)(maps, weight, bias, groups)

@@ -16,7 +16,7 @@ from cnnlab.nn.kernels.winograd_kernels import grad_of_kernels, join, room_for_s
 
 BLOCK = 48  # tiles at once: a multiple of the lines that a product keeps in registers
 NO_NORM = (None,) * 6  # behind the convolution
-GAP = 16  # numbers behind each line of kernels
+GAP = 16  # numbers behind each line and plane of kernels
 FIELDS = (
     "images",
     "height",
