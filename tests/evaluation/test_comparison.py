@@ -68,6 +68,22 @@ def test_three_seeds_are_compared_by_t(make_evaluated):
     assert comparison.commits == ("abc",)
 
 
+def test_an_ensemble_is_right_where_the_mean_of_all_seeds_is(make_evaluated):
+    # 100 wrong answers each; two of three seeds share 40 of them, at 0.8 against 0.9 twice or once.
+    runs = [
+        make_evaluated("lenet5", seed, NUM_IMAGES - 100, first_wrong=start)
+        for seed, start in enumerate((0, 60, 500))
+    ]
+    one = compare_runs({"one": runs}).networks[0].ensemble
+    assert one is not None and one.num_runs == 3
+    assert one.top1 == 1 - 40 / NUM_IMAGES  # (0.2 + 0.2 + 0.9) / 3 < 1/2, and (0.2 + 0.9 + 0.9) / 3 > 1/2
+    expected = stats.binomtest(NUM_IMAGES - 40, NUM_IMAGES).proportion_ci(method="wilson")
+    assert one.interval == pytest.approx((expected.low, expected.high))
+    assert compare_runs({"one": runs[:1]}).networks[0].ensemble is None
+    runs[0].predictions.unlink()
+    assert compare_runs({"one": runs}, must_test=False).networks[0].ensemble is None
+
+
 def test_the_cost_is_a_mean_and_a_peak(make_evaluated):
     _, two = compare_runs(groups_of(make_evaluated, [950] * 3, [970] * 3)).networks
     assert (two.seconds_per_epoch, two.train_seconds) == (3.0, 21.0)

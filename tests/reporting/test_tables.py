@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from cnnlab.errors import RunError
-from cnnlab.evaluation import Comparison, NetworkResult, PairedTest
+from cnnlab.evaluation import Comparison, Ensemble, NetworkResult, PairedTest
 from cnnlab.reporting import (
     comparison_notes,
     comparison_rows,
@@ -70,6 +70,17 @@ def test_rows_are_what_people_read():
         "812 MB",
     ]
     assert second[3:7] == ["+0.19 points: better", "0.012", "2.0 min", "2.0 h"]
+
+
+def test_ensembles_stand_in_a_note_and_in_csv():
+    together = replace(SECOND, ensemble=Ensemble(3, 0.9971, (0.9958, 0.998)))
+    comparison = replace(COMPARISON, networks=(FIRST, together))
+    (note,) = (line for line in comparison_notes(comparison) if line.startswith("Ensemble"))
+    assert note.endswith("probabilities: resnet20 99.71%, 95 % 99.58% to 99.80% (Wilson).")
+    assert not any(line.startswith("Ensemble") for line in comparison_notes(COMPARISON))
+    first, second = csv.DictReader(io.StringIO(to_csv(comparison)))
+    assert (first["ensemble_top1"], float(second["ensemble_top1"])) == ("", 0.9971)
+    assert Comparison.from_dict(comparison.as_dict(), source="here") == comparison
 
 
 def test_small_p_values_are_not_zero():

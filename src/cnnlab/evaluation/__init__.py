@@ -8,6 +8,7 @@ from cnnlab.evaluation.comparison import (
     evaluated_scores,
     hardware_of,
 )
+from cnnlab.evaluation.ensemble import Ensemble
 from cnnlab.evaluation.loading import Run, load_run
 from cnnlab.evaluation.paired import PairedTest
 from cnnlab.evaluation.prediction import check_run_views, predict_probs
@@ -28,6 +29,7 @@ from cnnlab.evaluation.views import ONE_VIEW, check_slack, check_view_names, vie
 __all__ = [
     "ONE_VIEW",
     "Comparison",
+    "Ensemble",
     "Evaluation",
     "Interval",
     "NetworkResult",

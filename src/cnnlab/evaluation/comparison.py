@@ -13,6 +13,7 @@ from typing import Any, Self
 from pydantic import TypeAdapter, ValidationError
 
 from cnnlab.errors import RunError
+from cnnlab.evaluation.ensemble import Ensemble, ensemble_of
 from cnnlab.evaluation.paired import PairedTest, against
 from cnnlab.evaluation.statistics import mean_interval, wilson_interval
 from cnnlab.evaluation.views import ONE_VIEW, views_in_words
@@ -39,6 +40,7 @@ class NetworkResult:
         train_seconds: the same for a whole run.
         num_parameters: weights that training changes.
         peak_memory_bytes: the most that a training process held, over seeds.
+        ensemble: of all seeds; None of one seed, and where answers were not kept.
     """
 
     name: str
@@ -53,6 +55,7 @@ class NetworkResult:
     train_seconds: float
     num_parameters: int
     peak_memory_bytes: int
+    ensemble: Ensemble | None = None
 
 
 @dataclass(frozen=True)
@@ -194,6 +197,7 @@ def _result(
             train_seconds=fmean(cost["train_seconds"] for cost in costs),
             num_parameters=costs[0]["parameters"],
             peak_memory_bytes=max(cost["peak_memory_bytes"] for cost in costs),
+            ensemble=ensemble_of(group),
         )
     except KeyError as error:
         raise RunError(f"{group[0].path}: cost.json lacks {error}. Train it again.") from None

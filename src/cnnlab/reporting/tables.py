@@ -55,6 +55,8 @@ def comparison_notes(comparison: Comparison) -> list[str]:
         notes.append(f"Test against {first.name}: {', '.join(sorted(tests))}, two-sided{pairs}.")
         if len(comparison.seeds) < 3:
             notes.append("One or two seeds show how these runs differ, not the networks: use 3 or more.")
+    if any(result.ensemble for result in comparison.networks):
+        notes.append(f"Ensemble, the mean of all seeds' probabilities: {_ensembles(comparison)} (Wilson).")
     notes.append(f"Hardware: {'; '.join(comparison.hardware)}.")
     if len(comparison.hardware) > 1:
         notes.append("Not all runs had the same hardware or precision: their times cannot be compared.")
@@ -89,13 +91,15 @@ def to_csv(comparison: Comparison) -> str:
     writer = csv.writer(file, lineterminator="\n")
     columns = ["name", "network", "mean_top1", "low", "high", "interval_method", "difference", "p_value"]
     columns += ["test_method", "verdict", "seconds_per_epoch", "train_seconds", "num_parameters"]
-    writer.writerow([*columns, "peak_memory_bytes", *(f"top1_seed{seed}" for seed in comparison.seeds)])
+    columns += ["peak_memory_bytes", *(f"top1_seed{seed}" for seed in comparison.seeds)]
+    writer.writerow([*columns, "ensemble_top1", "ensemble_low", "ensemble_high"])
     for result in comparison.networks:
         test = result.test
         against = [test.difference, test.p_value, test.method, test.verdict] if test else [""] * 4
         cost = [result.seconds_per_epoch, result.train_seconds, result.num_parameters]
         row = [result.name, result.network, result.mean_top1, *result.interval, result.interval_method]
-        writer.writerow([*row, *against, *cost, result.peak_memory_bytes, *result.top1])
+        together = [result.ensemble.top1, *result.ensemble.interval] if result.ensemble else [""] * 3
+        writer.writerow([*row, *against, *cost, result.peak_memory_bytes, *result.top1, *together])
     return file.getvalue()
 
 
@@ -144,6 +148,14 @@ def _row(result: NetworkResult) -> list[str]:
         f"{result.num_parameters:,}",
         f"{result.peak_memory_bytes / 1e6:,.0f} MB",
     ]
+
+
+def _ensembles(comparison: Comparison) -> str:
+    return "; ".join(
+        f"{result.name} {one.top1:.2%}, 95 % {one.interval[0]:.2%} to {one.interval[1]:.2%}"
+        for result in comparison.networks
+        if (one := result.ensemble)
+    )
 
 
 def _image_uncertainty(comparison: Comparison) -> float:
