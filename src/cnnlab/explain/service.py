@@ -18,9 +18,9 @@ from torch import Tensor
 
 from cnnlab.errors import CnnlabError, did_you_mean
 from cnnlab.evaluation import Run, load_run, predict_probs
-from cnnlab.explain.activations import activations
 from cnnlab.explain.attribution import grad_cam
 from cnnlab.explain.sheet import map_of, overlay
+from cnnlab.explain.steps import steps
 
 _KEPT = 2
 """Runs that stay loaded; the one that was not asked for longest goes first."""
@@ -38,7 +38,7 @@ def explain_pixels(run: Run, pixels: Tensor, *, method: str, label: str, layers:
         pixels: C x H x W, uint8, of the run's form.
         method: `grad_cam` or `activations`.
         label: the class that Grad-CAM explains; the network's answer if empty.
-        layers: whose activations are returned, by name; all that do something if empty.
+        layers: whose activations are returned, by name; all `steps` if empty.
 
     Returns:
         `class_names`, `probs`, `label`, and `maps`, as `map_of` makes them; with Grad-CAM also its `overlay`.
@@ -57,7 +57,7 @@ def explain_pixels(run: Run, pixels: Tensor, *, method: str, label: str, layers:
         kind = type(run.model.get_submodule(layer)).__name__
         maps = [map_of(layer, kind, values) | {"overlay": overlay(run, pixels, values[0])}]
     else:
-        found = {output.name: output for output in activations(run, pixels)}
+        found = {output.name: output for output in steps(run, pixels)}
         for name in layers:
             if name not in found:
                 raise NotThereError("layers", f"There is no layer {name[:80]!r}. {did_you_mean(name, found)}")

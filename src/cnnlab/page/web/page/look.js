@@ -1,0 +1,90 @@
+// Looking into the chosen network: when it is asked, and what is shown until there is an answer.
+
+import { fill } from "./elements.js";
+import { showInside } from "./inside.js";
+
+const MOST_TRIES = 5; // of a server that is busy
+
+export class Look {
+  #site;
+  #networks;
+  #drawing;
+  #details = document.querySelector("#inside details");
+  #select = document.querySelector("#inside select");
+  #place = document.getElementById("layers");
+  #shown = null;
+  #asking = null;
+  #isStale = false;
+  #stop = new AbortController();
+
+  constructor(site, networks, drawing) {
+    [this.#site, this.#networks, this.#drawing] = [site, networks, drawing];
+    fill(this.#select, site.networks.map((network) => [network.index, network.title]));
+    this.#select.parentElement.hidden = site.networks.length < 2;
+    this.#details.addEventListener("toggle", () => this.ask());
+    this.#select.addEventListener("change", () => {
+      this.#stop.abort();
+      this.ask();
+    });
+    addEventListener("resize", () => this.write());
+  }
+
+  /** Ask for what is inside, if that is to be seen; once more afterwards, if the drawing changes meanwhile. */
+  ask() {
+    if (!this.#details.open) return;
+    this.#isStale = true;
+    if (this.#drawing.isBlank || this.#networks.inBrowser) this.#stop.abort(); // nothing is wanted of the server
+    this.#asking ??= this.#askUntilFresh().finally(() => {
+      this.#asking = null;
+      this.#place.setAttribute("aria-busy", "false");
+    });
+    this.#place.setAttribute("aria-busy", "true");
+  }
+
+  /** Write what is shown again, in the page's language and width. */
+  write() {
+    if (this.#shown) showInside(this.#place, this.#shown);
+  }
+
+  async #askUntilFresh() {
+    for (let tries = 1; this.#isStale; ) {
+      this.#isStale = false;
+      this.#stop = new AbortController();
+      const network = this.#site.networks[this.#select.value];
+      const source = this.#drawing.isBlank ? null : this.#drawing.source();
+      let given = { network };
+      try {
+        given = { network, ...(await this.#networks.inside(network, source)) };
+        if (given.seen && !isMapped(given)) {
+          if (this.#isStale) continue;
+          // What is shown of this network stays until there is more; the server's first answer takes seconds.
+          if (this.#shown?.network !== network || !isMapped(this.#shown)) this.#show({ ...given, isWaiting: true });
+          given = await this.#networks.explained(network, given, source, this.#stop.signal);
+        }
+        tries = 1;
+      } catch (problem) {
+        if (problem.seconds && tries++ < MOST_TRIES) {
+          await rest(problem.seconds, this.#stop.signal);
+          this.#isStale = true;
+        }
+        given = { ...given, problem };
+      }
+      if (!this.#isStale) this.#show(given);
+    }
+  }
+
+  #show(given) {
+    this.#shown = given;
+    this.write();
+  }
+}
+
+const isMapped = ({ layers }) => layers?.length > 0 && layers.every((layer) => layer.numbers);
+
+/** Wait so many seconds, or until somebody wants no more. */
+function rest(seconds, signal) {
+  return new Promise((done) => {
+    setTimeout(done, 1000 * seconds);
+    signal.addEventListener("abort", done);
+  });
+}
