@@ -13,6 +13,7 @@ export class Look {
   #select = document.querySelector("#inside select");
   #place = document.getElementById("layers");
   #shown = null;
+  #version = 0; // of the drawing
   #asking = null;
   #isStale = false;
   #stop = new AbortController();
@@ -26,10 +27,11 @@ export class Look {
       this.#stop.abort();
       this.ask();
     });
+    drawing.addEventListener("change", () => this.#version++);
     addEventListener("resize", () => this.write());
   }
 
-  /** Ask for what is inside, if that is to be seen; once more afterwards, if the drawing changes meanwhile. */
+  /** Ask for what is inside, if that is to be seen and not shown already; again, if the drawing changes meanwhile. */
   ask() {
     if (!this.#details.open) return;
     this.#isStale = true;
@@ -51,6 +53,8 @@ export class Look {
       this.#isStale = false;
       this.#stop = new AbortController();
       const network = this.#site.networks[this.#select.value];
+      const answers = [network.index, this.#networks.inBrowser, this.#version].join();
+      if (answers === this.#shown?.answers) continue;
       const source = this.#drawing.isBlank ? null : this.#drawing.source();
       let given = { network };
       try {
@@ -61,6 +65,7 @@ export class Look {
           if (this.#shown?.network !== network || !isMapped(this.#shown)) this.#show({ ...given, isWaiting: true });
           given = await this.#networks.explained(network, given, source, this.#stop.signal);
         }
+        given = { ...given, answers };
         tries = 1;
       } catch (problem) {
         if (problem.seconds && tries++ < MOST_TRIES) {
