@@ -50,6 +50,17 @@ def test_steps_are_named_as_the_tracer_names_them_and_in_the_order_in_which_they
         ("features.scaled", "Scaled"),
         ("head.fc", "Linear"),
     ]
+    assert [one.inputs for one in found] == [
+        (),  # the image
+        ("features.block.conv",),
+        ("features.block.act",),  # and the image
+        ("add",),
+        ("features.block.act_1", "features.block.act"),
+        ("cat",),
+        ("add_1",),
+        ("features.block.act_2",),
+        (),  # a view of it
+    ]
     values = {one.name: one.values for one in found}
     branch, pixels = values["features.block.act"], image / 255
     torch.testing.assert_close(values["add"], branch + pixels)

@@ -33,7 +33,7 @@ def explained(tmp_path_factory):
     out = tmp_path_factory.mktemp("explained")
     runs = (
         make_run(out, "convnet_fast", is_digits=True),
-        make_run(out, "resnet20", data="cifar10"),
+        make_run(out, "resnet20", args={"shortcut": "B"}, data="cifar10"),
     )
     return [export_to(run.folder.path / f"{run.network}.onnx", run) for run in runs]
 

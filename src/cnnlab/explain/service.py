@@ -41,7 +41,8 @@ def explain_pixels(run: Run, pixels: Tensor, *, method: str, label: str, layers:
         layers: whose activations are returned, by name; all `steps` if empty.
 
     Returns:
-        `class_names`, `probs`, `label`, and `maps`, as `map_of` makes them; with Grad-CAM also its `overlay`.
+        `class_names`, `probs`, `label`, and `maps`, as `map_of` makes them; with Grad-CAM also its `overlay`,
+        of a step its `inputs`.
 
     Raises:
         NotThereError: there is no such class or layer.
@@ -61,7 +62,8 @@ def explain_pixels(run: Run, pixels: Tensor, *, method: str, label: str, layers:
         for name in layers:
             if name not in found:
                 raise NotThereError("layers", f"There is no layer {name[:80]!r}. {did_you_mean(name, found)}")
-        maps = [map_of(name, found[name].kind, found[name].values) for name in layers or found]
+        chosen = [found[name] for name in layers or found]
+        maps = [map_of(one.name, one.kind, one.values) | {"inputs": one.inputs} for one in chosen]
     return {
         "class_names": list(run.class_names),
         "probs": probs.tolist(),

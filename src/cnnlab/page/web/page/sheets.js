@@ -11,14 +11,14 @@ export async function withMaps({ layers, steps }, maps) {
 
 /**
  * Find a layer's map: the server's names have dots, and what a file calls the logits is its last map. Batch norm
- * that is part of a convolution's weights in the file, and so no step there, has a map of its own behind it.
+ * that is part of a convolution's weights in the file, and so no step there, has a map of its own on the server.
  */
 function mapOf({ output, kind }, steps, maps) {
   if (output === "logits") return maps.at(-1);
-  const nameOf = (map) => map?.layer.replaceAll(".", "_");
-  const place = maps.findIndex((map) => nameOf(map) === output);
-  const next = maps[place + 1];
-  return kind === "conv" && next?.kind === "BatchNorm2d" && !steps.includes(nameOf(next)) ? next : maps[place];
+  const nameOf = ({ layer }) => layer.replaceAll(".", "_");
+  const own = maps.find((map) => nameOf(map) === output);
+  const isIn = (map) => map.kind === "BatchNorm2d" && map.inputs.includes(own.layer) && !steps.includes(nameOf(map));
+  return own && kind === "conv" ? (maps.find(isIn) ?? own) : own;
 }
 
 /** Take numbers out of a picture: 0 is the least of them, 255 the largest; maps lie in rows, values in one row. */
