@@ -51,7 +51,7 @@ export class Networks {
     this.inBrowser = site.runtime;
     this.opened = new Map();
     this.started = null;
-    this.unexplained = new Map();
+    this.refused = new Map();
   }
 
   /** Make a network ready; again, if that failed before. */
@@ -113,15 +113,16 @@ export class Networks {
   }
 
   /** Return it with what the server's network makes of the picture, and where it looked for its answer. */
-  async explained({ name }, given, source, signal) {
-    if (this.unexplained.has(name)) throw this.unexplained.get(name);
+  async explained({ name, unexplained }, given, source, signal) {
+    if (unexplained) throw new NoAnswer({ reason: unexplained, status: 404 });
+    if (this.refused.has(name)) throw this.refused.get(name);
     const png = await encoded(source);
     try {
       const { maps } = await this.#ask("explain", { network: name, method: "activations" }, png, signal);
       const { label, maps: [map] } = await this.#ask("explain", { network: name, method: "grad_cam" }, png, signal);
       return { ...given, layers: await withMaps(given, maps), looked: { label, ...map } };
     } catch (problem) {
-      if (problem.status === 404) this.unexplained.set(name, problem); // it is so until the server is started anew
+      if (problem.status === 404) this.refused.set(name, problem); // it is so until the server is started anew
       throw problem;
     }
   }

@@ -15,7 +15,7 @@ export class Look {
   #shown = null;
   #version = 0; // of the drawing
   #asking = null;
-  #isStale = false;
+  #wanted = null;
   #stop = new AbortController();
 
   constructor(site, networks, drawing) {
@@ -31,11 +31,17 @@ export class Look {
     addEventListener("resize", () => this.write());
   }
 
-  /** Ask for what is inside, if that is to be seen and not shown already; again, if the drawing changes meanwhile. */
+  /** What an answer would be to: the network, where it computes, and the drawing. */
+  get #question() {
+    return [this.#select.value, this.#networks.inBrowser, this.#version].join();
+  }
+
+  /** Ask for what is inside, if that is to be seen and not shown already; again, if the question changes meanwhile. */
   ask() {
     if (!this.#details.open) return;
-    this.#isStale = true;
-    if (this.#drawing.isBlank || this.#networks.inBrowser) this.#stop.abort(); // nothing is wanted of the server
+    const isNew = this.#wanted !== this.#question;
+    this.#wanted = this.#question;
+    if (isNew && (this.#drawing.isBlank || this.#networks.inBrowser)) this.#stop.abort(); // no server is needed
     this.#asking ??= this.#askUntilFresh().finally(() => {
       this.#asking = null;
       this.#place.setAttribute("aria-busy", "false");
@@ -49,32 +55,32 @@ export class Look {
   }
 
   async #askUntilFresh() {
-    for (let tries = 1; this.#isStale; ) {
-      this.#isStale = false;
-      this.#stop = new AbortController();
+    for (let tries = 1; ; ) {
+      const question = (this.#wanted = this.#question);
+      if (question === this.#shown?.answers) return;
+      const { signal } = (this.#stop = new AbortController());
+      const isNewest = () => question === this.#wanted && !signal.aborted;
       const network = this.#site.networks[this.#select.value];
-      const answers = [network.index, this.#networks.inBrowser, this.#version].join();
-      if (answers === this.#shown?.answers) continue;
       const source = this.#drawing.isBlank ? null : this.#drawing.source();
       let given = { network };
+      let isBusy = false;
       try {
         given = { network, ...(await this.#networks.inside(network, source)) };
-        if (given.seen && !isMapped(given)) {
-          if (this.#isStale) continue;
+        if (given.seen && !isMapped(given) && isNewest()) {
           // What is shown of this network stays until there is more; the server's first answer takes seconds.
           if (this.#shown?.network !== network || !isMapped(this.#shown)) this.#show({ ...given, isWaiting: true });
-          given = await this.#networks.explained(network, given, source, this.#stop.signal);
+          given = await this.#networks.explained(network, given, source, signal);
         }
-        given = { ...given, answers };
-        tries = 1;
+        given = { ...given, answers: question };
       } catch (problem) {
-        if (problem.seconds && tries++ < MOST_TRIES) {
-          await rest(problem.seconds, this.#stop.signal);
-          this.#isStale = true;
-        }
+        isBusy = problem.seconds > 0 && tries++ < MOST_TRIES;
+        if (isBusy) await rest(problem.seconds, signal);
         given = { ...given, problem };
       }
-      if (!this.#isStale) this.#show(given);
+      if (isNewest() && !isBusy) {
+        this.#show(given);
+        return;
+      }
     }
   }
 
