@@ -217,6 +217,7 @@ def test_why_there_are_no_maps_is_said_without_asking(site, browser):
         assert len(opened.faults) == 1 and "401" in opened.faults[0]  # before there was a token
 
 
+@pytest.mark.slow
 def test_a_run_folder_of_another_network_is_said_and_not_asked_about_again(explained, browser, tmp_path):
     token = "correct-horse-battery"
     moved = export_to(tmp_path / "moved.onnx", make_run(tmp_path, "lenet5", is_digits=True))
