@@ -6,17 +6,11 @@ import re
 import numpy as np
 import pytest
 from PIL import Image
-from visits import Visit, api, briefly, hosting, serving
+from visits import ONE, SEVEN, THREE, Visit, api, briefly, hosting, serving
 
 from cnnlab import lab
 from cnnlab.export import load_export
 
-THREE = (
-    [(70, 60), (120, 40), (180, 55), (195, 95), (160, 125), (115, 135)],
-    [(115, 135), (170, 145), (205, 180), (190, 225), (130, 245), (70, 225)],
-)
-SEVEN = ([(70, 60), (205, 60), (120, 240)],)
-ONE = ([(140, 45), (140, 240)],)
 DIGITS, PHOTOS = "convnet_fast", "resnet20"
 SIDEWAYS = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 

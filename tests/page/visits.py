@@ -15,11 +15,19 @@ import uvicorn
 from cnnlab.export import load_export, timing
 from cnnlab.serving import page as served_page
 from cnnlab.serving.app import make_app
+from cnnlab.serving.limits import Limits
 from cnnlab.serving.server import open_port
 
 api = pytest.importorskip("playwright.sync_api", reason="needs playwright: pip install playwright")
 api.expect.set_options(timeout=20_000)  # milliseconds, for a machine that has other work
 DESKTOP = {"width": 1280, "height": 900}
+
+THREE = (
+    [(70, 60), (120, 40), (180, 55), (195, 95), (160, 125), (115, 135)],
+    [(115, 135), (170, 145), (205, 180), (190, 225), (130, 245), (70, 225)],
+)
+SEVEN = ([(70, 60), (205, 60), (120, 240)],)
+ONE = ([(140, 45), (140, 240)],)
 
 
 def briefly(patch: pytest.MonkeyPatch) -> None:
@@ -29,12 +37,14 @@ def briefly(patch: pytest.MonkeyPatch) -> None:
 
 
 @contextmanager
-def serving(*files: Path, token: str | None = None, with_runtime: bool = True) -> Iterator[str]:
+def serving(
+    *files: Path, limits: Limits | None = None, token: str | None = None, with_runtime: bool = True
+) -> Iterator[str]:
     """Serve networks from a thread; gives the address. Pages load faster without the runtime."""
     with pytest.MonkeyPatch.context() as patch:
         if not with_runtime:
             patch.setattr(served_page, "has_runtime", lambda: False)
-        app = make_app([load_export(path, threads=1) for path in files], token=token)
+        app = make_app([load_export(path, threads=1) for path in files], limits, token=token)
     server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="on"))
     with open_port("127.0.0.1", 0) as port:
         thread = threading.Thread(target=server.run, args=([port],))

@@ -106,7 +106,6 @@ def test_without_a_run_folder_or_torch_it_is_said(ask, served, monkeypatch):
     assert answer.status_code == 404 and answer.json()["field"] == "network"
     assert "its run folder is not here" in answer.json()["detail"]
     monkeypatch.setattr("cnnlab.serving.networks.has_torch", lambda: False)
-    monkeypatch.setattr("cnnlab.serving.explain_route.has_torch", lambda: False)
     answer = talk(lambda client: client.post("/v1/explain", **PICTURE), served)
     assert answer.status_code == 404 and "torch is not installed" in answer.json()["detail"]
 

@@ -38,7 +38,7 @@ def activations(run: Run, image: Tensor) -> list[LayerOutput]:
     Raises:
         DataError: the image is of another shape.
     """
-    layers = {name: layer for name, layer in run.model.named_modules() if _does_something(layer)}
+    layers = layers_of(run.model)
     with outputs_of(layers) as outputs:
         run.model(network_inputs(run, image[None]))
     return [
@@ -53,6 +53,11 @@ def first_filters(run: Run) -> tuple[str, Tensor]:
         if isinstance(layer, nn.Conv2d):
             return name, layer.weight.detach().float().cpu()
     raise AssertionError("every network here begins with a convolution")
+
+
+def layers_of(model: nn.Module) -> dict[str, nn.Module]:
+    """Return the layers of a network that do something outside training, by name."""
+    return {name: layer for name, layer in model.named_modules() if _does_something(layer)}
 
 
 def _does_something(layer: nn.Module) -> bool:

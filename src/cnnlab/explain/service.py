@@ -18,9 +18,9 @@ from torch import Tensor
 
 from cnnlab.errors import CnnlabError, did_you_mean
 from cnnlab.evaluation import Run, load_run, predict_probs
-from cnnlab.explain.activations import activations
 from cnnlab.explain.attribution import grad_cam
 from cnnlab.explain.sheet import map_of, overlay
+from cnnlab.explain.steps import steps
 
 _KEPT = 2
 """Runs that stay loaded; the one that was not asked for longest goes first."""
@@ -38,10 +38,11 @@ def explain_pixels(run: Run, pixels: Tensor, *, method: str, label: str, layers:
         pixels: C x H x W, uint8, of the run's form.
         method: `grad_cam` or `activations`.
         label: the class that Grad-CAM explains; the network's answer if empty.
-        layers: whose activations are returned, by name; all that do something if empty.
+        layers: whose activations are returned, by name; all `steps` if empty.
 
     Returns:
-        `class_names`, `probs`, `label`, and `maps`, as `map_of` makes them; with Grad-CAM also its `overlay`.
+        `class_names`, `probs`, `label`, and `maps`, as `map_of` makes them; with Grad-CAM also its `overlay`,
+        of a step its `inputs`.
 
     Raises:
         NotThereError: there is no such class or layer.
@@ -57,11 +58,12 @@ def explain_pixels(run: Run, pixels: Tensor, *, method: str, label: str, layers:
         kind = type(run.model.get_submodule(layer)).__name__
         maps = [map_of(layer, kind, values) | {"overlay": overlay(run, pixels, values[0])}]
     else:
-        found = {output.name: output for output in activations(run, pixels)}
+        found = {output.name: output for output in steps(run, pixels)}
         for name in layers:
             if name not in found:
                 raise NotThereError("layers", f"There is no layer {name[:80]!r}. {did_you_mean(name, found)}")
-        maps = [map_of(name, found[name].kind, found[name].values) for name in layers or found]
+        chosen = [found[name] for name in layers or found]
+        maps = [map_of(one.name, one.kind, one.values) | {"inputs": one.inputs} for one in chosen]
     return {
         "class_names": list(run.class_names),
         "probs": probs.tolist(),

@@ -66,7 +66,7 @@ class WebFolder:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source, folder / name)
         networks = [(path, read_sealed(path)[1].to_json()) for path in paths]
-        listed = networks_json(networks, has_runtime=True, has_server=False, version=self._version)
+        listed = networks_json(networks, has_runtime=True, version=self._version)
         _write(folder / "page" / "networks.json", listed)
         if self._path.exists() and not (self._path / NETWORKS).is_dir():
             raise ExportError(f"{self._path}: is in the way: it is no page of an earlier export. Remove it.")

@@ -74,7 +74,7 @@ def make_app(
     add_explain(app, networks, limits, bodies, explainer)
     _add_reference(app, networks, has_token=token is not None)
     routes = frozenset(path for route in app.routes if (path := getattr(route, "path", "")))
-    app.include_router(page_router(exports))  # whose many files are counted as one
+    app.include_router(page_router(list(networks.values())))  # whose many files are counted as one
     app.add_middleware(
         Guard, metrics=metrics, routes=routes, token=token, hosts=hosts, also_open=open_paths()
     )

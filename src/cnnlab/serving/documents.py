@@ -44,7 +44,10 @@ _LABELS = _object(
 _MAP = _object(
     layer=_TEXT, kind=_TEXT, shape=_list(_WHOLE), least=_NUMBER, largest=_NUMBER, columns=_WHOLE, png=_PNG
 )
-_MAP["properties"]["overlay"] = _PNG
+_MAP["properties"] |= {"inputs": _list(_TEXT), "overlay": _PNG}
+_MAP["properties"]["layer"] = _TEXT | {
+    "description": "Its place in the network; `add` and `cat`, with numbers, where branches meet."
+}
 _EXPLANATION = _object(
     network=_TEXT, method=_TEXT, label=_TEXT, probability=_PROBABILITY, image=_PNG, maps=_list(_MAP)
 )

@@ -13,7 +13,7 @@ from cnnlab.pictures import Pixels
 from cnnlab.serving import documents
 from cnnlab.serving.batcher import Array
 from cnnlab.serving.bodies import Bodies
-from cnnlab.serving.explainer import Explainer, has_torch
+from cnnlab.serving.explainer import Explainer
 from cnnlab.serving.limits import Limits
 from cnnlab.serving.networks import Network, answer_in_time, chosen_network
 from cnnlab.serving.problems import Problem
@@ -80,13 +80,9 @@ def _checked(fields: dict[str, str]) -> dict[str, Any]:
 
 
 def _run_of(network: Network) -> str:
-    if network.run is not None:
-        return str(network.run)
-    if has_torch():
-        reason = "its run folder is not here; serve the run folder, or put the ONNX file into or beside it"
-    else:
-        reason = "torch is not installed where the server runs"
-    raise Problem(404, f"{network.name} cannot be explained: {reason}.", field="network")
+    if network.run is None:
+        raise Problem(404, network.unexplained, field="network")
+    return str(network.run)
 
 
 def _compare(network: Network, probs: Array, found: dict[str, Any]) -> None:

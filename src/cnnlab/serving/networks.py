@@ -53,6 +53,19 @@ class Network:
         self._limits, self._decoders = limits, decoders
         self._num_images = metrics.images.labels(self.name)
 
+    @property
+    def unexplained(self) -> str:
+        """Why its answers cannot be explained; empty if they can."""
+        if self.run is not None:
+            return ""
+        if has_torch():
+            reason = (
+                "its run folder is not here; serve the run folder, or put the ONNX file into or beside it"
+            )
+        else:
+            reason = "torch is not installed where the server runs"
+        return f"{self.name} cannot be explained: {reason}."
+
     def facts(self) -> dict[str, Any]:
         """Return what a client may want to know, for JSON."""
         export = self.export

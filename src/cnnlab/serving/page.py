@@ -7,7 +7,6 @@ from fastapi import APIRouter
 from fastapi.responses import FileResponse, Response
 
 import cnnlab
-from cnnlab.export import Export
 from cnnlab.page import (
     RUNTIME,
     SECURITY,
@@ -19,6 +18,7 @@ from cnnlab.page import (
     page_files,
     read_gallery,
 )
+from cnnlab.serving.networks import Network
 from cnnlab.serving.problems import Problem
 
 _HEADERS = SECURITY | {"Cache-Control": "no-cache"}
@@ -31,11 +31,11 @@ def open_paths() -> frozenset[str]:
     )
 
 
-def page_router(exports: Sequence[Export]) -> APIRouter:
+def page_router(networks: Sequence[Network]) -> APIRouter:
     """Return the routes of the page.
 
     Args:
-        exports: the server's networks.
+        networks: the server's.
 
     Raises:
         ExportError: a file of test images beside a network is damaged.
@@ -44,6 +44,7 @@ def page_router(exports: Sequence[Export]) -> APIRouter:
     for name, content in page_files().items():
         path = "/" if name == "index.html" else f"/{name}"
         router.add_api_route(path, _giving(content, content_type(name)), methods=["GET"])
+    exports = [network.export for network in networks]
     files: dict[str, Path] = {export.path.name: export.path for export in exports}
     galleries = [gallery_beside(export.path) for export in exports]
     kept = {path.name: read_gallery(path) for path in galleries if path.is_file()}
@@ -51,8 +52,8 @@ def page_router(exports: Sequence[Export]) -> APIRouter:
     listed = networks_json(
         [(export.path, export.description.to_json()) for export in exports],
         has_runtime=bool(runtime),
-        has_server=True,
         version=cnnlab.__version__,
+        unexplained={network.name: network.unexplained for network in networks},
     )
     router.add_api_route("/page/networks.json", _giving(listed, "application/json"), methods=["GET"])
 

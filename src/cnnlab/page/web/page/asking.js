@@ -1,14 +1,20 @@
 // Asking the networks: in this browser by way of the worker, or on the server.
 
+import { withMaps } from "./sheets.js";
+
 const worker = new Worker(new URL("worker.js", import.meta.url), { type: "module" });
 const waiting = new Map();
 let last = 0;
 
-/** A network gives no answer; `key` names the words that say why, if there are some. */
+/**
+ * A network gives no answer; `key` names the words that say why, if there are some.
+ *
+ * From a server it has a `status`; if that is busy, `seconds` after which it may be asked again.
+ */
 export class NoAnswer extends Error {
-  constructor({ key, reason }) {
+  constructor({ key = null, reason, status = 0, seconds = 0 }) {
     super(reason);
-    this.key = key;
+    Object.assign(this, { key, status, seconds });
   }
 }
 
@@ -19,7 +25,7 @@ worker.onmessage = ({ data: { id, result, problem } }) => {
   else done(result);
 };
 worker.onerror = (event) => {
-  for (const { failed } of waiting.values()) failed(new NoAnswer({ key: null, reason: event.message ?? "worker" }));
+  for (const { failed } of waiting.values()) failed(new NoAnswer({ reason: event.message ?? "worker" }));
   waiting.clear();
 };
 
@@ -29,6 +35,8 @@ function tell(task, values = {}, transfer = []) {
     worker.postMessage({ id: last, task, values }, transfer);
   });
 }
+
+const encoded = (canvas) => new Promise((done) => canvas.toBlob(done, "image/png"));
 
 function pixelsOf(canvas) {
   const { width, height } = canvas;
@@ -43,16 +51,16 @@ export class Networks {
     this.inBrowser = site.runtime;
     this.opened = new Map();
     this.started = null;
+    this.refused = new Map();
   }
 
   /** Make a network ready; again, if that failed before. */
   open(network) {
-    const { name, file, description } = network;
+    const { name, description } = network;
     if (!this.opened.has(name)) {
-      const url = new URL(`networks/${encodeURIComponent(file)}`, import.meta.url).href;
-      if (this.site.runtime) this.started ??= tell("start");
-      const values = { name, url, headers: this.headers, description };
-      const made = Promise.resolve(this.started).then(() => tell("open", values));
+      this.started ??= tell("start");
+      const values = { name, url: urlOf(network), headers: this.headers, description };
+      const made = this.started.then(() => tell("open", values));
       made.catch(() => this.opened.delete(name));
       this.opened.set(name, made);
     }
@@ -63,7 +71,7 @@ export class Networks {
   async look(source) {
     const pixels = pixelsOf(source);
     const told = tell("look", { pixels }, [pixels.data.buffer]);
-    this.png = this.inBrowser ? null : new Promise((done) => source.toBlob(done, "image/png"));
+    this.png = this.inBrowser ? null : encoded(source);
     await told;
   }
 
@@ -82,21 +90,53 @@ export class Networks {
   async fromServer({ name, description }) {
     const names = description.class_names;
     const start = performance.now();
-    const query = new URLSearchParams({ network: name, top_k: names.length });
-    const body = await this.png;
-    const headers = { ...this.headers, "Content-Type": "image/png" };
-    const answer = await fetch(`v1/predict?${query}`, { method: "POST", headers, body });
-    const found = await answer.json();
-    if (!answer.ok) throw new NoAnswer({ key: null, reason: found.detail ?? answer.statusText });
+    const found = await this.#ask("predict", { network: name, top_k: names.length }, await this.png);
     const probs = new Array(names.length);
     for (const { label, probability } of found.predictions[0].labels) probs[names.indexOf(label)] = probability;
     return { probs, seconds: (performance.now() - start) / 1000 };
   }
 
-  /** Return what is inside a network, and what its layers make of the picture; null for none. */
+  /**
+   * Return what is inside a network: what its file says, what goes in of a picture, if there is one, and, where
+   * the browser computes, what its layers make of it.
+   */
   async inside(network, source) {
-    await this.open(network);
+    const { name, description } = network;
+    const computes = this.inBrowser;
+    if (computes) await this.open(network);
+    else {
+      await tell("know", { name, description });
+      await tell("load", { name, url: urlOf(network), headers: this.headers });
+    }
     const pixels = source && pixelsOf(source);
-    return tell("inside", { name: network.name, pixels }, pixels ? [pixels.data.buffer] : []);
+    return tell("inside", { name, pixels, computes }, pixels ? [pixels.data.buffer] : []);
+  }
+
+  /** Return it with what the server's network makes of the picture, and where it looked for its answer. */
+  async explained({ name, unexplained }, given, source, signal) {
+    if (unexplained) throw new NoAnswer({ reason: unexplained, status: 404 });
+    if (this.refused.has(name)) throw this.refused.get(name);
+    const png = await encoded(source);
+    try {
+      const { maps } = await this.#ask("explain", { network: name, method: "activations" }, png, signal);
+      const { label, maps: [map] } = await this.#ask("explain", { network: name, method: "grad_cam" }, png, signal);
+      return { ...given, layers: await withMaps(given, maps), looked: { label, ...map } };
+    } catch (problem) {
+      if (problem.status === 404) this.refused.set(name, problem); // it is so until the server is started anew
+      throw problem;
+    }
+  }
+
+  async #ask(path, query, body, signal) {
+    const headers = { ...this.headers, "Content-Type": "image/png" };
+    const options = { method: "POST", headers, body, signal };
+    const answer = await fetch(`v1/${path}?${new URLSearchParams(query)}`, options);
+    if (answer.ok) return answer.json();
+    const { status, statusText } = answer;
+    const { detail } = await answer.json().catch(() => ({})); // a proxy's own answer is another
+    const seconds = status === 503 ? Number(answer.headers.get("Retry-After")) || 1 : 0;
+    throw new NoAnswer({ reason: detail ?? statusText, status, seconds });
   }
 }
+
+const urlOf = ({ file }) => new URL(`networks/${encodeURIComponent(file)}`, import.meta.url).href;

@@ -1,6 +1,7 @@
 // Test images to start from: those that a network recognised, and those that it took for something else.
 
 import { make } from "./elements.js";
+import { blobOf } from "./pictures.js";
 import { percent, t } from "./words.js";
 
 /** Return a network's test images; none, if it has none or they cannot be had. */
@@ -36,8 +37,4 @@ function button(image, names, take) {
   made.setAttribute("aria-label", words);
   made.addEventListener("click", () => take({ index: image.index, label }, blobOf(image.png)));
   return made;
-}
-
-function blobOf(base64) {
-  return new Blob([Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0))], { type: "image/png" });
 }

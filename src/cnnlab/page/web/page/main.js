@@ -5,7 +5,7 @@ import { Networks } from "./asking.js";
 import { Drawing } from "./drawing.js";
 import { fill } from "./elements.js";
 import { loadGallery, showGallery } from "./gallery.js";
-import { showInside } from "./inside.js";
+import { Look } from "./look.js";
 import { decoded, listen } from "./pictures.js";
 import { loadSite } from "./site.js";
 import { choose, language, loadWords, remember, remembered, t } from "./words.js";
@@ -22,7 +22,7 @@ async function begin() {
   const drawing = new Drawing(at("#canvas"));
   at("main").hidden = false;
   const board = new Board(site.networks, networks, drawing);
-  const inside = startInside(site, networks, drawing);
+  const look = new Look(site, networks, drawing);
   const gallery = startGallery(site, headers, drawing);
   startTools(drawing);
   startPlace(site, networks);
@@ -32,7 +32,7 @@ async function begin() {
     at("#privacy").textContent = t(networks.inBrowser ? "page.here" : "page.there");
     board.write();
     gallery();
-    inside();
+    look.write();
     writeTruth(drawing);
   };
   at("#language").addEventListener("click", () => {
@@ -46,7 +46,7 @@ async function begin() {
     resting = setTimeout(async () => {
       await board.idle();
       say(board.said().join(". "));
-      inside();
+      look.ask();
     }, SETTLED);
   };
   board.addEventListener("answer", () => (at("#short").textContent = board.said().join("\n")));
@@ -59,6 +59,7 @@ async function begin() {
     networks.inBrowser = at("#place select").value === "browser";
     write();
     board.ask();
+    look.ask();
     sayState(site, networks);
   });
   write();
@@ -149,31 +150,6 @@ function startGallery(site, headers, drawing) {
     });
   };
   select.addEventListener("change", write);
-  return write;
-}
-
-/** Return a function that looks into the chosen network, if that is to be seen. */
-function startInside(site, networks, drawing) {
-  const section = at("#inside");
-  const [details, select] = [section.querySelector("details"), section.querySelector("select")];
-  fill(select, site.networks.map((network) => [network.index, network.title]));
-  select.parentElement.hidden = site.networks.length < 2;
-  let last = 0;
-  const write = async () => {
-    if (!details.open) return;
-    const number = ++last;
-    const network = site.networks[select.value];
-    try {
-      const given = await networks.inside(network, drawing.isBlank ? null : drawing.source());
-      if (number === last) showInside(at("#layers"), given, { hasRuntime: site.runtime });
-    } catch (error) {
-      if (number !== last) return;
-      at("#layers").textContent = t(`answers.${error.key ?? "failed"}`, { reason: error.message });
-    }
-  };
-  details.addEventListener("toggle", write);
-  select.addEventListener("change", write);
-  addEventListener("resize", write);
   return write;
 }
 

@@ -8,20 +8,24 @@ const [LARGE_VALUE, SMALL_VALUE, FEW_VALUES] = [24, 11, 32];
 const OPAQUE = 0xff000000;
 const [BLUE, ORANGE] = [[77, 163, 221], [238, 138, 71]];
 
-/** Draw maps of a layer, C x H x W or a vector; returns what was drawn: { shown, num, most, isSigned }. */
-export function drawMaps(canvas, dims, data, room) {
+/** Return how maps of a layer, C x H x W or a vector, are shown, and how many of them. */
+export function extentOf(dims) {
   const [num, height, width] = [dims[0], dims[1] ?? 1, dims[2] ?? 1];
   const isVector = height * width === 1;
-  const shown = Math.min(num, isVector ? MOST_VALUES : MOST_MAPS);
-  let [low, high] = [0, 0];
-  for (const value of data) [low, high] = [Math.min(low, value), Math.max(high, value)];
-  const isSigned = low < 0;
-  const most = Math.max(high, -low);
+  return { num, height, width, isVector, shown: Math.min(num, isVector ? MOST_VALUES : MOST_MAPS) };
+}
+
+/** Draw maps of a layer, as far as they are shown, in the light of all; returns what was drawn. */
+export function drawMaps(canvas, { dims, data, least, largest }, room) {
+  const extent = extentOf(dims);
+  const { num, height, width, isVector, shown } = extent;
+  const isSigned = least < 0;
+  const most = Math.max(largest, -least, 0);
   const colour = (value) => (isSigned ? signed(most ? value / most : 0) : grey(most ? value / most : 0));
   const cells = Array.from({ length: shown }, (_, map) => (place) => colour(data[map * height * width + place]));
   const cell = !isVector ? CELL : num > FEW_VALUES ? SMALL_VALUE : LARGE_VALUE;
   mosaic(canvas, cells, { height, width, room, cell, gap: isVector ? 1 : GAP });
-  return { shown, num, height, width, most, isSigned, isVector };
+  return { ...extent, most, isSigned };
 }
 
 /** Draw filters, K x C x h x w: in colour if they have three channels, else the first channel of each. */

@@ -41,7 +41,7 @@ function* fields(bytes) {
 const text = (bytes) => new TextDecoder().decode(bytes);
 const values = (bytes, number) => [...fields(bytes)].filter((field) => field[0] === number).map((field) => field[1]);
 
-/** Return what the page shows of a file: layers in their order, and the first convolution's weights. */
+/** Return what the page shows of a file: layers in their order, and the first convolution's weights; and all steps. */
 export function structure(file) {
   const [graph] = values(file, GRAPH);
   const nodes = values(graph, NODE).map((node) => ({
@@ -49,7 +49,7 @@ export function structure(file) {
     output: text(values(node, 2)[0]),
     operator: text(values(node, 4)[0]),
   }));
-  return { layers: layersOf(nodes), filters: filtersOf(graph, nodes) };
+  return { layers: layersOf(nodes), filters: filtersOf(graph, nodes), steps: nodes.map((node) => node.output) };
 }
 
 /** Leave out what has no maps of its own to look at: what an activation or batch norm takes, and steps within LRN. */

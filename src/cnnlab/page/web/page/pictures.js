@@ -19,6 +19,11 @@ export async function decoded(blob) {
   return canvas;
 }
 
+/** Return a PNG that came as text, in base64. */
+export function blobOf(base64) {
+  return new Blob([Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0))], { type: "image/png" });
+}
+
 /** Listen to all ways in which a picture comes; `take` is given a file. */
 export function listen(take) {
   for (const [button, input] of [["open", "file"], ["photo", "camera"]]) {

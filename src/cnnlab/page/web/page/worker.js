@@ -18,18 +18,20 @@ const tasks = {
     ort.env.logLevel = "error";
   },
 
-  /** Know a network, and load its file. */
+  /** Know a network, and make it ready to compute. */
   async open({ name, url, headers, description }) {
-    const answer = await fetch(url, { headers });
-    if (!answer.ok) throw new Error(`${answer.status} ${answer.statusText}`);
-    const file = new Uint8Array(await answer.arrayBuffer());
-    const session = ort && (await sessionOf(file));
-    networks.set(name, { description, file, session, inner: null });
+    const file = await loaded(url, headers);
+    networks.set(name, { description, file, session: await sessionOf(file), inner: null });
   },
 
   /** Know a network whose answers come from the server. */
   async know({ name, description }) {
     if (!networks.has(name)) networks.set(name, { description, file: null, session: null, inner: null });
+  },
+
+  /** Load the file of such a network, to look into. */
+  async load({ name, url, headers }) {
+    networks.get(name).file ??= await loaded(url, headers);
   },
 
   /** Take a picture: the pixels of a canvas. */
@@ -47,27 +49,39 @@ const tasks = {
     return { seen, seconds, probs: softmax(logits.logits.data) };
   },
 
-  /** Return the filters of a network, and what each layer makes of a picture, if there is one. */
-  async inside({ name, pixels }) {
+  /**
+   * Return what a file says of a network's inside; of a picture, if there is one, what goes in, and, if they are
+   * computed here, its maps: `numbers` of each layer.
+   */
+  async inside({ name, pixels, computes }) {
     const network = networks.get(name);
     const { description } = network;
-    const { layers, filters } = structure(network.file);
-    const given = { filters, layers: [] };
-    if (!pixels || !layers.length || !ort) return given;
-    const names = layers.map((layer) => layer.output);
+    const given = { ...structure(network.file), seen: null };
+    if (!pixels || !given.layers.length) return given;
+    given.seen = window(prepared(fromCanvas(pixels), description), description);
+    if (!computes) return given;
+    const names = given.layers.map((layer) => layer.output);
     network.inner ??= await sessionOf(withOutputs(network.file, names.filter((one) => one !== "logits")));
-    const seen = window(prepared(fromCanvas(pixels), description), description);
-    const [maps] = await run(network.inner, description, seen, names);
-    given.seen = seen;
-    given.layers = layers.map(({ output, name: title, kind }) => {
-      const { dims, data } = maps[output];
-      return { title, kind, dims: dims.slice(1), data };
-    });
+    const [maps] = await run(network.inner, description, given.seen, names);
+    for (const layer of given.layers) layer.numbers = numbersOf(maps[layer.output]);
     return given;
   },
 };
 
 const sessionOf = (file) => ort.InferenceSession.create(file, { executionProviders: ["wasm"] });
+
+async function loaded(url, headers) {
+  const answer = await fetch(url, { headers });
+  if (!answer.ok) throw new Error(`${answer.status} ${answer.statusText}`);
+  return new Uint8Array(await answer.arrayBuffer());
+}
+
+/** Return the maps of one picture, with the least and the largest value in them. */
+function numbersOf({ dims, data }) {
+  let [least, largest] = [Infinity, -Infinity];
+  for (const value of data) [least, largest] = [Math.min(least, value), Math.max(largest, value)];
+  return { dims: dims.slice(1), data, least, largest };
+}
 
 /** Return the picture as a network sees it; networks that are trained alike share it. */
 function seenAs(description) {
