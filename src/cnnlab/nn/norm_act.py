@@ -29,11 +29,14 @@ def norm_act(norm: nn.Module, act: nn.Module, maps: Tensor, added: Tensor | None
 
 def can_fuse(norm: nn.Module, act: nn.Module, maps: Tensor) -> bool:
     """Tell whether batch norm and ReLU of these maps can run as one."""
-    return can_follow(norm, act, maps, maps.shape[1])
+    return can_follow(norm, act, maps)
 
 
-def can_follow(norm: nn.Module, act: nn.Module, maps: Tensor, num_channels: int) -> bool:
-    """Tell whether batch norm and ReLU can run as one, of so many channels of maps like these."""
+def can_follow(norm: nn.Module, act: nn.Module, maps: Tensor, num_channels: int | None = None) -> bool:
+    """Tell whether batch norm and ReLU can run as one, of so many channels, or those of maps like these.
+
+    Nothing is asked of the maps in evaluation: where a network is traced they are none.
+    """
     return (
         type(norm) is nn.BatchNorm2d
         and type(act) is nn.ReLU
@@ -48,8 +51,8 @@ def can_follow(norm: nn.Module, act: nn.Module, maps: Tensor, num_channels: int)
         and can_take(
             maps, norm.weight, norm.bias, norm.running_mean, norm.running_var, types=(torch.float32,)
         )
-        and num_channels == norm.num_features
-        and num_channels % LANES == 0
+        and (maps.shape[1] if num_channels is None else num_channels) == norm.num_features
+        and norm.num_features % LANES == 0
         and maps.numel() > maps.shape[1]
     )
 
