@@ -8,6 +8,7 @@ from cnnlab.lab.bench_memory import memory_of_training
 from cnnlab.lab.resolve import resolve
 
 
+@pytest.mark.slow
 def test_each_is_held_by_a_process_that_has_done_nothing_else():
     much, little = (
         lab.bench_training(

@@ -2,6 +2,7 @@
 
 import os
 import platform
+import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -48,7 +49,12 @@ def test_compiled_once_and_found_again(fresh, monkeypatch):
 
 
 @needs_compiler
-def test_processes_that_begin_at_once_do_not_disturb_each_other(fresh):
+def test_processes_that_begin_at_once_do_not_disturb_each_other(fresh, monkeypatch):
+    quick = fresh / "bin" / "cc"  # which leaves out what takes long
+    quick.parent.mkdir()
+    quick.write_text(f'#!/bin/sh\nexec {shutil.which("cc")} "$@" -O0\n')
+    quick.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{quick.parent}{os.pathsep}{os.environ['PATH']}")
     code = "from cnnlab.nn import load_kernels; print(load_kernels().why)"
     with ThreadPoolExecutor(3) as pool:
         runs = pool.map(
@@ -116,11 +122,10 @@ def test_another_switch_is_refused(fresh, monkeypatch):
 
 
 @pytest.fixture
-def quick_compiler(fresh, monkeypatch):
-    """The library is compiled once for these tests; what is compiled is noted."""
-    monkeypatch.setenv("CNNLAB_CACHE", str(fresh / "first"))
+def quick_compiler(own_cache, monkeypatch, tmp_path):
+    """An empty cache, and a compiler that hands out what other tests use; it notes what it made."""
     made, noted = Path(load_kernels().why), []
-    monkeypatch.setenv("CNNLAB_CACHE", str(fresh / "cache"))
+    monkeypatch.setenv("CNNLAB_CACHE", str(tmp_path / "cache"))
     load_kernels.cache_clear()
 
     def compile_again(compiler, path):
@@ -130,7 +135,8 @@ def quick_compiler(fresh, monkeypatch):
         stored.keep(copy, path)
 
     monkeypatch.setattr(library, "_compile", compile_again)
-    return noted
+    yield noted
+    load_kernels.cache_clear()
 
 
 @needs_compiler
@@ -156,21 +162,21 @@ def test_a_damaged_library_is_compiled_anew(quick_compiler):
 @needs_compiler
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can give files away")
 @pytest.mark.parametrize("of_another", ["file", "folder"])
-def test_what_belongs_to_somebody_else_is_not_loaded(quick_compiler, fresh, monkeypatch, of_another):
-    monkeypatch.setattr(library.machine, "users_cache_folder", lambda: fresh / "own")
+def test_what_belongs_to_somebody_else_is_not_loaded(quick_compiler, tmp_path, monkeypatch, of_another):
+    monkeypatch.setattr(library.machine, "users_cache_folder", lambda: tmp_path / "own")
     path = Path(load_kernels().why)
     os.chown(path if of_another == "file" else path.parent, 65534, 65534)
     load_kernels.cache_clear()
     again = Path(load_kernels().why)
     assert len(quick_compiler) == 2
     assert again.stat().st_uid == again.parent.stat().st_uid == 0
-    assert again.parent == (path.parent if of_another == "file" else fresh / "own" / "kernels")
+    assert again.parent == (path.parent if of_another == "file" else tmp_path / "own" / "kernels")
 
 
 @needs_compiler
 @pytest.mark.skipif(not hasattr(os, "geteuid"), reason="no modes of files")
-def test_nobody_else_can_write_to_what_is_loaded(quick_compiler, fresh):
-    folder = fresh / "cache" / "kernels"
+def test_nobody_else_can_write_to_what_is_loaded(quick_compiler, tmp_path):
+    folder = tmp_path / "cache" / "kernels"
     folder.mkdir(parents=True)
     folder.chmod(0o777)
     path = Path(load_kernels().why)

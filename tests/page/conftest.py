@@ -53,7 +53,7 @@ def mnist_file(shared_data: Any, tmp_path_factory: pytest.TempPathFactory) -> Pa
     """The ONNX file of a network that knows digits drawn by hand, trained for some seconds."""
     root = shared_data("mnist")
     run = lab.train(
-        "mnist-99", steps=60, out=tmp_path_factory.mktemp("page-mnist"), threads=1, root=root, test=False
+        "mnist-99", steps=150, out=tmp_path_factory.mktemp("page-mnist"), threads=1, root=root, test=False
     )
     return export_to(tmp_path_factory.mktemp("page-mnist") / "mnist.onnx", load_run(run))
 
