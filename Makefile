@@ -20,7 +20,7 @@ demo: $(VENV)/.installed ## train and compare three networks on real handwritten
 	$(BIN)/cnnlab compare convnet_mnist alexnet_mnist3 resnet20 --data digits --seeds 3 --out demo
 
 test: check ## format, lint, types, and the default tests
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 check: $(VENV)/.installed
 	$(BIN)/ruff format --check .
@@ -28,7 +28,7 @@ check: $(VENV)/.installed
 	$(BIN)/pyright --pythonpath $(BIN)/python
 
 test-slow: $(VENV)/.installed ## the longer tests too
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile -m 'not network and not tensorflow and not mlflow' --timeout 3600
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m 'not network and not tensorflow and not mlflow' --timeout 3600
 
 test-mlflow: $(VENV)/.installed $(MLFLOW_VENV)/.installed ## runs shown on a real MLflow server, on this machine alone
 	CNNLAB_MLFLOW_PYTHON=$(MLFLOW_VENV)/bin/python OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -m mlflow

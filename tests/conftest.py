@@ -62,3 +62,12 @@ def no_network(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
             monkeypatch.setenv(variable, "http://127.0.0.1:9")  # the port where nobody answers
     for variable in ("NO_PROXY", "no_proxy"):
         monkeypatch.setenv(variable, "127.0.0.1,localhost")
+
+
+LONGEST = ("test_readme.py", "test_bench.py", "test_examples.py", "test_kernels.py", "test_draw_page.py")
+"""Files with tests that take long: begun first, no worker waits at the end for another."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes long; `make test` keeps this order."""
+    items.sort(key=lambda item: item.path.name not in LONGEST)
