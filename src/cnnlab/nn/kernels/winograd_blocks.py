@@ -4,7 +4,8 @@ The way for few channels: what belongs to some tiles stays in the cache of the t
 """
 
 import ctypes
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -38,25 +39,49 @@ class Conv(ctypes.Structure):
     _fields_ = [(name, ctypes.c_int64) for name in FIELDS]
 
 
+class Way(NamedTuple):
+    """A pair of functions in C that convolve some tiles after the other.
+
+    Attributes:
+        name: what their names begin with.
+        record_of: what they are told of a convolution of these maps, by these kernels, in so many groups.
+        is_by_part: whether the forward one counts parts, not images.
+        forward_rest: what the forward one takes besides: nothing follows.
+        backward_rest: the same of the backward one.
+    """
+
+    name: str
+    record_of: Callable[[Tensor, Tensor, int], Any]
+    is_by_part: bool
+    forward_rest: tuple[None, ...]
+    backward_rest: tuple[None, ...]
+
+
 def conv_in_blocks(maps: Tensor, weight: Tensor, bias: Tensor | None, groups: int) -> Tensor:
     """Do what `winograd_conv` describes."""
-    return _BlocksConv.apply(maps, weight, bias, groups)
+    return tiled_conv(maps, weight, bias, groups, IN_BLOCKS)
 
 
-class _BlocksConv(Function):
+def tiled_conv(maps: Tensor, weight: Tensor, bias: Tensor | None, groups: int, way: Way) -> Tensor:
+    """Do what `winograd_conv` describes in one of the ways, group by group."""
+    return _TiledConv.apply(maps, weight, bias, groups, way)
+
+
+class _TiledConv(Function):
     @staticmethod
-    def forward(ctx: Any, maps: Tensor, weight: Tensor, bias: Tensor | None, groups: int) -> Tensor:
+    def forward(ctx: Any, maps: Tensor, weight: Tensor, bias: Tensor | None, groups: int, way: Way) -> Tensor:
         n, _, height, width = maps.shape
         out = empty_maps((n, len(weight), height, width), like=maps)
-        record = record_of(maps, weight, groups)
+        record = way.record_of(maps, weight, groups)
         biases = [None] * groups if bias is None else bias.chunk(groups)
+        items = record.parts if way.is_by_part else n
         for ins, outs, kernel, shift in zip(
             maps.chunk(groups, 1), out.chunk(groups, 1), weight.chunk(groups), biases, strict=True
         ):
             spectrum = spectrum_of_kernels(kernel, gap=GAP, is_turned=True)
-            run_kernel("blocks_forward", record, record.parts, ins, spectrum, shift, outs, None)
+            run_kernel(f"{way.name}_forward", record, items, ins, spectrum, shift, outs, *way.forward_rest)
         ctx.save_for_backward(maps, weight)
-        ctx.record, ctx.has_bias, ctx.groups = record, bias is not None, groups
+        ctx.record, ctx.has_bias, ctx.groups, ctx.way = record, bias is not None, groups, way
         return out
 
     @staticmethod
@@ -82,10 +107,10 @@ class _BlocksConv(Function):
         ):
             spectrum = spectrum_of_kernels(kernel, gap=GAP)
             arrays = (ins, outs, spectrum, grad_in, spectra, group_sums)
-            run_kernel("blocks_backward", record, record.parts, *arrays, *NO_NORM)
-            grad_weights.append(grad_of_kernels(spectra, record.taps))
+            run_kernel(f"{ctx.way.name}_backward", record, record.parts, *arrays, *ctx.way.backward_rest)
+            grad_weights.append(grad_of_kernels(spectra, weight.shape[3]))
         grad_bias = sums.sum(1).flatten() if ctx.has_bias else None
-        return grad_maps, join(grad_weights), grad_bias, None
+        return grad_maps, join(grad_weights), grad_bias, None, None
 
 
 def record_of(maps: Tensor, weight: Tensor, groups: int) -> Conv:
@@ -94,3 +119,6 @@ def record_of(maps: Tensor, weight: Tensor, groups: int) -> Conv:
     num, _, taps, _ = weight.shape
     parts = min(torch.get_num_threads(), n)
     return Conv(n, height, width, channels // groups, num // groups, channels, num, taps, BLOCK, GAP, parts)
+
+
+IN_BLOCKS = Way("blocks", record_of, is_by_part=True, forward_rest=(None,), backward_rest=NO_NORM)
