@@ -13,7 +13,7 @@ WORKERS ?= 2
 # For pip, such as --extra-index-url of CPU builds of torch
 PIP_ARGS ?=
 
-.PHONY: demo test check test-slow test-tensorflow test-mlflow figures studies examples bench exports page-runtime
+.PHONY: demo test check test-slow test-tensorflow test-mlflow figures studies examples bench bench-recipes exports page-runtime
 .PHONY: figures-table tour golden correctness constraints constraints-tensorflow constraints-mlflow clean
 
 demo: $(VENV)/.installed ## train and compare three networks on real handwritten digits
@@ -60,6 +60,12 @@ define measured
 	$(BIN)/cnnlab bench $(2) --json > docs/performance/$(1).new
 	mv docs/performance/$(1).new docs/performance/$(1).json
 endef
+# A goal that was missed (exit code 1) is a measurement too
+define measured-goal
+	mkdir -p docs/performance
+	$(BIN)/cnnlab bench time-to $(2) --json > docs/performance/time-to-$(1).new || [ $$? -eq 1 ]
+	mv docs/performance/time-to-$(1).new docs/performance/time-to-$(1).json
+endef
 OTHERS := --memory --peers plain --peers peers/tensorflow_steps.py
 
 bench: $(VENV)/.installed $(TENSORFLOW_VENV)/.installed ## measure what docs/performance.md shows (half an hour of a quiet machine)
@@ -68,7 +74,13 @@ bench: $(VENV)/.installed $(TENSORFLOW_VENV)/.installed ## measure what docs/per
 	$(call measured,train-large,train alexnet-cifar10 --batch-size 32 --steps 2 $(OTHERS))
 	$(call measured,infer,infer lenet5 alexnet_mnist3 alexnet_mnist5 resnet20 googlenet_small --plain)
 	$(call measured,data,data lenet5 resnet20 convnet_mnist)
-	$(call measured,time-to-mnist-99,time-to mnist-99 --top1 99 $(MNIST_PEERS:%=--peers %))
+	$(call measured-goal,mnist-99,mnist-99 --top1 99 $(MNIST_PEERS:%=--peers %))
+	$(MAKE) figures-table
+
+bench-recipes: $(VENV)/.installed ## the same for the longer recipes of docs/performance.md (an hour and a half)
+	$(call measured-goal,mnist-995,mnist-995 --top1 99.5 --seeds 10)
+	$(call measured-goal,mnist-997,mnist-997 --top1 99.7 --seeds 10)
+	$(call measured-goal,cifar10-90,cifar10-90 --top1 90 --seeds 10)
 	$(MAKE) figures-table
 
 exports: $(VENV)/.installed $(TENSORFLOW_VENV)/.installed ## measure what docs/export.md shows: RUNS_TO_EXPORT="RUN RUN"

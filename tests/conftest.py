@@ -1,5 +1,6 @@
 """What all tests share: where real data lies, a cache of their own, and no network."""
 
+import os
 import random
 from collections.abc import Callable
 from pathlib import Path
@@ -19,8 +20,13 @@ def shared_data() -> Callable[..., Path]:
 
 @pytest.fixture(scope="session")
 def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where kernels lie once a test has compiled them."""
-    return tmp_path_factory.mktemp("kernels")
+    """Where kernels lie once a test has compiled them: one folder for all workers."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    folder /= "kernels"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return folder
 
 
 @pytest.fixture(autouse=True)

@@ -8,9 +8,10 @@ import pytest
 import cnnlab
 
 SOURCE = Path(cnnlab.__file__).parent
-GROUND = {"errors", "machine", "threads", "values"}  # every room may use these
+GROUND = {"errors", "locks", "machine", "threads", "values"}  # every room may use these
 MAY_IMPORT = {
     "errors": set(),
+    "locks": set(),
     "machine": set(),
     "threads": set(),
     "values": set(),

@@ -4,7 +4,6 @@ pooch verifies and names the finished file; what it cannot do, and this module d
 across attempts and mirrors. A file whose sha256 is wrong never gets its final name.
 """
 
-import contextlib
 import errno
 import hashlib
 import os
@@ -19,11 +18,7 @@ import urllib3
 
 from cnnlab.data.sources.published import PublishedFile
 from cnnlab.errors import MissingResourceError
-
-try:
-    import fcntl
-except ImportError:  # Windows: two downloads of one file at the same time are not kept apart
-    fcntl = None
+from cnnlab.locks import alone_in
 
 CONNECT_SECONDS = 10
 READ_SECONDS = 30
@@ -56,7 +51,7 @@ def download_file(file: PublishedFile, folder: Path, *, warn: Callable[[str], No
     downloader = partial(_download_to, file=file, part=part, warn=warn)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with _alone_in(folder):
+        with alone_in(folder, ".download.lock"):  # two processes must not append to one part
             if (folder / file.name).is_file():  # another process was faster
                 return
             pooch.retrieve(
@@ -163,17 +158,6 @@ def _write(chunks: Iterator[bytes], part: Path, size: int, *, skip: int) -> None
             file.write(wanted[:room])
             if len(wanted) > room:
                 return
-
-
-@contextlib.contextmanager
-def _alone_in(folder: Path) -> Iterator[None]:
-    """Hold a lock on the folder, so that two processes do not append to one part."""
-    if fcntl is None:
-        yield
-        return
-    with (folder / ".download.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 def _disk_message(error: OSError, file: PublishedFile, folder: Path) -> str:

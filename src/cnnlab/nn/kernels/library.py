@@ -18,6 +18,7 @@ from pathlib import Path
 
 from cnnlab import machine
 from cnnlab.errors import ConfigError, MissingResourceError
+from cnnlab.locks import alone_in
 from cnnlab.nn.kernels.stored import is_sound, keep, own_folder
 
 SOURCES = tuple(
@@ -101,7 +102,9 @@ def load_kernels() -> Kernels:
         name = _name_of(compiler)
         path = own_folder() / f"cnnlab-{name}.so"
         if not is_sound(path):
-            _compile(compiler, path)
+            with alone_in(path.parent, ".compile.lock"):
+                if not is_sound(path):  # another process may have been faster
+                    _compile(compiler, path)
         return Kernels(ctypes.CDLL(str(path)), name, str(path))
     except subprocess.CalledProcessError as error:
         line = next(iter((error.stderr or "").splitlines()), f"exit code {error.returncode}")
