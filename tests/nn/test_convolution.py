@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from cnnlab.nn import Conv2d, Kernels
+from cnnlab.nn import Conv2d, Kernels, quick_evaluation
 from cnnlab.nn import convolution as module
 from cnnlab.nn.kernels import winograd, winograd_blocks, winograd_conv
 from cnnlab.nn.kernels import winograd_planes as planes
@@ -128,6 +128,16 @@ def test_the_layer_takes_the_kernel_in_training_alone(ways):
     torch.testing.assert_close(learning, layer(maps), rtol=1e-4, atol=2e-5)
 
 
+def test_few_channels_that_become_many_take_the_kernel_where_there_is_a_way_back(ways):
+    layer = Conv2d(8, 32, 3, padding=1).to(memory_format=torch.channels_last)
+    maps = numbers(4, 8, 14, 14)
+    layer(maps)
+    assert len(ways) == 1
+    with torch.no_grad(), quick_evaluation():
+        layer(maps)
+    assert len(ways) == 1
+
+
 @pytest.mark.parametrize(
     ("layer", "maps"),
     [
@@ -143,7 +153,7 @@ def test_the_layer_takes_the_kernel_in_training_alone(ways):
         (Conv2d(32, 32, 7, padding=3), numbers(2, 32, 16, 16)),
         (Conv2d(32, 32, (3, 5), padding=(1, 2)), numbers(2, 32, 16, 16)),
         (Conv2d(36, 32, 3, padding=1), numbers(2, 36, 16, 16)),  # no multiple of the lanes
-        (Conv2d(8, 32, 3, padding=1), numbers(2, 8, 16, 16)),  # not worth while
+        (Conv2d(8, 24, 3, padding=1), numbers(2, 8, 16, 16)),  # not worth while
         (Conv2d(32, 2056, 3, padding=1), numbers(1, 32, 4, 4)),  # too many
         (Conv2d(32, 32, 3, padding=1), numbers(2, 32, 5, 5)),  # tiles cover more than twice the map
         (Conv2d(32, 32, 3, padding=1), numbers(2, 32, 16, 16).contiguous()),

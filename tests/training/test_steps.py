@@ -19,7 +19,7 @@ from cnnlab.training.execution import Execution, choose_execution
 from cnnlab.training.loss import batch_loss
 from cnnlab.training.optimizers import build_optimizer
 from cnnlab.training.plan import make_plan
-from cnnlab.training.steps import train_step, validate
+from cnnlab.training.steps import seed_dropout, train_step, validate
 from tiny_training import plain_config, tiny_config, tiny_images, tiny_net
 
 FLOAT32 = Execution("cpu", "float32", 1, "", "")
@@ -498,3 +498,26 @@ def test_images_are_mirrored_in_turns():
         seen.append(is_mirrored)
     assert torch.equal(seen[0], ~seen[1]) and torch.equal(seen[0], seen[2])
     assert 18 < seen[0].sum() < 54
+
+
+# --- dropout --------------------------------------------------------------------------------------------
+
+
+def test_dropout_draws_what_torch_seeded_alike_draws():
+    drawn = counter_generator(7, "dropout", 3).initial_seed()
+    torch.manual_seed(drawn)
+    expected = torch.rand(5)
+    torch.manual_seed(0)
+    waiting = len(torch.cuda._queued_calls)
+    seed_dropout(7, 3)
+    assert torch.equal(torch.rand(5), expected)
+    assert len(torch.cuda._queued_calls) == waiting  # torch.manual_seed adds one a step
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_dropout_on_a_gpu_draws_alike_too():
+    drawn = counter_generator(7, "dropout", 3).initial_seed()
+    torch.manual_seed(drawn)
+    expected = torch.rand(5, device="cuda")
+    seed_dropout(7, 3)
+    assert torch.equal(torch.rand(5, device="cuda"), expected)

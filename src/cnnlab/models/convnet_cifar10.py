@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from cnnlab.errors import GeometryError
 from cnnlab.models.classifier import ImageClassifier
 from cnnlab.models.registry import register_model
-from cnnlab.nn import Conv2d, Width, conv_output_size, whitening_filters
+from cnnlab.nn import Conv2d, Width, conv_norm_act, conv_output_size, norm_act, whitening_filters
 
 KERNEL = 2
 NORM_MOMENTUM = 0.4
@@ -58,11 +58,12 @@ class ConvGroup(nn.Module):
 
     def forward(self, maps: Tensor) -> Tensor:
         """Return N x out_channels x h/2 x w/2 from N x in_channels x h x w."""
-        maps = self.act1(self.norm1(self.pool1(self.conv1(maps))))  # N x out_channels x h/2 x w/2
-        branch = self.act2(self.norm2(self.conv2(maps)))
+        maps = self.pool1(self.conv1(maps))  # N x out_channels x h/2 x w/2
+        maps = norm_act(self.norm1, self.act1, maps)
+        branch = conv_norm_act(self.conv2, self.norm2, self.act2, maps)
         if self.conv3 is None:
             return branch
-        return self.act3(self.norm3(self.conv3(branch)) + maps)
+        return conv_norm_act(self.conv3, self.norm3, self.act3, branch, maps)
 
 
 class WhitenedClassifier(ImageClassifier):

@@ -13,6 +13,7 @@ from cnnlab.nn.kernels import Kernels, load_kernels, seconds_to_compile
 from cnnlab.nn.lrn import LocalResponseNorm, local_response_norm, local_response_norm_reference
 from cnnlab.nn.norm_act import norm_act
 from cnnlab.nn.pooling import Pool, make_halving_pool
+from cnnlab.nn.quick import quick_evaluation
 from cnnlab.nn.shortcut import PadShortcut
 from cnnlab.nn.whitening import whitening_filters
 
@@ -44,6 +45,7 @@ __all__ = [
     "norm_act",
     "output_shape",
     "pool_output_size",
+    "quick_evaluation",
     "seconds_to_compile",
     "whitening_filters",
 ]

@@ -1,11 +1,13 @@
 """Convolution, batch norm, an addition and an activation, in few passes over memory where that can be."""
 
+import torch
 from torch import Tensor, nn
 
 from cnnlab.nn.convolution import Conv2d, can_run, is_our_own
 from cnnlab.nn.kernels import conv_norm_relu
 from cnnlab.nn.kernels.winograd import MOST_OF_BLOCKS
-from cnnlab.nn.norm_act import can_add, can_follow, is_watched, keep_moments, norm_act
+from cnnlab.nn.norm_act import can_add, can_follow, is_watched, keep_moments, norm_act, norm_as_known
+from cnnlab.nn.quick import is_quick
 
 
 def conv_norm_act(
@@ -14,9 +16,14 @@ def conv_norm_act(
     """Return act(norm(conv(maps)) + added), N x K x H x W.
 
     In training on the CPU in float32, a convolution by Winograd's filtering, batch norm and ReLU run as one,
-    with the same results to rounding; everything else, and whatever somebody has hooked onto, runs as
-    `norm_act` does.
+    with the same results to rounding; in quick evaluation the convolution does batch norm with its weights.
+    Everything else, and whatever somebody has hooked onto, runs as `norm_act` does.
     """
+    if can_fold(conv, norm, act) and isinstance(conv, Conv2d) and isinstance(norm, nn.BatchNorm2d):
+        factor, offset = norm_as_known(norm)
+        maps = conv._conv_forward(maps, conv.weight * factor.view(-1, 1, 1, 1), offset)
+        maps = maps if added is None else maps.add_(added)
+        return maps.relu_() if type(act) is nn.ReLU else act(maps)
     if can_join(conv, norm, act, maps) and isinstance(conv, Conv2d) and isinstance(norm, nn.BatchNorm2d):
         num, _, height, width = maps.shape
         if can_add(added, maps, (num, conv.out_channels, height, width)):
@@ -24,6 +31,23 @@ def conv_norm_act(
             keep_moments(norm, mean, variance, num * height * width)
             return out
     return norm_act(norm, act, conv(maps), added)
+
+
+def can_fold(conv: nn.Module, norm: nn.Module, act: nn.Module) -> bool:
+    """Tell whether the weights of a convolution can do what batch norm does, in quick evaluation."""
+    return (
+        is_quick()
+        and isinstance(conv, Conv2d)
+        and conv.bias is None
+        and is_our_own(conv)
+        and type(norm) is nn.BatchNorm2d
+        and not norm.training
+        and norm.affine
+        and norm.track_running_stats
+        and norm.num_features == conv.out_channels
+        and not any(map(is_watched, (conv, norm, act)))
+        and not torch.is_autocast_enabled("cpu")
+    )
 
 
 def can_join(conv: nn.Module, norm: nn.Module, act: nn.Module, maps: Tensor) -> bool:

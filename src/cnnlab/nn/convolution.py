@@ -1,4 +1,4 @@
-"""Convolution that takes, while it learns, the fastest way for its channels."""
+"""Convolution that takes, while it learns and in quick evaluation, the fastest way for its channels."""
 
 import torch
 from torch import Tensor, nn
@@ -8,8 +8,11 @@ from cnnlab.nn.kernels import can_take, lanes_conv, windows_conv, winograd_conv
 from cnnlab.nn.kernels.lanes import LANES as IMAGES_IN_A_GROUP
 from cnnlab.nn.kernels.winograd import LANES, MAX_CHANNELS
 from cnnlab.nn.kernels.winograd_kernels import STEPS, num_tiles
+from cnnlab.nn.quick import is_quick, may_round
 
 MIN_CHANNELS = 16
+FEW, MANY = 8, 32
+"""So many channels come in and go out where Winograd's filtering pays for the way back alone."""
 MAX_WASTE = 2.0  # what the tiles of a map cover, over the map
 NARROW_IN, NARROW_OUT = 8, 16
 """Up to so many channels come in and go out where torch's convolution leaves lanes of its vectors empty."""
@@ -26,24 +29,24 @@ class Conv2d(nn.Conv2d):
 
     Kernels of 3x3 and 5x5 over many channels go by Winograd's filtering, see `winograd_conv`, those of 3x3
     with stride 2 by `windows_conv`, and those of a grey image by `lanes_conv`. Outside training, in other
-    shapes, types and devices, and without a compiler it is torch's convolution to the bit. In training the
-    results differ by rounding.
+    shapes, types and devices, and without a compiler it is torch's convolution to the bit. In training, and
+    in `quick_evaluation`, the results differ by rounding.
     """
 
     def _conv_forward(self, input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        if self.training and self.is_filtering() and can_run(input, weight, bias, self.groups):
+        if may_round(self) and self.is_filtering() and can_run(input, weight, bias, self.groups):
             return winograd_conv(input, weight, bias, self.groups)
-        if self.training and self._is_halving() and self._can_step(input, weight, bias):
+        if may_round(self) and self._is_halving() and self._can_step(input, weight, bias):
             return windows_conv(input, weight, bias, stride=2, pad=1)
         if self.in_channels == 1 and self.is_narrow(input):
-            return self.narrow_forward(input)
+            return self.narrow_forward(input, weight, bias)
         return super()._conv_forward(input, weight, bias)
 
     def is_narrow(self, maps: Tensor) -> bool:
         """Tell whether it learns from these maps with so few channels that `narrow_forward` can pay."""
         kernel, stride, pad = self.kernel_size[0], self.stride[0], self.padding[0]
         return (
-            self.training
+            may_round(self)
             and self.in_channels <= NARROW_IN
             and self.out_channels <= NARROW_OUT
             and _is_learned_from(maps, self.weight, self.bias)
@@ -58,14 +61,22 @@ class Conv2d(nn.Conv2d):
             and maps.shape[2] * maps.shape[3] <= MAX_PIXELS
         )
 
-    def narrow_forward(self, maps: Tensor, *, is_pooled: bool = False, is_rectified: bool = False) -> Tensor:
+    def narrow_forward(
+        self,
+        maps: Tensor,
+        weight: Tensor,
+        bias: Tensor | None,
+        *,
+        is_pooled: bool = False,
+        is_rectified: bool = False,
+    ) -> Tensor:
         """Do what `lanes_conv` does, where `is_narrow`."""
         stride, pad = self.stride[0], self.padding[0]
         assert isinstance(pad, int)
         return lanes_conv(
             maps,
-            self.weight,
-            self.bias,
+            weight,
+            bias,
             stride=stride,
             pad=pad,
             is_pooled=is_pooled,
@@ -92,7 +103,7 @@ class Conv2d(nn.Conv2d):
         """Tell whether it learns from images of so few channels that `run_opening` can pay."""
         kernel, pad = self.kernel_size[0], self.padding[0]
         return (
-            self.training
+            may_round(self)
             and self.in_channels * kernel**2 <= MOST_IN_WINDOW
             and self.out_channels % LANES == 0
             and self.out_channels <= MOST_OF_STAGE
@@ -136,16 +147,18 @@ def can_run(maps: Tensor, weight: Tensor, bias: Tensor | None = None, groups: in
 
 def _are_many(weight: Tensor, groups: int = 1) -> bool:
     """Tell whether the channels are as many, and as even, as kernels over channels need them."""
+    num_out, num_in = weight.shape[0] // groups, weight.shape[1]
+    least_in = FEW if num_out >= MANY and torch.is_grad_enabled() else MIN_CHANNELS
     return all(
-        MIN_CHANNELS <= num <= MAX_CHANNELS and num % LANES == 0
-        for num in (weight.shape[0] // groups, weight.shape[1])
+        least <= num <= MAX_CHANNELS and num % LANES == 0
+        for num, least in ((num_out, MIN_CHANNELS), (num_in, least_in))
     )
 
 
 def _is_learned_from(maps: Tensor, weight: Tensor, bias: Tensor | None, groups: int = 1) -> bool:
     """Tell whether kernels can take these, that fit each other, to learn from; torch says what does not."""
     return (
-        torch.is_grad_enabled()
+        (torch.is_grad_enabled() or is_quick())
         and not torch.is_autocast_enabled("cpu")
         and can_take(maps, weight, bias, types=(torch.float32,))
         and maps.shape[1] == groups * weight.shape[1]

@@ -7,13 +7,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from cnnlab.nn.conv_norm_act import can_join, conv_norm_act
+from cnnlab.nn.conv_norm_act import can_fold, can_join, conv_norm_act
 from cnnlab.nn.convolution import Conv2d, is_our_own
 from cnnlab.nn.dropout import Dropout, draw_noise
 from cnnlab.nn.kernels import MAX_CHANNELS, MAX_REACH, Stage, can_take, run_opening, run_stage
 from cnnlab.nn.kernels.stage import TYPES
 from cnnlab.nn.lrn import LocalResponseNorm
 from cnnlab.nn.norm_act import can_fuse, is_watched, norm_act
+from cnnlab.nn.quick import may_round
 
 
 class FusedSequential(nn.Sequential):
@@ -37,14 +38,14 @@ class FusedSequential(nn.Sequential):
             # all of every layer takes as long as the layers.
             layer, after = layers[index], layers[index + 1] if index + 1 < len(layers) else None
             num, kind = 0, type(layer)
-            if isinstance(layer, Conv2d) and layer.training:
+            if isinstance(layer, Conv2d) and may_round(layer):
                 if num := find_narrow(layers[index:], input):
-                    input = layer.narrow_forward(input, is_pooled=True, is_rectified=num == 3)
+                    input = _run_narrow(layer, input, num)
                 elif num := find_norm(layers[index : index + 3], input):
                     input = conv_norm_act(layer, *layers[index + 1 : index + 3], input)
                 elif (found := find_opening(layers[index:], input))[0]:
                     num, input = found[0], _run_opening(layer, input, found[1])
-            elif kind is nn.BatchNorm2d and layer.training and after is not None:
+            elif kind is nn.BatchNorm2d and may_round(layer) and after is not None:
                 if can_fuse(layer, after, input):
                     num, input = 2, norm_act(layer, after, input)
             elif kind is nn.ReLU and type(after) is nn.MaxPool2d and can_run(input):
@@ -54,6 +55,10 @@ class FusedSequential(nn.Sequential):
                 num, input = 1, layer(input)
             index += num
         return input
+
+
+def _run_narrow(conv: Conv2d, maps: Tensor, num_layers: int) -> Tensor:
+    return conv.narrow_forward(maps, conv.weight, conv.bias, is_pooled=True, is_rectified=num_layers == 3)
 
 
 def _run_stage(maps: Tensor, stage: Stage) -> Tensor:
@@ -138,7 +143,7 @@ def find_norm(layers: Sequence[nn.Module], maps: Tensor) -> int:
     if len(layers) < 3 or type(layers[1]) is not nn.BatchNorm2d:
         return 0
     conv, norm, act = layers
-    return 3 if can_join(conv, norm, act, maps) else 0
+    return 3 if can_join(conv, norm, act, maps) or can_fold(conv, norm, act) else 0
 
 
 def conv_shape(conv: Conv2d, maps: Tensor) -> torch.Size:

@@ -6,8 +6,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules import module
 
-from cnnlab.nn.kernels import can_take, norm_relu
+from cnnlab.nn.kernels import can_take, norm_relu, norm_relu_as_known
 from cnnlab.nn.kernels.norm import LANES
+from cnnlab.nn.quick import is_quick, may_round
 
 EVERYBODYS = [name for name in vars(module) if name.startswith("_global_") and name.endswith("_hooks")]
 """Names of torch's hooks on every layer there is."""
@@ -16,10 +17,13 @@ EVERYBODYS = [name for name in vars(module) if name.startswith("_global_") and n
 def norm_act(norm: nn.Module, act: nn.Module, maps: Tensor, added: Tensor | None = None) -> Tensor:
     """Return act(norm(maps) + added), N x C x H x W as `maps`.
 
-    In training on the CPU in float32, batch norm and ReLU run as one, with the same results to rounding;
+    In training and in quick evaluation, on the CPU in float32, batch norm and ReLU run as one, with the same
+    results to rounding;
     everything else, and whatever somebody has hooked onto, runs layer by layer.
     """
     if isinstance(norm, nn.BatchNorm2d) and can_fuse(norm, act, maps) and can_add(added, maps, maps.shape):
+        if not norm.training:
+            return norm_relu_as_known(maps, *norm_as_known(norm), added)
         out, mean, variance = norm_relu(maps, norm.weight, norm.bias, added, norm.eps)
         keep_moments(norm, mean, variance, maps.numel() // maps.shape[1])
         return out
@@ -40,13 +44,13 @@ def can_follow(norm: nn.Module, act: nn.Module, maps: Tensor, num_channels: int 
     return (
         type(norm) is nn.BatchNorm2d
         and type(act) is nn.ReLU
-        and norm.training
+        and may_round(norm)
         and norm.affine
         and norm.track_running_stats
         and norm.momentum is not None
         and not is_watched(norm)
         and not is_watched(act)
-        and torch.is_grad_enabled()
+        and (torch.is_grad_enabled() or is_quick())
         and not torch.is_autocast_enabled("cpu")
         and can_take(
             maps, norm.weight, norm.bias, norm.running_mean, norm.running_var, types=(torch.float32,)
@@ -66,6 +70,13 @@ def is_watched(layer: nn.Module) -> bool:
 def can_add(added: Tensor | None, maps: Tensor, shape: Sequence[int]) -> bool:
     """Tell whether these can be added to what has that shape, and is like the maps."""
     return added is None or (added.shape == shape and can_take(added, types=(maps.dtype,)))
+
+
+def norm_as_known(norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
+    """Return what batch norm in evaluation comes to: the factor of each channel, and what is added then."""
+    assert norm.running_mean is not None and norm.running_var is not None
+    factor = norm.weight * (norm.running_var + norm.eps).rsqrt()
+    return factor, norm.bias - norm.running_mean * factor
 
 
 @torch.no_grad()

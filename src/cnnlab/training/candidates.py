@@ -9,7 +9,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from cnnlab.data import Batch
+from cnnlab.data import Batch, images_per_pass
+from cnnlab.nn import quick_evaluation
 from cnnlab.training.batches import TrainingBatches
 from cnnlab.training.execution import Execution
 
@@ -34,11 +35,10 @@ def hardest(batch: Batch, num: int, model: nn.Module, execution: Execution) -> B
     They keep their order, so that equal losses leave no choice open.
     """
     model.eval()
-    losses = []
-    for images, labels in zip(batch.images.split(num), batch.labels.split(num), strict=True):
-        with execution.autocast():
-            logits = model(images)
-        losses.append(F.cross_entropy(logits.float(), labels, reduction="none"))
+    losses, at_once = [], images_per_pass(batch.images.shape[2])
+    with quick_evaluation(), execution.autocast():
+        for images, labels in zip(batch.images.split(at_once), batch.labels.split(at_once), strict=True):
+            losses.append(F.cross_entropy(model(images).float(), labels, reduction="none"))
     model.train()
     chosen = torch.cat(losses).argsort(descending=True, stable=True)[:num].sort().values
     images = batch.images[chosen].contiguous(memory_format=torch.channels_last)

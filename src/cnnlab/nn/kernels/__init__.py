@@ -3,7 +3,7 @@
 from cnnlab.nn.kernels.guard import can_take
 from cnnlab.nn.kernels.lanes import lanes_conv
 from cnnlab.nn.kernels.library import Kernels, load_kernels, seconds_to_compile
-from cnnlab.nn.kernels.norm import norm_relu
+from cnnlab.nn.kernels.norm import norm_relu, norm_relu_as_known
 from cnnlab.nn.kernels.opening import run_opening
 from cnnlab.nn.kernels.stage import MAX_CHANNELS, MAX_REACH, Stage, run_stage
 from cnnlab.nn.kernels.windows import windows_conv
@@ -20,6 +20,7 @@ __all__ = [
     "lanes_conv",
     "load_kernels",
     "norm_relu",
+    "norm_relu_as_known",
     "run_opening",
     "run_stage",
     "seconds_to_compile",

@@ -115,8 +115,24 @@ def scale_of(record: Norm, moments: Tensor, weight: Tensor, bias: Tensor) -> Ten
 
 def normalised(record: Norm, maps: Tensor, scale: Tensor, added: Tensor | None) -> Tensor:
     """Return ReLU(batch norm of maps + added)."""
+    return _apply(record, maps, scale[2], scale[3], added)
+
+
+def norm_relu_as_known(maps: Tensor, factor: Tensor, offset: Tensor, added: Tensor | None) -> Tensor:
+    """Return ReLU(factor maps + offset + added), in evaluation; no gradient.
+
+    Args:
+        maps: as in `norm_relu`.
+        factor: of each channel.
+        offset: of each channel.
+        added: as in `norm_relu`.
+    """
+    return _apply(record_of(maps, 0), maps, factor, offset, added)
+
+
+def _apply(record: Norm, maps: Tensor, factor: Tensor, offset: Tensor, added: Tensor | None) -> Tensor:
     out = torch.empty_like(maps)
-    run_kernel("norm_forward", record, record.parts, maps, scale[2], scale[3], added, out)
+    run_kernel("norm_forward", record, record.parts, maps, factor, offset, added, out)
     return out
 
 
