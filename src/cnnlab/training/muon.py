@@ -84,5 +84,5 @@ def orthogonal(matrix: Tensor) -> Tensor:
     wide = wide / (wide.norm() + 1e-7)  # no singular value is above 1
     for _ in range(NUM_ITERATIONS):
         squares = wide @ wide.T
-        wide = a * wide + (b * squares + c * squares @ squares) @ wide
+        wide = torch.addmm(wide, torch.addmm(squares, squares, squares, beta=b, alpha=c), wide, beta=a)
     return wide.T if matrix.shape[0] > matrix.shape[1] else wide
