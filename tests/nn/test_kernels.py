@@ -5,6 +5,7 @@ import platform
 import shutil
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -37,33 +38,57 @@ def compiler_that(tmp_path, monkeypatch, script):
     monkeypatch.setattr(library.shutil, "which", lambda name: str(path) if name == "cc" else None)
 
 
+@pytest.fixture
+def linked(fresh, monkeypatch):
+    """A file with a line each time kernels are compiled, by a compiler that leaves out what takes long."""
+    quick, log = fresh / "bin" / "cc", fresh / "linked"
+    quick.parent.mkdir()
+    linking = f'case "$*" in *-shared*) echo >>"{log}";; esac'
+    quick.write_text(f'#!/bin/sh\n{linking}\nexec {shutil.which("cc")} "$@" -O0\n')
+    quick.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{quick.parent}{os.pathsep}{os.environ['PATH']}")
+    return log
+
+
 @needs_compiler
-def test_compiled_once_and_found_again(fresh, monkeypatch):
+def test_compiled_once_and_found_again(fresh, linked):
     first = load_kernels()
     path = Path(first.why)
     assert path.parent == fresh / "cache" / "kernels" and first.name in path.name
     assert sorted(path.parent.glob("[!.]*")) == [path.with_suffix(".sha256"), path]
     load_kernels.cache_clear()
-    monkeypatch.setattr(library, "_compile", None)
-    assert load_kernels().name == first.name
+    assert load_kernels().name == first.name and linked.read_text() == "\n"
 
 
 @needs_compiler
-def test_of_processes_that_begin_at_once_one_compiles(fresh, monkeypatch):
-    quick = fresh / "bin" / "cc"  # which leaves out what takes long
-    quick.parent.mkdir()
-    log = fresh / "linked"
-    linking = f'case "$*" in *-shared*) echo >>"{log}";; esac'
-    quick.write_text(f'#!/bin/sh\n{linking}\nexec {shutil.which("cc")} "$@" -O0\n')
-    quick.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{quick.parent}{os.pathsep}{os.environ['PATH']}")
+def test_of_processes_that_begin_at_once_one_compiles(fresh, linked):
     code = "from cnnlab.nn import load_kernels; print(load_kernels().why)"
     with ThreadPoolExecutor(3) as pool:
         runs = pool.map(
             lambda _: subprocess.run([sys.executable, "-c", code], capture_output=True, text=True), range(3)
         )
     (why,) = {run.stdout.strip() for run in runs}
-    assert Path(why).parent == fresh / "cache" / "kernels" and log.read_text() == "\n"
+    assert Path(why).parent == fresh / "cache" / "kernels" and linked.read_text() == "\n"
+
+
+@needs_compiler
+def test_compiling_is_timed_in_a_folder_that_is_gone_afterwards(monkeypatch):
+    compiled = []
+
+    def compile_slowly(compiler, path):
+        assert path.parent.is_dir() and path.parent != Path(load_kernels().why).parent
+        compiled.append((compiler, path))
+        time.sleep(0.02)
+
+    monkeypatch.setattr(library, "_compile", compile_slowly)
+    assert 0.02 <= library.seconds_to_compile() < 10
+    ((compiler, path),) = compiled
+    assert Path(compiler).exists() and not path.parent.exists()
+
+
+def test_where_there_are_no_kernels_compiling_takes_no_time(fresh, monkeypatch):
+    monkeypatch.setenv("CNNLAB_KERNELS", "off")
+    assert library.seconds_to_compile() == 0
 
 
 @needs_compiler
