@@ -80,7 +80,7 @@ bench: $(VENV)/.installed $(TENSORFLOW_VENV)/.installed ## measure what docs/per
 bench-recipes: $(VENV)/.installed ## the same for the longer recipes of docs/performance.md (an hour and a half)
 	$(call measured-goal,mnist-995,mnist-995 --top1 99.5 --seeds 10)
 	$(call measured-goal,mnist-997,mnist-997 --top1 99.7 --seeds 10)
-	$(call measured-goal,cifar10-90,cifar10-90 --top1 90 --seeds 10)
+	$(call measured-goal,cifar10-90,cifar10-90 --top1 90 --seeds 5)
 	$(MAKE) figures-table
 
 exports: $(VENV)/.installed $(TENSORFLOW_VENV)/.installed ## measure what docs/export.md shows: RUNS_TO_EXPORT="RUN RUN"
