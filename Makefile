@@ -8,8 +8,8 @@ MLFLOW_VENV ?= .venv-mlflow
 RUNS ?= docs/studies/runs
 # Runs at once: two of one thread each get more out of two cores than one of two threads
 JOBS ?= 2
-# Tests at once, each in a process and with one thread of its own
-WORKERS ?= 2
+# Tests at once, each in a process and with one thread of its own: one more than cores, since some wait for others
+WORKERS ?= 3
 # For pip, such as --extra-index-url of CPU builds of torch
 PIP_ARGS ?=
 
