@@ -6,27 +6,27 @@ the same. Where images are only put in order, by how hard they are, nothing of t
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
 
 import torch
 from torch import nn
 
-_IS_QUICK = ContextVar("is_quick", default=False)
+_is_on = False  # a plain name, which torch.compile can look at
 
 
 @contextmanager
 def quick_evaluation() -> Iterator[None]:
     """Let layers in evaluation mode take what is quickest, while this lasts and gradients are off."""
-    token = _IS_QUICK.set(True)
+    global _is_on
+    before, _is_on = _is_on, True
     try:
         yield
     finally:
-        _IS_QUICK.reset(token)
+        _is_on = before
 
 
 def is_quick() -> bool:
     """Tell whether evaluation may round as training does; never where gradients are on."""
-    return _IS_QUICK.get() and not torch.is_grad_enabled()
+    return _is_on and not torch.is_grad_enabled()
 
 
 def may_round(layer: nn.Module) -> bool:
