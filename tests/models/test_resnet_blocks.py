@@ -34,8 +34,8 @@ def option_a_reference(maps: Tensor, out_channels: int, stride: int) -> Tensor:
 def test_option_a_equals_a_slow_reference(stride: int, size: int, dtype: torch.dtype) -> None:
     maps = torch.randn(2, 4, size, size, dtype=dtype)
     shortcut = PadShortcut(4, 8, stride)
-    for found in (shortcut.train()(maps), shortcut.eval()(maps)):
-        assert torch.equal(found, option_a_reference(maps, 8, stride).to(dtype))
+    for found in (shortcut(maps), shortcut(maps.clone().requires_grad_())):
+        assert torch.equal(found.detach(), option_a_reference(maps, 8, stride).to(dtype))
 
 
 def test_the_gradient_of_option_a_is_exact_and_keeps_channels_last() -> None:
@@ -45,6 +45,16 @@ def test_the_gradient_of_option_a_is_exact_and_keeps_channels_last() -> None:
     expected = torch.zeros(2, 4, 6, 6)
     expected[:, :, ::2, ::2] = grad_out[:, :4]
     assert torch.equal(grad, expected) and grad.is_contiguous(memory_format=torch.channels_last)
+
+
+@pytest.mark.parametrize("layout", [torch.channels_last, torch.contiguous_format])
+def test_option_a_has_derivatives_of_every_order(layout: torch.memory_format) -> None:
+    maps = torch.randn(2, 4, 5, 5, dtype=torch.float64).to(memory_format=layout).requires_grad_()
+    shortcut = PadShortcut(4, 8, 2)
+    assert torch.autograd.gradcheck(shortcut, maps) and torch.autograd.gradgradcheck(shortcut, maps)
+    (expected,) = torch.autograd.grad(shortcut(maps).square().sum(), maps)
+    transformed = torch.func.grad(lambda given: shortcut(given).square().sum())(maps.detach())
+    assert torch.equal(transformed, expected)
 
 
 def test_a_block_adds_its_shortcut_before_the_last_activation() -> None:
