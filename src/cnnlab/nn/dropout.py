@@ -13,14 +13,15 @@ class Dropout(nn.Dropout):
 
     On the CPU, masks come from 16 random bits for each value, drawn at once by NumPy's SFC64, which is seeded
     by torch's generator: they are a function of `torch.manual_seed`, as torch's own are. The probability is
-    therefore a multiple of 1 / 65,536. Elsewhere it is torch's dropout.
+    therefore a multiple of 1 / 65,536. Elsewhere, and in a compiled network, it is torch's dropout.
 
     Source: Srivastava et al., "Dropout: A Simple Way to Prevent Neural Networks from Overfitting", 2014.
     """
 
     def forward(self, input: Tensor) -> Tensor:
         """Return values of the same shape; they are unchanged in evaluation."""
-        if not self.training or self.p == 0 or input.device.type != "cpu":
+        is_ours = input.device.type == "cpu" and not torch.compiler.is_compiling()
+        if not self.training or self.p == 0 or not is_ours:
             return functional.dropout(input, self.p, self.training)
         is_nhwc = input.dim() == 4 and input.is_contiguous(memory_format=torch.channels_last)
         laid_out = input.permute(0, 2, 3, 1) if is_nhwc else input

@@ -29,13 +29,13 @@ def can_take(maps: Tensor, *parameters: Tensor | None, types: tuple[torch.dtype,
         types: of numbers that the kernel knows.
     """
     return (
-        all(_is_plain(tensor) for tensor in (maps, *parameters) if tensor is not None)
+        not _is_recorded()  # comes first: torch.compile cannot follow the other questions
+        and all(_is_plain(tensor) for tensor in (maps, *parameters) if tensor is not None)
         and maps.dim() == 4
         and maps.dtype in types
         and all(tensor is None or tensor.dtype == maps.dtype for tensor in parameters)
         and maps.numel() > 0
         and maps.is_contiguous(memory_format=torch.channels_last)
-        and not _is_recorded()
         and load_kernels().library is not None
     )
 
