@@ -18,7 +18,16 @@ from torch import Tensor, nn
 from cnnlab.errors import GeometryError
 from cnnlab.models.classifier import ImageClassifier
 from cnnlab.models.registry import register_model
-from cnnlab.nn import Conv2d, Width, conv_norm_act, conv_output_size, norm_act, whitening_filters
+from cnnlab.nn import (
+    Conv2d,
+    ConvNormAct,
+    Width,
+    conv_norm_act,
+    conv_output_size,
+    conv_pair,
+    norm_act,
+    whitening_filters,
+)
 
 KERNEL = 2
 NORM_MOMENTUM = 0.4
@@ -60,10 +69,10 @@ class ConvGroup(nn.Module):
         """Return N x out_channels x h/2 x w/2 from N x in_channels x h x w."""
         maps = self.pool1(self.conv1(maps))  # N x out_channels x h/2 x w/2
         maps = norm_act(self.norm1, self.act1, maps)
-        branch = conv_norm_act(self.conv2, self.norm2, self.act2, maps)
+        second = ConvNormAct(self.conv2, self.norm2, self.act2)
         if self.conv3 is None:
-            return branch
-        return conv_norm_act(self.conv3, self.norm3, self.act3, branch, maps)
+            return conv_norm_act(*second, maps)
+        return conv_pair(second, ConvNormAct(self.conv3, self.norm3, self.act3), maps, maps)
 
 
 class WhitenedClassifier(ImageClassifier):

@@ -18,9 +18,10 @@ from cnnlab.models.registry import register_model
 from cnnlab.nn import (
     Activation,
     Conv2d,
+    ConvNormAct,
     NormMomentum,
     PadShortcut,
-    conv_norm_act,
+    conv_pair,
     initialize,
     make_activation,
 )
@@ -74,10 +75,9 @@ class ResidualBlock(nn.Module):
 
     def forward(self, maps: Tensor) -> Tensor:
         """Return N x out_channels x h x w from N x in_channels x H x W."""
-        # N x out_channels x h x w
-        branch = conv_norm_act(self.conv1, self.norm1, self.act1, maps)
-        added = None if self.shortcut is None else self.shortcut(maps)
-        return conv_norm_act(self.conv2, self.norm2, self.act2, branch, added)
+        first = ConvNormAct(self.conv1, self.norm1, self.act1)
+        second = ConvNormAct(self.conv2, self.norm2, self.act2)
+        return conv_pair(first, second, maps, None if self.shortcut is None else self.shortcut(maps))
 
 
 def _resnet(

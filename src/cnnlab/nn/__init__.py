@@ -4,6 +4,7 @@ from cnnlab.nn.activation import Activation, make_activation
 from cnnlab.nn.arguments import LrnPlace, NormMomentum, Probability, Towers, Width
 from cnnlab.nn.branches import Branches
 from cnnlab.nn.conv_norm_act import conv_norm_act
+from cnnlab.nn.conv_pair import ConvNormAct, conv_pair
 from cnnlab.nn.convolution import Conv2d
 from cnnlab.nn.dropout import Dropout
 from cnnlab.nn.fused import FusedSequential
@@ -21,6 +22,7 @@ __all__ = [
     "Activation",
     "Branches",
     "Conv2d",
+    "ConvNormAct",
     "Dropout",
     "FusedSequential",
     "Init",
@@ -35,6 +37,7 @@ __all__ = [
     "Width",
     "conv_norm_act",
     "conv_output_size",
+    "conv_pair",
     "initialize",
     "is_shapes_alone",
     "load_kernels",

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from cnnlab.nn.convolution import Conv2d, can_run, is_our_own
 from cnnlab.nn.kernels import conv_norm_relu
 from cnnlab.nn.kernels.winograd import MOST_OF_BLOCKS
-from cnnlab.nn.norm_act import can_add, can_follow, is_watched, keep_moments, norm_act, norm_as_known
+from cnnlab.nn.norm_act import can_add, can_follow, is_watched, norm_act, norm_as_it_learns, norm_as_known
 from cnnlab.nn.quick import is_quick
 
 
@@ -27,9 +27,7 @@ def conv_norm_act(
     if can_join(conv, norm, act, maps) and isinstance(conv, Conv2d) and isinstance(norm, nn.BatchNorm2d):
         num, _, height, width = maps.shape
         if can_add(added, maps, (num, conv.out_channels, height, width)):
-            out, mean, variance = conv_norm_relu(maps, conv.weight, norm.weight, norm.bias, added, norm.eps)
-            keep_moments(norm, mean, variance, num * height * width)
-            return out
+            return conv_norm_relu(maps, conv.weight, norm_as_it_learns(norm), added)
     return norm_act(norm, act, conv(maps), added)
 
 

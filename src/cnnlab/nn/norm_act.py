@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn.modules import module
 
 from cnnlab.nn.kernels import can_take, norm_relu, norm_relu_as_known
-from cnnlab.nn.kernels.norm import LANES
+from cnnlab.nn.kernels.norm import LANES, BatchNorm
 from cnnlab.nn.quick import is_quick, may_round
 
 EVERYBODYS = [name for name in vars(module) if name.startswith("_global_") and name.endswith("_hooks")]
@@ -24,9 +24,7 @@ def norm_act(norm: nn.Module, act: nn.Module, maps: Tensor, added: Tensor | None
     if isinstance(norm, nn.BatchNorm2d) and can_fuse(norm, act, maps) and can_add(added, maps, maps.shape):
         if not norm.training:
             return norm_relu_as_known(maps, *norm_as_known(norm), added)
-        out, mean, variance = norm_relu(maps, norm.weight, norm.bias, added, norm.eps)
-        keep_moments(norm, mean, variance, maps.numel() // maps.shape[1])
-        return out
+        return norm_relu(maps, norm_as_it_learns(norm), added)
     maps = norm(maps)
     return act(maps if added is None else maps + added)
 
@@ -48,6 +46,10 @@ def can_follow(norm: nn.Module, act: nn.Module, maps: Tensor, num_channels: int 
         and norm.affine
         and norm.track_running_stats
         and norm.momentum is not None
+        and norm.running_mean is not None
+        and norm.running_var is not None
+        and norm.running_mean.is_contiguous()
+        and norm.running_var.is_contiguous()
         and not is_watched(norm)
         and not is_watched(act)
         and (torch.is_grad_enabled() or is_quick())
@@ -79,11 +81,9 @@ def norm_as_known(norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
     return factor, norm.bias - norm.running_mean * factor
 
 
-@torch.no_grad()
-def keep_moments(norm: nn.BatchNorm2d, mean: Tensor, variance: Tensor, count: int) -> None:
-    """Let the running moments follow, as torch does: with the variance that is free of bias."""
+def norm_as_it_learns(norm: nn.BatchNorm2d) -> BatchNorm:
+    """Return what the kernels are told of batch norm in training, and count the batch."""
     assert norm.running_mean is not None and norm.running_var is not None and norm.momentum is not None
-    norm.running_mean.lerp_(mean, norm.momentum)
-    norm.running_var.lerp_(variance * (count / (count - 1)), norm.momentum)
     if norm.num_batches_tracked is not None:
         norm.num_batches_tracked.add_(1)
+    return BatchNorm(norm.weight, norm.bias, norm.running_mean, norm.running_var, norm.eps, norm.momentum)

@@ -9,6 +9,7 @@ from cnnlab.nn.kernels.stage import MAX_CHANNELS, MAX_REACH, Stage, run_stage
 from cnnlab.nn.kernels.windows import windows_conv
 from cnnlab.nn.kernels.winograd import winograd_conv
 from cnnlab.nn.kernels.winograd_norm import conv_norm_relu
+from cnnlab.nn.kernels.winograd_pair import pair_norm_relu
 
 __all__ = [
     "MAX_CHANNELS",
@@ -21,6 +22,7 @@ __all__ = [
     "load_kernels",
     "norm_relu",
     "norm_relu_as_known",
+    "pair_norm_relu",
     "run_opening",
     "run_stage",
     "seconds_to_compile",

@@ -7,7 +7,7 @@
 typedef struct {
     int64_t pixels, channels;
     int64_t items, parts; /* pixels or images, and into how many parts they are divided */
-    double eps;
+    double eps, momentum;
 } Norm;
 
 /* Every vector of the maps in parts `first` to `last` - 1, with its channel. */
@@ -33,13 +33,15 @@ void norm_moments(const Norm *g, int64_t first, int64_t last, void *const *array
     }
 }
 
-/* Arrays: moments of all parts; weight, C; bias, C; scale, 5 x C: mean, what comes to a standard deviation of 1, factor,
- * offset, and variance. Batch norm is factor maps + offset. */
+/* Arrays: moments of all parts; weight, C; bias, C; scale, 4 x C: mean, what comes to a standard deviation of 1, factor,
+ * and offset: batch norm is factor maps + offset; the running mean and the running variance, C each, which follow: the
+ * variance as if it were of all images, not of these. */
 void norm_scale(const Norm *g, int64_t first, int64_t last, void *const *arrays) {
     const double *moments = arrays[0];
     const float *weight = arrays[1], *bias = arrays[2];
-    float *scale = arrays[3];
+    float *scale = arrays[3], *running_mean = arrays[4], *running_variance = arrays[5];
     const int64_t channels = g->channels;
+    const double unbiased = g->pixels / (g->pixels - 1.0);
     for (int64_t c = 0; c < channels && first < last; c++) {
         double mean = 0, variance = 0;
         for (int64_t part = 0; part < g->parts; part++) mean += share_of(g, part) * moments[part * 2 * channels + c];
@@ -48,8 +50,10 @@ void norm_scale(const Norm *g, int64_t first, int64_t last, void *const *arrays)
             variance += share_of(g, part) * (of_part[channels] + away * away);
         }
         const double inverse = 1 / sqrt(variance + g->eps), factor = weight[c] * inverse;
-        const double numbers[] = {mean, inverse, factor, bias[c] - mean * factor, variance};
-        for (int i = 0; i < 5; i++) scale[i * channels + c] = numbers[i];
+        const double numbers[] = {mean, inverse, factor, bias[c] - mean * factor};
+        for (int i = 0; i < 4; i++) scale[i * channels + c] = numbers[i];
+        running_mean[c] += g->momentum * (mean - running_mean[c]);
+        running_variance[c] += g->momentum * (unbiased * variance - running_variance[c]);
     }
 }
 
@@ -100,12 +104,7 @@ void norm_grad_sums(const Norm *g, int64_t first, int64_t last, void *const *arr
         double *sums = all_sums + part * 2 * channels;
         memset(sums, 0, 2 * channels * sizeof *sums);
         if (out == NULL) {
-#define TAKE                                                                                             \
-    const Lanes v = load(maps + i);                                                                      \
-    one = where_passing(v * load(factor + at) + load(offset + at), load(grad_out + i));                  \
-    other = one * (v - load(mean + at));
-            SUM_PIXELS(begin, after)
-#undef TAKE
+            add_grad_sums(grad_out, maps, begin, after, channels, mean, factor, offset, sums);
         } else {
 #define TAKE                                                \
     one = where_passing(load(out + i), load(grad_out + i)); \

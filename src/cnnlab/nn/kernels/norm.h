@@ -4,11 +4,6 @@
 
 enum { PIXELS_AT_ONCE = 64 };
 
-typedef int32_t Ints __attribute__((vector_size(sizeof(Lanes))));
-
-/* `v` where ReLU lets `like` pass, else 0; what is no number passes, as torch has it. */
-static inline Lanes where_passing(Lanes like, Lanes v) { return (Lanes)((Ints)v & ~(like <= 0)); }
-
 /* Both sums of some pixels for COUNT vectors of channels. TAKE sets `one` and `other` from the number at `i`. */
 #define SUM(COUNT)                                                                     \
     do {                                                                               \
@@ -50,6 +45,18 @@ static void add_moments(const float *maps, int64_t begin, int64_t after, int64_t
 #define TAKE                                  \
     one = load(maps + i) - load(shift + at);  \
     other = one * one;
+    SUM_PIXELS(begin, after)
+#undef TAKE
+}
+
+/* Both sums of a gradient behind batch norm and ReLU, for pixels `begin` to `after` - 1: of that before ReLU, and of it
+ * times maps less mean. What passes ReLU is told by factor maps + offset. */
+static void add_grad_sums(const float *grad_out, const float *maps, int64_t begin, int64_t after, int64_t channels,
+                          const float *mean, const float *factor, const float *offset, double *sums) {
+#define TAKE                                                                            \
+    const Lanes v = load(maps + i);                                                     \
+    one = where_passing(v * load(factor + at) + load(offset + at), load(grad_out + i)); \
+    other = one * (v - load(mean + at));
     SUM_PIXELS(begin, after)
 #undef TAKE
 }

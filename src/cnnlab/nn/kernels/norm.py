@@ -18,46 +18,56 @@ class Norm(ctypes.Structure):
 
     _fields_ = [
         *((name, ctypes.c_int64) for name in ("pixels", "channels", "items", "parts")),
-        ("eps", ctypes.c_double),
+        *((name, ctypes.c_double) for name in ("eps", "momentum")),
     ]
 
 
-def norm_relu(
-    maps: Tensor, weight: Tensor, bias: Tensor, added: Tensor | None, eps: float
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Return ReLU(batch norm of maps + added), and the moments of the maps.
+class BatchNorm(NamedTuple):
+    """Batch norm of C channels in training; all of it float32, and the running moments in one piece.
+
+    Attributes:
+        weight: the factor of each channel.
+        bias: what is added to each channel.
+        running_mean: of each channel; it follows.
+        running_var: the variance, free of bias; it follows.
+        eps: added to the variance.
+        momentum: by which share of the way the running moments follow.
+    """
+
+    weight: Tensor
+    bias: Tensor
+    running_mean: Tensor
+    running_var: Tensor
+    eps: float
+    momentum: float
+
+
+def norm_relu(maps: Tensor, norm: BatchNorm, added: Tensor | None) -> Tensor:
+    """Return ReLU(batch norm of maps + added), N x C x H x W, channels-last.
 
     Args:
         maps: N x C x H x W, float32 on the CPU, channels-last; C is a multiple of `LANES`.
-        weight: the factor of each channel.
-        bias: what is added to each channel.
+        norm: batch norm, whose running moments follow.
         added: maps to add before ReLU, as `maps`; or None.
-        eps: added to the variance.
-
-    Returns:
-        N x C x H x W, channels-last; and the mean and the variance of each channel, divided by the number of
-        values, which have no gradient.
     """
-    return _NormRelu.apply(maps, weight, bias, added, eps)
+    return _NormRelu.apply(maps, norm.weight, norm.bias, added, norm)
 
 
 class _NormRelu(Function):
     @staticmethod
     def forward(
-        ctx: Any, maps: Tensor, weight: Tensor, bias: Tensor, added: Tensor | None, eps: float
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        record = record_of(maps, eps)
+        ctx: Any, maps: Tensor, weight: Tensor, bias: Tensor, added: Tensor | None, norm: BatchNorm
+    ) -> Tensor:
+        record = record_of(maps, norm)
         # Less the mean of one image, a channel loses no digits to a mean far from zero.
-        shift, moments = maps[0].mean((1, 2)), _room_for_sums(maps, record)
+        shift, moments = maps[0].mean((1, 2)), room_for_sums(maps, record)
         run_kernel("norm_moments", record, record.parts, maps, shift, moments)
-        scale = scale_of(record, moments, weight, bias)
+        scale = scale_of(record, moments, norm)
         out = normalised(record, maps, scale, added)
         # What passes ReLU is told by the maps, which are read anyway, unless others were added.
         ctx.save_for_backward(maps, weight, scale, None if added is None else out)
         ctx.record = record
-        mean, variance = scale[0], scale[4]
-        ctx.mark_non_differentiable(mean, variance)
-        return out, mean, variance
+        return out
 
     @staticmethod
     @once_differentiable
@@ -94,22 +104,53 @@ class Back(NamedTuple):
         cls, record: Norm, grad_out: Tensor, maps: Tensor, weight: Tensor, scale: Tensor, out: Tensor | None
     ) -> "Back":
         """Return it; `out` is what forward made, where maps were added."""
-        mean, _, factor, offset, _ = scale.unbind()
+        mean, _, factor, offset = scale.unbind()
         grad_out = grad_out.contiguous(memory_format=torch.channels_last)
         grad = None if out is None else torch.empty_like(maps)
-        sums, back = _room_for_sums(maps, record), torch.empty_like(scale)
+        sums = room_for_sums(maps, record)
         arrays = (grad_out, maps, mean, sums, factor, offset, out, grad)
         run_kernel("norm_grad_sums", record, record.parts, *arrays)
+        passing = (factor, offset) if out is None else (None, None)
+        return cls.by_sums(record, sums, grad_out if grad is None else grad, weight, scale, passing)
+
+    @classmethod
+    def by_sums(
+        cls,
+        record: Norm,
+        sums: Tensor,
+        grad: Tensor,
+        weight: Tensor,
+        scale: Tensor,
+        passing: tuple[Tensor | None, Tensor | None],
+    ) -> "Back":
+        """Return it from the sums of `add_grad_sums` of norm.h, as many as the record has parts.
+
+        Args:
+            record: of the maps.
+            sums: parts x 2 x C.
+            grad: see `Back`.
+            weight: batch norm's factor of each channel.
+            scale: of forward, see `scale_of`.
+            passing: factor and offset, by which maps tell what passed ReLU; None where `grad` is before it.
+        """
+        back = scale.new_empty(5, record.channels)
         run_kernel("norm_back", record, 1, sums, weight.contiguous(), scale, back)
         grad_weight, grad_bias, *factors = back.unbind()
-        passing = (factor, offset) if out is None else (None, None)
-        return cls(grad_out if grad is None else grad, grad_weight, grad_bias, (*factors, *passing))
+        return cls(grad, grad_weight, grad_bias, (*factors, *passing))
 
 
-def scale_of(record: Norm, moments: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    """Return what becomes of each channel, 5 x C, see `norm_scale` of norm.c; moments are parts x 2 x C."""
-    scale = weight.new_empty(5, record.channels)
-    run_kernel("norm_scale", record, 1, moments, weight.contiguous(), bias.contiguous(), scale)
+def scale_of(record: Norm, moments: Tensor, norm: BatchNorm) -> Tensor:
+    """Return what becomes of each channel, 4 x C, and let running moments follow, see `norm_scale` of norm.c.
+
+    Args:
+        record: of the maps.
+        moments: of each part, parts x 2 x C.
+        norm: batch norm.
+    """
+    scale = norm.weight.new_empty(4, record.channels)
+    weight, bias = norm.weight.contiguous(), norm.bias.contiguous()
+    arrays = (moments, weight, bias, scale, norm.running_mean, norm.running_var)
+    run_kernel("norm_scale", record, 1, *arrays)
     return scale
 
 
@@ -127,7 +168,7 @@ def norm_relu_as_known(maps: Tensor, factor: Tensor, offset: Tensor, added: Tens
         offset: of each channel.
         added: as in `norm_relu`.
     """
-    return _apply(record_of(maps, 0), maps, factor, offset, added)
+    return _apply(record_of(maps), maps, factor, offset, added)
 
 
 def _apply(record: Norm, maps: Tensor, factor: Tensor, offset: Tensor, added: Tensor | None) -> Tensor:
@@ -136,13 +177,14 @@ def _apply(record: Norm, maps: Tensor, factor: Tensor, offset: Tensor, added: Te
     return out
 
 
-def record_of(maps: Tensor, eps: float) -> Norm:
-    """Return how the kernels are to see these maps."""
+def record_of(maps: Tensor, norm: BatchNorm | None = None) -> Norm:
+    """Return how the kernels are to see these maps; in training they are told of batch norm."""
     channels = maps.shape[1]
     pixels = maps.numel() // channels
-    return Norm(pixels, channels, pixels, min(torch.get_num_threads(), pixels), eps)
+    numbers = (0.0, 0.0) if norm is None else (norm.eps, norm.momentum)
+    return Norm(pixels, channels, pixels, min(torch.get_num_threads(), pixels), *numbers)
 
 
-def _room_for_sums(maps: Tensor, record: Norm) -> Tensor:
+def room_for_sums(maps: Tensor, record: Norm) -> Tensor:
     """Return room for two sums of each channel, for each part."""
     return maps.new_empty(record.parts, 2, record.channels, dtype=torch.float64)

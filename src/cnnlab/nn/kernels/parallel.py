@@ -36,8 +36,9 @@ def _address(array: Tensor | np.ndarray | None) -> int | None:
         return None
     if not isinstance(array, Tensor):
         return array.ctypes.data
-    assert array.device.type == "cpu" and (array.data_ptr() or not array.numel()), array.device
-    return array.data_ptr()
+    address = array.data_ptr()
+    assert array.is_cpu and (address or not array.numel()), array.device
+    return address
 
 
 @cache

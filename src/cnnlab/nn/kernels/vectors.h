@@ -39,6 +39,9 @@ static inline Lanes choose(Ints mask, Lanes yes, Lanes no) {
     return (Lanes)(((Ints)yes & mask) | ((Ints)no & ~mask));
 }
 
+/* `v` where ReLU lets `like` pass, else 0; what is no number passes, as torch has it. */
+static inline Lanes where_passing(Lanes like, Lanes v) { return (Lanes)((Ints)v & ~(like <= 0)); }
+
 /* Square roots, and numbers of fewer bits, which GCC takes one by one where it is not told. */
 
 static inline Lanes roots_of(Lanes v) {

@@ -12,17 +12,29 @@
 /* Room for a column of SIDE vectors for each pixel that windows of tiles beside each other see. */
 static inline float *room_of_columns(const Shape *s) { return room((s->width + 2 * SIDE) * SIDE * LANES); }
 
+/* What is seen of maps, inside of zeros: ReLU(factor maps + offset), C numbers each; they themselves, where this is NULL. */
+typedef struct {
+    const float *factor, *offset;
+} Seen;
+
 /* Pixels `from` and on, one below the other, of which those of lines `begin` to `end` - 1 are there. */
-KNOWN void column_to_spectrum(const float *from, int64_t line, int64_t begin, int64_t end, int is_whole, float *to) {
+KNOWN void column_to_spectrum(const float *from, int64_t line, int64_t begin, int64_t end, int is_whole,
+                              const Lanes *factor, const Lanes *offset, float *to) {
     Lanes v[SIDE];
-    UNROLL for (int i = 0; i < SIDE; i++)
-        v[i] = is_whole || (i >= begin && i < end) ? load(from + i * line) : (Lanes){0};
+    UNROLL for (int i = 0; i < SIDE; i++) {
+        v[i] = (Lanes){0};
+        if (!is_whole && (i < begin || i >= end)) continue;
+        v[i] = load(from + i * line);
+        if (factor == NULL) continue;
+        v[i] = v[i] * *factor + *offset;
+        v[i] = where_passing(v[i], v[i]);
+    }
     window_to_spectrum(v, 1);
     UNROLL for (int i = 0; i < SIDE; i++) store(to + i * LANES, v[i]);
 }
 
-KNOWN void spectrum_of_windows(const Shape *s, const float *maps, int64_t start, int64_t count, float *to,
-                               int64_t plane, int step) {
+KNOWN void spectrum_of_windows(const Shape *s, const float *maps, const Seen *seen, int64_t start, int64_t count,
+                               float *to, int64_t plane, int step) {
     const int64_t channels = s->channels, pitch = s->pitch, line = s->width * pitch, pad = s->taps / 2;
     float *columns = room_of_columns(s);
     Place at = place_of(s, start);
@@ -34,6 +46,9 @@ KNOWN void spectrum_of_windows(const Shape *s, const float *maps, int64_t start,
             float *column = columns;
             int64_t x = at.x - pad, next = x + SIDE;
             const float *from = corner + c;
+            Lanes scale[2];
+            if (seen != NULL) scale[0] = load(seen->factor + c), scale[1] = load(seen->offset + c);
+            const Lanes *factor = seen != NULL ? scale : NULL, *offset = scale + 1;
             for (int64_t t = 0; t < num; t++, next += step) {
                 /* Windows overlap: their columns are transformed once. */
                 for (; x < next; x++, from += pitch, column += SIDE * LANES) {
@@ -41,9 +56,9 @@ KNOWN void spectrum_of_windows(const Shape *s, const float *maps, int64_t start,
                     if (x < 0 || x >= s->width)
                         UNROLL for (int i = 0; i < SIDE; i++) store(column + i * LANES, (Lanes){0});
                     else if (begin == 0 && end >= SIDE)
-                        column_to_spectrum(from, line, begin, end, 1, column);
+                        column_to_spectrum(from, line, begin, end, 1, factor, offset, column);
                     else
-                        column_to_spectrum(from, line, begin, end, 0, column);
+                        column_to_spectrum(from, line, begin, end, 0, factor, offset, column);
                 }
                 const float *window = column - SIDE * SIDE * LANES;
                 float *tile = to + t * channels + c;
@@ -62,12 +77,16 @@ KNOWN void spectrum_of_windows(const Shape *s, const float *maps, int64_t start,
 }
 
 /* Bt d B of tiles `start` and on: POINTS planes of count x C. */
-static inline void spectrum_of_maps(const Shape *s, const float *maps, int64_t start, int64_t count, float *to,
-                                    int64_t plane) {
-    if (step_of(s) == 4)
-        spectrum_of_windows(s, maps, start, count, to, plane, 4);
+static inline void spectrum_of_maps(const Shape *s, const float *maps, const Seen *seen, int64_t start, int64_t count,
+                                    float *to, int64_t plane) {
+    if (step_of(s) == 4 && seen == NULL)
+        spectrum_of_windows(s, maps, NULL, start, count, to, plane, 4);
+    else if (step_of(s) == 4)
+        spectrum_of_windows(s, maps, seen, start, count, to, plane, 4);
+    else if (seen == NULL)
+        spectrum_of_windows(s, maps, NULL, start, count, to, plane, 2);
     else
-        spectrum_of_windows(s, maps, start, count, to, plane, 2);
+        spectrum_of_windows(s, maps, seen, start, count, to, plane, 2);
 }
 
 KNOWN void outputs_of_tiles(const Shape *s, float *maps, int64_t start, int64_t count, const float *from, int64_t plane,

@@ -33,12 +33,19 @@ static inline int64_t numbers_before(const Shape *s, int64_t tile) {
     return (at.n * s->height + at.y) * s->width * s->pitch;
 }
 
+/* Pixels before those whose gradient waits for tile `next`, whose window reaches into lines above it. */
+static inline int64_t pixels_known(const Shape *s, int64_t next) {
+    const Place at = place_of(s, next);
+    return (at.n * s->height + (at.y > 0 ? at.y - s->taps / 2 : 0)) * s->width;
+}
+
 /* Parts first to last - 1. Arrays: maps; kernels, POINTS x C x (K + gap); bias, may be NULL; out; for each part the mean
- * and the variance of each channel, may be NULL: then pitches are channels. */
+ * and the variance of each channel, may be NULL: else pitches are channels; and the two of Seen, may be NULL. */
 void blocks_forward(const Conv *g, int64_t first, int64_t last, void *const *arrays) {
     const float *kernels = arrays[1], *bias = arrays[2] != NULL ? arrays[2] : zeros;
     float *made_maps = arrays[3];
     double *moments = arrays[4];
+    const Seen norm = {arrays[5], arrays[6]}, *seen = norm.factor != NULL ? &norm : NULL;
     const int64_t in = g->channels, out = g->out_channels, down = out + g->gap;
     const Shape maps = {g->height, g->width, in, g->pitch, g->taps};
     const Shape made = {g->height, g->width, out, g->out_pitch, g->taps};
@@ -47,11 +54,11 @@ void blocks_forward(const Conv *g, int64_t first, int64_t last, void *const *arr
     for (int64_t part = first; part < last; part++) {
         const int64_t begin = g->images * part / g->parts * num_tiles(&maps);
         const int64_t end = g->images * (part + 1) / g->parts * num_tiles(&maps);
-        double *sums = moments + part * 2 * out;
+        double *sums = moments != NULL ? moments + part * 2 * out : NULL;
         if (moments != NULL) memset(sums, 0, 2 * out * sizeof *sums);
         for (int64_t start = begin, count; start < end; start += count) {
             count = end - start < block ? end - start : block;
-            spectrum_of_maps(&maps, arrays[0], start, count, spectrum, plane);
+            spectrum_of_maps(&maps, arrays[0], seen, start, count, spectrum, plane);
             for (int p = 0; p < POINTS; p++) {
                 const float *kernel = kernels + p * (in * down + g->gap);
                 float *product = products + p * out_plane;
@@ -90,12 +97,15 @@ static void spectrum_before_norm(const Shape *made, const Back *back, const floa
 
 /* Parts first to last - 1. Arrays: maps; grad_out; kernels, POINTS x K x (C + gap); grad_maps, may be NULL; and for
  * each part: the gradient of the kernels' spectrum, as that is, and that of the bias. Where batch norm follows, grad_out
- * is that of its results, and there are: what forward made, may be NULL; and the five of Back. */
+ * is that of its results, and there are: what forward made, may be NULL; and the five of Back. Where the maps are seen by
+ * way of batch norm, grad_maps is the gradient of what is seen, and there are: the two of Seen, may be NULL; the mean of
+ * each channel; and for each part the sums of add_grad_sums. */
 void blocks_backward(const Conv *g, int64_t first, int64_t last, void *const *arrays) {
     const float *kernels = arrays[2];
     float *grad_maps = arrays[3], *grads = arrays[4], *sums = arrays[5];
     const float *grad_out = arrays[1], *far[] = {grad_out, NULL}, *made_maps = arrays[6];
     const Back back = {arrays[7], arrays[8], arrays[9], arrays[10], arrays[11]};
+    const Seen norm = {arrays[12], arrays[13]}, *seen = norm.factor != NULL ? &norm : NULL;
     const int64_t in = g->channels, out = g->out_channels, down = in + g->gap, size = out * down + g->gap;
     const Shape maps = {g->height, g->width, in, g->pitch, g->taps};
     const Shape made = {g->height, g->width, out, g->out_pitch, g->taps};
@@ -107,10 +117,13 @@ void blocks_backward(const Conv *g, int64_t first, int64_t last, void *const *ar
         const int64_t end = after * num_tiles(&maps);
         float *grad = grads + part * POINTS * size, *sum = sums + part * out;
         memset(grad, 0, POINTS * size * sizeof *grad);
+        double *grad_sums = seen != NULL ? (double *)arrays[15] + part * 2 * in : NULL;
+        int64_t summed = begin * maps.height * maps.width; /* pixels */
         memset(sum, 0, out * sizeof *sum);
+        if (seen != NULL) memset(grad_sums, 0, 2 * in * sizeof *grad_sums);
         for (int64_t start = begin * num_tiles(&maps), count; start < end; start += count) {
             count = end - start < block ? end - start : block;
-            spectrum_of_maps(&maps, arrays[0], start, count, spectrum, plane);
+            spectrum_of_maps(&maps, arrays[0], seen, start, count, spectrum, plane);
             if (made_maps == NULL)
                 spectrum_of_grad(&made, grad_out, start, count, spectrum_out, out_plane, sum, framed, far);
             else
@@ -124,6 +137,10 @@ void blocks_backward(const Conv *g, int64_t first, int64_t last, void *const *ar
                     multiply(&(Product){count, in, out, from, out, 1, kernels + p * size, down, window, in, 0});
             }
             if (grad_maps != NULL) grad_of_spectrum(&maps, grad_maps, start, count, spectrum, plane);
+            if (seen == NULL) continue;
+            const int64_t known = pixels_known(&maps, start + count);
+            add_grad_sums(grad_maps, arrays[0], summed, known, in, arrays[14], seen->factor, seen->offset, grad_sums);
+            summed = known;
         }
     }
     free(spectrum), free(spectrum_out), free(framed), free(line);

@@ -16,6 +16,7 @@ from cnnlab.nn.kernels.parallel import empty_maps, run_kernel
 from cnnlab.nn.kernels.winograd_kernels import grad_of_kernels, join, room_for_spectra, spectrum_of_kernels
 
 BLOCK = 48  # tiles at once: a multiple of the lines that a product keeps in registers
+NOT_SEEN = (None,) * 4  # maps are taken as they are, not by way of a batch norm before
 NO_NORM = (None,) * 6  # behind the convolution
 GAP = 16  # numbers behind each line and plane of kernels
 FIELDS = (
@@ -121,4 +122,6 @@ def record_of(maps: Tensor, weight: Tensor, groups: int) -> Conv:
     return Conv(n, height, width, channels // groups, num // groups, channels, num, taps, BLOCK, GAP, parts)
 
 
-IN_BLOCKS = Way("blocks", record_of, is_by_part=True, forward_rest=(None,), backward_rest=NO_NORM)
+IN_BLOCKS = Way(
+    "blocks", record_of, is_by_part=True, forward_rest=(None,) * 3, backward_rest=(*NO_NORM, *NOT_SEEN)
+)

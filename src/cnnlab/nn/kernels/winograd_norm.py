@@ -10,31 +10,24 @@ import torch
 from torch import Tensor
 from torch.autograd.function import Function
 
-from cnnlab.nn.kernels import norm, winograd_blocks
+from cnnlab.nn.kernels import winograd_blocks
 from cnnlab.nn.kernels.guard import once_differentiable
+from cnnlab.nn.kernels.norm import Back, BatchNorm, Norm, normalised, record_of, scale_of
 from cnnlab.nn.kernels.parallel import empty_maps, run_kernel
-from cnnlab.nn.kernels.winograd_blocks import GAP
+from cnnlab.nn.kernels.winograd_blocks import GAP, NOT_SEEN, Conv
 from cnnlab.nn.kernels.winograd_kernels import grad_of_kernels, room_for_spectra, spectrum_of_kernels
 
 
-def conv_norm_relu(
-    maps: Tensor, kernels: Tensor, weight: Tensor, bias: Tensor, added: Tensor | None, eps: float
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Return ReLU(batch norm of a convolution + added), and the moments of what the convolution made.
+def conv_norm_relu(maps: Tensor, kernels: Tensor, norm: BatchNorm, added: Tensor | None) -> Tensor:
+    """Return ReLU(batch norm of a convolution + added), N x K x H x W, channels-last.
 
     Args:
         maps: N x C x H x W, float32 on the CPU, channels-last; C is a multiple of `LANES`.
         kernels: K x C x 3 x 3, or 5 x 5, float32, of stride 1; K is a multiple of `LANES`.
-        weight: batch norm's factor of each of K channels.
-        bias: what batch norm adds to each of K channels.
+        norm: batch norm of K channels, whose running moments follow.
         added: N x K x H x W, channels-last, to add before ReLU; or None.
-        eps: added to the variance.
-
-    Returns:
-        N x K x H x W, channels-last; and the mean and the variance of each channel, divided by the number of
-        values, which have no gradient.
     """
-    return _ConvNormRelu.apply(maps, kernels, weight, bias, added, eps)
+    return _ConvNormRelu.apply(maps, kernels, norm.weight, norm.bias, added, norm)
 
 
 class _ConvNormRelu(Function):
@@ -46,23 +39,14 @@ class _ConvNormRelu(Function):
         weight: Tensor,
         bias: Tensor,
         added: Tensor | None,
-        eps: float,
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        n, _, height, width = maps.shape
-        made = empty_maps((n, len(kernels), height, width), like=maps)
+        norm: BatchNorm,
+    ) -> Tensor:
         record = winograd_blocks.record_of(maps, kernels, 1)
-        moments = maps.new_empty(record.parts, 2, len(kernels), dtype=torch.float64)
-        spectrum = spectrum_of_kernels(kernels, gap=GAP, is_turned=True)
-        run_kernel("blocks_forward", record, record.parts, maps, spectrum, None, made, moments)
-        after = norm.record_of(made, eps)
-        after.items, after.parts = n, record.parts  # into which the moments are divided
-        scale = norm.scale_of(after, moments, weight, bias)
-        out = norm.normalised(norm.record_of(made, eps), made, scale, added)
+        made, scale = conv_and_scale(record, maps, kernels, norm)
+        out = normalised(record_of(made), made, scale, added)
         ctx.save_for_backward(maps, kernels, made, weight, scale, None if added is None else out)
-        ctx.record, ctx.eps = record, eps
-        mean, variance = scale[0], scale[4]
-        ctx.mark_non_differentiable(mean, variance)
-        return out, mean, variance
+        ctx.record = record
+        return out
 
     @staticmethod
     @once_differentiable
@@ -70,14 +54,67 @@ class _ConvNormRelu(Function):
         ctx: Any, *grads: Tensor
     ) -> tuple[Tensor | None, ...]:
         maps, kernels, made, weight, scale, out = ctx.saved_tensors
-        record = ctx.record
-        back = norm.Back.of(norm.record_of(made, ctx.eps), grads[0], made, weight, scale, out)
+        back = Back.of(record_of(made), grads[0], made, weight, scale, out)
         grad_maps = torch.empty_like(maps) if ctx.needs_input_grad[0] else None
-        spectra = room_for_spectra(maps, record.parts, record.out_channels, record.channels, GAP)
-        sums = maps.new_empty(record.parts, record.out_channels)
-        spectrum = spectrum_of_kernels(kernels, gap=GAP)
-        arrays = (maps, back.grad, spectrum, grad_maps, spectra, sums, made, *back.factors)
-        run_kernel("blocks_backward", record, record.parts, *arrays)
-        grad_kernels = grad_of_kernels(spectra, record.taps)
+        grad_kernels = grad_of_conv(ctx.record, maps, kernels, made, back, grad_maps)
         grad_added = None if out is None else back.grad
         return grad_maps, grad_kernels, back.grad_weight, back.grad_bias, grad_added, None
+
+
+def conv_and_scale(
+    record: Conv,
+    maps: Tensor,
+    kernels: Tensor,
+    norm: BatchNorm,
+    seen: tuple[Tensor | None, Tensor | None] = (None, None),
+) -> tuple[Tensor, Tensor]:
+    """Return a convolution, N x K x H x W, and what batch norm makes of each channel of it, see `scale_of`.
+
+    Args:
+        record: of the convolution.
+        maps: N x C x H x W.
+        kernels: K x C x k x k.
+        norm: batch norm, whose running moments follow.
+        seen: factor and offset of each of C channels, when not the maps themselves are convolved, but
+            ReLU(factor maps + offset).
+    """
+    made = empty_maps((len(maps), len(kernels), *maps.shape[2:]), like=maps)
+    moments = maps.new_empty(record.parts, 2, len(kernels), dtype=torch.float64)
+    spectrum = spectrum_of_kernels(kernels, gap=GAP, is_turned=True)
+    run_kernel("blocks_forward", record, record.parts, maps, spectrum, None, made, moments, *seen)
+    return made, scale_of(record_by_images(made, record, norm), moments, norm)
+
+
+def grad_of_conv(
+    record: Conv,
+    maps: Tensor,
+    kernels: Tensor,
+    made: Tensor,
+    back: Back,
+    grad_maps: Tensor | None,
+    seen: tuple[Tensor | None, ...] = NOT_SEEN,
+) -> Tensor:
+    """Return the gradient of kernels whose convolution batch norm follows, and write that of the maps.
+
+    Args:
+        record: of the convolution.
+        maps: N x C x H x W.
+        kernels: K x C x k x k.
+        made: what forward made, N x K x H x W.
+        back: the way back up to there.
+        grad_maps: is written: the gradient of what was seen of the maps, unless it is None.
+        seen: as in `conv_and_scale`, with the mean of each channel, and room for sums, see `blocks_backward`.
+    """
+    spectra = room_for_spectra(maps, record.parts, record.out_channels, record.channels, GAP)
+    sums = maps.new_empty(record.parts, record.out_channels)
+    spectrum = spectrum_of_kernels(kernels, gap=GAP)
+    arrays = (maps, back.grad, spectrum, grad_maps, spectra, sums, made, *back.factors, *seen)
+    run_kernel("blocks_backward", record, record.parts, *arrays)
+    return grad_of_kernels(spectra, record.taps)
+
+
+def record_by_images(made: Tensor, conv: Conv, norm: BatchNorm | None = None) -> Norm:
+    """Return how batch norm's kernels see what a convolution made, whose sums are of some images each."""
+    record = record_of(made, norm)
+    record.items, record.parts = conv.images, conv.parts
+    return record

@@ -26,7 +26,7 @@ static const float zeros[C_MAX];
 void maps_to_spectrum(const Tiling *t, int64_t first, int64_t last, void *const *arrays) {
     START;
     float *spectrum = arrays[1];
-    spectrum_of_maps(&t->shape, arrays[0], start, count, spectrum + start * channels, plane);
+    spectrum_of_maps(&t->shape, arrays[0], NULL, start, count, spectrum + start * channels, plane);
 }
 
 /* Images first to last - 1. Arrays: maps; spectrum; bias, may be NULL. */
