@@ -19,6 +19,14 @@ def conv_norm_act(
     with the same results to rounding; in quick evaluation the convolution does batch norm with its weights.
     Everything else, and whatever somebody has hooked onto, runs as `norm_act` does.
     """
+    out = conv_norm_act_as_one(conv, norm, act, maps, added)
+    return norm_act(norm, act, conv(maps), added) if out is None else out
+
+
+def conv_norm_act_as_one(
+    conv: nn.Module, norm: nn.Module, act: nn.Module, maps: Tensor, added: Tensor | None = None
+) -> Tensor | None:
+    """Return what `conv_norm_act` does where it can run as one, else None."""
     if can_fold(conv, norm, act) and isinstance(conv, Conv2d) and isinstance(norm, nn.BatchNorm2d):
         factor, offset = norm_as_known(norm)
         maps = conv._conv_forward(maps, conv.weight * factor.view(-1, 1, 1, 1), offset)
@@ -28,7 +36,7 @@ def conv_norm_act(
         num, _, height, width = maps.shape
         if can_add(added, maps, (num, conv.out_channels, height, width)):
             return conv_norm_relu(maps, conv.weight, norm_as_it_learns(norm), added)
-    return norm_act(norm, act, conv(maps), added)
+    return None
 
 
 def can_fold(conv: nn.Module, norm: nn.Module, act: nn.Module) -> bool:

@@ -7,13 +7,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from cnnlab.nn.conv_norm_act import can_fold, can_join, conv_norm_act
+from cnnlab.nn.conv_norm_act import conv_norm_act_as_one
 from cnnlab.nn.convolution import Conv2d, is_our_own
 from cnnlab.nn.dropout import Dropout, draw_noise
 from cnnlab.nn.kernels import MAX_CHANNELS, MAX_REACH, Stage, can_take, run_opening, run_stage
 from cnnlab.nn.kernels.stage import TYPES
 from cnnlab.nn.lrn import LocalResponseNorm
-from cnnlab.nn.norm_act import can_fuse, is_watched, norm_act
+from cnnlab.nn.norm_act import is_watched, norm_act_as_one
 from cnnlab.nn.quick import may_round
 
 
@@ -41,13 +41,13 @@ class FusedSequential(nn.Sequential):
             if isinstance(layer, Conv2d) and may_round(layer):
                 if num := find_narrow(layers[index:], input):
                     input = _run_narrow(layer, input, num)
-                elif num := find_norm(layers[index : index + 3], input):
-                    input = conv_norm_act(layer, *layers[index + 1 : index + 3], input)
+                elif (out := _run_with_norm(layers[index : index + 3], input)) is not None:
+                    num, input = 3, out
                 elif (found := find_opening(layers[index:], input))[0]:
                     num, input = found[0], _run_opening(layer, input, found[1])
             elif kind is nn.BatchNorm2d and may_round(layer) and after is not None:
-                if can_fuse(layer, after, input):
-                    num, input = 2, norm_act(layer, after, input)
+                if (out := norm_act_as_one(layer, after, input)) is not None:
+                    num, input = 2, out
             elif kind is nn.ReLU and type(after) is nn.MaxPool2d and can_run(input):
                 num, stage = find_stage(layers[index:], input)
                 input = _run_stage(input, stage) if num else input
@@ -138,12 +138,11 @@ def find_narrow(layers: Sequence[nn.Module], maps: Tensor) -> int:
     return after + 2
 
 
-def find_norm(layers: Sequence[nn.Module], maps: Tensor) -> int:
-    """Return 3 where a convolution, batch norm and ReLU can run as one, else 0."""
+def _run_with_norm(layers: Sequence[nn.Module], maps: Tensor) -> Tensor | None:
+    """Run a convolution, batch norm and ReLU as one, if these are that and can be; else return None."""
     if len(layers) < 3 or type(layers[1]) is not nn.BatchNorm2d:
-        return 0
-    conv, norm, act = layers
-    return 3 if can_join(conv, norm, act, maps) or can_fold(conv, norm, act) else 0
+        return None
+    return conv_norm_act_as_one(*layers, maps)
 
 
 def conv_shape(conv: Conv2d, maps: Tensor) -> torch.Size:

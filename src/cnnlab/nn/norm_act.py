@@ -18,20 +18,25 @@ def norm_act(norm: nn.Module, act: nn.Module, maps: Tensor, added: Tensor | None
     """Return act(norm(maps) + added), N x C x H x W as `maps`.
 
     In training and in quick evaluation, on the CPU in float32, batch norm and ReLU run as one, with the same
-    results to rounding;
-    everything else, and whatever somebody has hooked onto, runs layer by layer.
+    results to rounding; everything else, and whatever somebody has hooked onto, runs layer by layer.
     """
-    if isinstance(norm, nn.BatchNorm2d) and can_fuse(norm, act, maps) and can_add(added, maps, maps.shape):
-        if not norm.training:
-            return norm_relu_as_known(maps, *norm_as_known(norm), added)
-        return norm_relu(maps, norm_as_it_learns(norm), added)
+    if (out := norm_act_as_one(norm, act, maps, added)) is not None:
+        return out
     maps = norm(maps)
     return act(maps if added is None else maps + added)
 
 
-def can_fuse(norm: nn.Module, act: nn.Module, maps: Tensor) -> bool:
-    """Tell whether batch norm and ReLU of these maps can run as one."""
-    return can_follow(norm, act, maps)
+def norm_act_as_one(
+    norm: nn.Module, act: nn.Module, maps: Tensor, added: Tensor | None = None
+) -> Tensor | None:
+    """Return what `norm_act` does where it can run as one, else None."""
+    if not (
+        isinstance(norm, nn.BatchNorm2d) and can_follow(norm, act, maps) and can_add(added, maps, maps.shape)
+    ):
+        return None
+    if norm.training:
+        return norm_relu(maps, norm_as_it_learns(norm), added)
+    return norm_relu_as_known(maps, *norm_as_known(norm), added)
 
 
 def can_follow(norm: nn.Module, act: nn.Module, maps: Tensor, num_channels: int | None = None) -> bool:

@@ -4,7 +4,8 @@ Source: K. Jordan et al., "Muon: An optimizer for hidden layers in neural networ
 speed-runs by the same author, for three iterations and for kernels that keep their norm.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -14,6 +15,8 @@ from torch.optim import Optimizer
 NUM_ITERATIONS = 3
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 """Of x, x^3 and x^5: applied again and again, they bring every singular value from 0 to 1 near 1."""
+SMALL = 64 * 576
+"""Matrices of so many numbers are multiplied before a second thread has been told of it."""
 
 
 class Muon(Optimizer):
@@ -81,8 +84,24 @@ def orthogonal(matrix: Tensor) -> Tensor:
     """
     a, b, c = COEFFICIENTS
     wide = matrix.T if matrix.shape[0] > matrix.shape[1] else matrix
-    wide = wide / (wide.norm() + 1e-7)  # no singular value is above 1
-    for _ in range(NUM_ITERATIONS):
-        squares = wide @ wide.T
-        wide = torch.addmm(wide, torch.addmm(squares, squares, squares, beta=b, alpha=c), wide, beta=a)
+    with _threads_for(wide):
+        wide = wide / (wide.norm() + 1e-7)  # no singular value is above 1
+        for _ in range(NUM_ITERATIONS):
+            squares = wide @ wide.T
+            squares = torch.addmm(squares, squares, squares, beta=b, alpha=c)
+            wide = torch.addmm(wide, squares, wide, beta=a)
     return wide.T if matrix.shape[0] > matrix.shape[1] else wide
+
+
+@contextmanager
+def _threads_for(matrix: Tensor) -> Iterator[None]:
+    """Let one thread compute what is small."""
+    before = torch.get_num_threads()
+    if before == 1 or matrix.numel() > SMALL or matrix.device.type != "cpu":
+        yield
+        return
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
