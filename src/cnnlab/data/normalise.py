@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Literal
 
 import torch
@@ -29,9 +30,19 @@ def normalise(images: Tensor, mean: tuple[float, ...], std: tuple[float, ...]) -
     Returns:
         N x C x H x W, float32, on the same device.
     """
-    mean_levels = torch.tensor(mean).mul_(255.0).to(images.device).view(1, -1, 1, 1)
-    scale = torch.tensor(std).mul_(255.0).reciprocal_().to(images.device).view(1, -1, 1, 1)
+    mean_levels, scale = _levels(tuple(mean), tuple(std), images.device)
     return images.to(torch.float32).sub_(mean_levels).mul_(scale)
+
+
+@lru_cache(maxsize=16)
+def _levels(
+    mean: tuple[float, ...], std: tuple[float, ...], device: torch.device
+) -> tuple[Tensor, Tensor]:
+    """Return what `normalise` takes off and multiplies by, 1 x C x 1 x 1: made once, not for each batch."""
+    levels, deviations = (
+        torch.tensor(numbers, dtype=torch.float32, device="cpu").mul_(255.0) for numbers in (mean, std)
+    )
+    return levels.to(device).view(1, -1, 1, 1), deviations.reciprocal_().to(device).view(1, -1, 1, 1)
 
 
 def scale_of(

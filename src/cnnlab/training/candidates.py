@@ -41,5 +41,5 @@ def hardest(batch: Batch, num: int, model: nn.Module, execution: Execution) -> B
             losses.append(F.cross_entropy(model(images).float(), labels, reduction="none"))
     model.train()
     chosen = torch.cat(losses).argsort(descending=True, stable=True)[:num].sort().values
-    images = batch.images[chosen].contiguous(memory_format=torch.channels_last)
-    return batch._replace(images=images, labels=batch.labels[chosen])
+    images = batch.images.index_select(0, chosen).contiguous(memory_format=torch.channels_last)
+    return batch._replace(images=images, labels=batch.labels.index_select(0, chosen))
