@@ -26,6 +26,7 @@ from cnnlab.nn import (
     conv_output_size,
     conv_pair,
     norm_act,
+    run_pool,
     whitening_filters,
 )
 
@@ -67,7 +68,7 @@ class ConvGroup(nn.Module):
 
     def forward(self, maps: Tensor) -> Tensor:
         """Return N x out_channels x h/2 x w/2 from N x in_channels x h x w."""
-        maps = self.pool1(self.conv1(maps))  # N x out_channels x h/2 x w/2
+        maps = run_pool(self.pool1, self.conv1(maps))  # N x out_channels x h/2 x w/2
         maps = norm_act(self.norm1, self.act1, maps)
         second = ConvNormAct(self.conv2, self.norm2, self.act2)
         if self.conv3 is None:

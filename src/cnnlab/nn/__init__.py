@@ -12,6 +12,7 @@ from cnnlab.nn.geometry import conv_output_size, output_shape, pool_output_size
 from cnnlab.nn.initialization import Init, initialize, is_shapes_alone
 from cnnlab.nn.kernels import Kernels, load_kernels, seconds_to_compile
 from cnnlab.nn.lrn import LocalResponseNorm, local_response_norm, local_response_norm_reference
+from cnnlab.nn.max_pool import run_pool
 from cnnlab.nn.norm_act import norm_act
 from cnnlab.nn.pooling import Pool, make_halving_pool
 from cnnlab.nn.quick import quick_evaluation
@@ -49,6 +50,7 @@ __all__ = [
     "output_shape",
     "pool_output_size",
     "quick_evaluation",
+    "run_pool",
     "seconds_to_compile",
     "whitening_filters",
 ]

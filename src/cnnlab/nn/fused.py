@@ -13,6 +13,7 @@ from cnnlab.nn.dropout import Dropout, draw_noise
 from cnnlab.nn.kernels import MAX_CHANNELS, MAX_REACH, Stage, can_take, run_opening, run_stage
 from cnnlab.nn.kernels.stage import TYPES
 from cnnlab.nn.lrn import LocalResponseNorm
+from cnnlab.nn.max_pool import pool_as_one
 from cnnlab.nn.norm_act import is_watched, norm_act_as_one
 from cnnlab.nn.quick import may_round
 
@@ -22,7 +23,7 @@ class FusedSequential(nn.Sequential):
 
     A convolution of few channels takes ReLU and pooling into its own pass, and the first of a network, from
     few channels to many, all of that; batch norm and ReLU run as one, with the convolution before them where
-    that goes by Winograd's filtering.
+    that goes by Winograd's filtering; other max pooling has a kernel of its own.
 
     Which layers those are is looked up at every call, so that layers can be replaced and watched: where
     somebody has hooked onto one of them, and wherever the kernels cannot run (another device, another type of
@@ -51,6 +52,8 @@ class FusedSequential(nn.Sequential):
             elif kind is nn.ReLU and type(after) is nn.MaxPool2d and can_run(input):
                 num, stage = find_stage(layers[index:], input)
                 input = _run_stage(input, stage) if num else input
+            elif kind is nn.MaxPool2d and (out := pool_as_one(layer, input)) is not None:
+                num, input = 1, out
             if not num:
                 num, input = 1, layer(input)
             index += num

@@ -159,7 +159,9 @@ class TrainingBatches:
             else self._is_mirrored[chosen.cpu()] ^ (epoch % 2 == 1),
         )
         generator = counter_generator(self._seed, "mix", number)
-        batch = mix_batch(images, self._labels.index_select(0, chosen.to(self._device)), self._mixing, generator)
+        batch = mix_batch(
+            images, self._labels.index_select(0, chosen.to(self._device)), self._mixing, generator
+        )
         return batch._replace(images=batch.images.contiguous(memory_format=torch.channels_last))
 
     def _order_of(self, epoch: int) -> Tensor:

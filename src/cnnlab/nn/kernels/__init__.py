@@ -5,6 +5,7 @@ from cnnlab.nn.kernels.lanes import lanes_conv
 from cnnlab.nn.kernels.library import Kernels, load_kernels, seconds_to_compile
 from cnnlab.nn.kernels.norm import norm_relu, norm_relu_as_known
 from cnnlab.nn.kernels.opening import run_opening
+from cnnlab.nn.kernels.pool import Windows, max_pool
 from cnnlab.nn.kernels.stage import MAX_CHANNELS, MAX_REACH, Stage, run_stage
 from cnnlab.nn.kernels.windows import windows_conv
 from cnnlab.nn.kernels.winograd import winograd_conv
@@ -16,10 +17,12 @@ __all__ = [
     "MAX_REACH",
     "Kernels",
     "Stage",
+    "Windows",
     "can_take",
     "conv_norm_relu",
     "lanes_conv",
     "load_kernels",
+    "max_pool",
     "norm_relu",
     "norm_relu_as_known",
     "pair_norm_relu",

@@ -33,6 +33,7 @@ SOURCES = tuple(
         "windows.c",
         "lanes.c",
         "norm.c",
+        "pool.c",
     )
 )
 HEADERS = tuple(
