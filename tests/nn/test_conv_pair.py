@@ -1,6 +1,7 @@
 """Two convolutions, batch norms and ReLUs as one: values, gradients and moments of the layers one by one."""
 
 import copy
+import sys
 
 import pytest
 import torch
@@ -8,8 +9,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from cnnlab.models import create_model
-from cnnlab.nn import Conv2d, ConvNormAct, conv_pair
-from cnnlab.nn import conv_pair as room
+from cnnlab.nn import Conv2d, ConvNormAct, conv_pair, quick_evaluation
 from cnnlab.nn.kernels import pair_norm_relu, winograd_blocks
 
 pytestmark = pytest.mark.usefixtures("kernels")
@@ -24,12 +24,12 @@ def passes(monkeypatch):
         seen.append(tuple(maps.shape))
         return pair_norm_relu(maps, *others)
 
-    monkeypatch.setitem(room.__globals__, "pair_norm_relu", run)
+    monkeypatch.setattr(sys.modules[conv_pair.__module__], "pair_norm_relu", run)
     return seen
 
 
-def numbers(*shape, seed=0):
-    drawn = torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+def numbers(*shape, seed=0, mean=0.0):
+    drawn = mean + torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
     return drawn.contiguous(memory_format=torch.channels_last) if len(shape) == 4 else drawn
 
 
@@ -64,17 +64,17 @@ def learned(pair, maps, added, grad, *, dtype=torch.float32, one_by_one=False):
 
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("block", [48, 7])
-@pytest.mark.parametrize(("taps", "is_added"), [(3, False), (3, True), (5, True)])
+@pytest.mark.parametrize(("taps", "mean", "is_added"), [(3, 0.0, False), (3, 30.0, True), (5, 0.0, True)])
 @pytest.mark.parametrize(
     ("num", "channels", "height", "width"),
     [(3, 16, 13, 9), (5, 24, 7, 7), (1, 16, 4, 4), (3, 64, 8, 8), (2, 16, 6, 40), (1, 32, 14, 3)],
 )
 def test_all_is_as_layer_by_layer(
-    passes, num, channels, height, width, taps, is_added, block, threads, monkeypatch
+    passes, num, channels, height, width, taps, mean, is_added, block, threads, monkeypatch
 ):
     monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
     monkeypatch.setattr(winograd_blocks, "BLOCK", block)
-    maps = numbers(num, channels, height, width)
+    maps = numbers(num, channels, height, width, mean=mean)
     added = numbers(*maps.shape, seed=2) if is_added else None
     pair = make_layers(channels, taps=taps), make_layers(channels, taps=taps, seed=10)
     grad = numbers(*maps.shape, seed=1)
@@ -97,6 +97,24 @@ def test_the_input_itself_is_added(passes):
     F.relu(norm2(F.conv2d(between, conv2.weight, padding=1)) + expected).backward(grad.double())
     torch.testing.assert_close(found.grad.double(), expected.grad, rtol=1e-4, atol=1e-5)
     assert passes
+
+
+def test_the_same_kernels_and_frozen_factors_and_twice_back(passes):
+    """One convolution in both places, weights of batch norm that stay, and gradients asked for twice."""
+    first = make_layers(16)
+    second = make_layers(16, seed=10)._replace(conv=first.conv)
+    for layers in (first, second):
+        layers.norm.weight.requires_grad_(False)
+    pair = copy.deepcopy((first, second))
+    maps, grad = numbers(2, 16, 8, 8).requires_grad_(), numbers(2, 16, 8, 8, seed=1)
+    out = conv_pair(first, second, maps)
+    (once,) = torch.autograd.grad(out, first.conv.weight, grad, retain_graph=True)
+    (again,) = torch.autograd.grad(out, first.conv.weight, grad)
+    between = F.relu(pair[0].norm(F.conv2d(maps, pair[0].conv.weight, padding=1)))
+    expected = F.relu(pair[1].norm(F.conv2d(between, pair[0].conv.weight, padding=1)))
+    (exact,) = torch.autograd.grad(expected, pair[0].conv.weight, grad)
+    assert passes and torch.equal(once, again)
+    torch.testing.assert_close(once, exact, rtol=1e-3, atol=1e-3)
 
 
 def test_a_way_back_that_ends_here(passes):
@@ -130,9 +148,15 @@ def hooked(layer):
     return layer
 
 
+def replaced(layer):
+    layer.forward = layer.forward
+    return layer
+
+
 @pytest.mark.parametrize(
     ("place", "change"),
-    [(place, hooked) for place in range(3)] + [(place, nn.Module.eval) for place in range(2)],
+    [(place, change) for place in range(3) for change in (hooked, replaced)]
+    + [(place, nn.Module.eval) for place in range(2)],
 )
 @pytest.mark.parametrize("which", [0, 1])
 def test_what_is_watched_or_does_not_learn_runs_by_itself(passes, which, place, change):
@@ -153,6 +177,33 @@ def test_one_batch_norm_for_both_sees_both(passes):
     second = first._replace(conv=make_layers(16, seed=10).conv)
     conv_pair(first, second, numbers(2, 16, 8, 8))
     assert first.norm.num_batches_tracked == 2
+    assert not passes
+
+
+def test_batch_norm_that_is_frozen_stays_so_in_quick_evaluation(passes):
+    pair = make_layers(16), make_layers(16, seed=10)
+    for layers in pair:
+        layers.norm.eval()
+    with torch.no_grad(), quick_evaluation():
+        conv_pair(*pair, numbers(2, 16, 8, 8))
+    assert not passes and all(layers.norm.num_batches_tracked == 0 for layers in pair)
+
+
+@pytest.mark.parametrize("added", [torch.ones(16, 1, 1), torch.randn(2, 16, 8, 8)])
+def test_what_is_added_in_another_shape_or_layout_is_added_afterwards(passes, added):
+    pair, maps = (make_layers(16), make_layers(16, seed=10)), numbers(2, 16, 8, 8)
+    found, expected = conv_pair(*pair, maps, added), copy.deepcopy(pair)
+    between = F.relu(expected[0].norm(F.conv2d(maps, pair[0].conv.weight, padding=1)))
+    expected = F.relu(expected[1].norm(F.conv2d(between, pair[1].conv.weight, padding=1)) + added)
+    torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-4)
+    assert not passes
+
+
+def test_a_batch_norm_whose_moments_do_not_fit_is_torchs_to_refuse(passes):
+    pair = make_layers(16), make_layers(16, seed=10)
+    pair[1].norm.running_mean = torch.zeros(8)
+    with pytest.raises(RuntimeError, match="running_mean"):
+        conv_pair(*pair, numbers(2, 16, 8, 8))
     assert not passes
 
 

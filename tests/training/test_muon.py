@@ -26,6 +26,24 @@ def test_singular_values_come_near_one_and_directions_stay(shape):
     assert expected.max() < 1.3 and (expected[values > 0.3 * values[0]] > 0.6).all()
 
 
+@pytest.mark.parametrize("shape", [(8, 25), (64, 600)])
+def test_small_matrices_take_one_thread_and_leave_the_others(shape, monkeypatch):
+    told = []
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 3)
+    monkeypatch.setattr(torch, "set_num_threads", told.append)
+    orthogonal(torch.ones(shape))
+    assert told == ([1, 3] if shape == (8, 25) else [])
+
+
+def test_threads_are_as_before_after_an_error(monkeypatch):
+    told = []
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 3)
+    monkeypatch.setattr(torch, "set_num_threads", told.append)
+    with pytest.raises(RuntimeError):
+        orthogonal(torch.ones(3, 4, dtype=torch.int64))
+    assert told == [1, 3]
+
+
 def test_nothing_becomes_nothing():
     assert torch.equal(orthogonal(torch.zeros(3, 4)), torch.zeros(3, 4))
 

@@ -70,10 +70,10 @@ class ConvGroup(nn.Module):
         """Return N x out_channels x h/2 x w/2 from N x in_channels x h x w."""
         maps = run_pool(self.pool1, self.conv1(maps))  # N x out_channels x h/2 x w/2
         maps = norm_act(self.norm1, self.act1, maps)
-        second = ConvNormAct(self.conv2, self.norm2, self.act2)
+        branch = ConvNormAct(self.conv2, self.norm2, self.act2)
         if self.conv3 is None:
-            return conv_norm_act(*second, maps)
-        return conv_pair(second, ConvNormAct(self.conv3, self.norm3, self.act3), maps, maps)
+            return conv_norm_act(*branch, maps)
+        return conv_pair(branch, ConvNormAct(self.conv3, self.norm3, self.act3), maps, maps)
 
 
 class WhitenedClassifier(ImageClassifier):

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from cnnlab.nn.convolution import Conv2d, can_run, is_our_own
 from cnnlab.nn.kernels import conv_norm_relu
 from cnnlab.nn.kernels.winograd import MOST_OF_BLOCKS
-from cnnlab.nn.norm_act import can_add, can_follow, is_watched, norm_act, norm_as_it_learns, norm_as_known
+from cnnlab.nn.norm_act import begin_batch, can_add, can_follow, is_watched, norm_act, norm_as_known
 from cnnlab.nn.quick import is_quick
 
 
@@ -35,7 +35,7 @@ def conv_norm_act_as_one(
     if can_join(conv, norm, act, maps) and isinstance(conv, Conv2d) and isinstance(norm, nn.BatchNorm2d):
         num, _, height, width = maps.shape
         if can_add(added, maps, (num, conv.out_channels, height, width)):
-            return conv_norm_relu(maps, conv.weight, norm_as_it_learns(norm), added)
+            return conv_norm_relu(maps, conv.weight, begin_batch(norm), added)
     return None
 
 
@@ -68,5 +68,6 @@ def can_join(conv: nn.Module, norm: nn.Module, act: nn.Module, maps: Tensor) -> 
         and not is_watched(conv)
         and conv.is_filtering()
         and can_run(maps, conv.weight)
-        and can_follow(norm, act, maps, conv.out_channels)
+        and norm.training
+        and can_follow(norm, act, maps, conv.weight.shape[0])
     )

@@ -7,8 +7,8 @@ from torch import Tensor, nn
 from cnnlab.nn.conv_norm_act import can_join, conv_norm_act
 from cnnlab.nn.convolution import Conv2d
 from cnnlab.nn.kernels import pair_norm_relu
-from cnnlab.nn.kernels.winograd_pair import Layers
-from cnnlab.nn.norm_act import can_add, norm_as_it_learns
+from cnnlab.nn.kernels.winograd_pair import ConvAndNorm
+from cnnlab.nn.norm_act import begin_batch, can_add
 
 
 class ConvNormAct(NamedTuple):
@@ -36,15 +36,15 @@ def can_pair(first: ConvNormAct, second: ConvNormAct, maps: Tensor, added: Tenso
     return (
         isinstance(first.conv, Conv2d)
         and isinstance(second.conv, Conv2d)
-        and first.conv.in_channels == first.conv.out_channels == second.conv.out_channels
         and first.norm is not second.norm
         and can_join(*first, maps)
         and can_join(*second, maps)
+        and len({*first.conv.weight.shape[:2], *second.conv.weight.shape[:2]}) == 1
         and can_add(added, maps, maps.shape)
     )
 
 
-def _layers(layers: ConvNormAct) -> Layers:
+def _layers(layers: ConvNormAct) -> ConvAndNorm:
     conv, norm, _ = layers
     assert isinstance(conv, Conv2d) and isinstance(norm, nn.BatchNorm2d)
-    return Layers(conv.weight, norm_as_it_learns(norm))
+    return ConvAndNorm(conv.weight, begin_batch(norm))

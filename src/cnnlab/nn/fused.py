@@ -145,7 +145,8 @@ def _run_with_norm(layers: Sequence[nn.Module], maps: Tensor) -> Tensor | None:
     """Run a convolution, batch norm and ReLU as one, if these are that and can be; else return None."""
     if len(layers) < 3 or type(layers[1]) is not nn.BatchNorm2d:
         return None
-    return conv_norm_act_as_one(*layers, maps)
+    conv, norm, act = layers
+    return conv_norm_act_as_one(conv, norm, act, maps)
 
 
 def conv_shape(conv: Conv2d, maps: Tensor) -> torch.Size:

@@ -35,7 +35,7 @@ def norm_act_as_one(
     ):
         return None
     if norm.training:
-        return norm_relu(maps, norm_as_it_learns(norm), added)
+        return norm_relu(maps, begin_batch(norm), added)
     return norm_relu_as_known(maps, *norm_as_known(norm), added)
 
 
@@ -53,8 +53,6 @@ def can_follow(norm: nn.Module, act: nn.Module, maps: Tensor, num_channels: int 
         and norm.momentum is not None
         and norm.running_mean is not None
         and norm.running_var is not None
-        and norm.running_mean.is_contiguous()
-        and norm.running_var.is_contiguous()
         and not is_watched(norm)
         and not is_watched(act)
         and (torch.is_grad_enabled() or is_quick())
@@ -64,6 +62,11 @@ def can_follow(norm: nn.Module, act: nn.Module, maps: Tensor, num_channels: int 
         )
         and (maps.shape[1] if num_channels is None else num_channels) == norm.num_features
         and norm.num_features % LANES == 0
+        # C finds these by their addresses alone
+        and norm.weight.shape == norm.bias.shape == (norm.num_features,)
+        and norm.running_mean.shape == norm.running_var.shape == (norm.num_features,)
+        and norm.running_mean.is_contiguous()
+        and norm.running_var.is_contiguous()
         and maps.numel() > maps.shape[1]
     )
 
@@ -86,8 +89,8 @@ def norm_as_known(norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
     return factor, norm.bias - norm.running_mean * factor
 
 
-def norm_as_it_learns(norm: nn.BatchNorm2d) -> BatchNorm:
-    """Return what the kernels are told of batch norm in training, and count the batch."""
+def begin_batch(norm: nn.BatchNorm2d) -> BatchNorm:
+    """Count a batch, and return what the kernels are told of batch norm, whose running moments they move."""
     assert norm.running_mean is not None and norm.running_var is not None and norm.momentum is not None
     if norm.num_batches_tracked is not None:
         norm.num_batches_tracked.add_(1)

@@ -7,8 +7,7 @@ from torch import Tensor, nn
 from torch.autograd.function import Function
 from torch.nn import functional
 
-from cnnlab.nn.kernels.guard import is_transformed
-from cnnlab.nn.kernels.parallel import empty_maps
+from cnnlab.nn.kernels.guard import is_recorded
 
 
 class PadShortcut(nn.Module):
@@ -28,7 +27,7 @@ class PadShortcut(nn.Module):
 
     def forward(self, maps: Tensor) -> Tensor:
         """Return N x out_channels x h x w from N x in_channels x H x W."""
-        if torch.is_grad_enabled() and maps.requires_grad and not is_transformed():
+        if self.training and torch.is_grad_enabled() and not is_recorded():
             return _Padded.apply(maps, self.stride, self.extra_channels)
         maps = maps[:, :, :: self.stride, :: self.stride]
         return functional.pad(maps, (0, 0, 0, 0, 0, self.extra_channels))
@@ -39,11 +38,13 @@ class _Padded(Function):
 
     @staticmethod
     def forward(ctx: Any, maps: Tensor, stride: int, extra_channels: int) -> Tensor:
-        ctx.like, ctx.stride = maps.detach(), stride
-        channels = maps.shape[1]
+        is_nhwc = maps.is_contiguous(memory_format=torch.channels_last)
+        ctx.layout = torch.channels_last if is_nhwc else torch.contiguous_format
+        ctx.shape, ctx.stride = maps.shape, stride
+        num, channels = maps.shape[:2]
         thinned = maps[:, :, ::stride, ::stride]
-        shape = (len(maps), channels + extra_channels, *thinned.shape[2:])
-        padded = empty_maps(shape, like=maps)
+        shape = (num, channels + extra_channels, *thinned.shape[2:])
+        padded = torch.empty(shape, dtype=maps.dtype, device=maps.device, memory_format=ctx.layout)
         padded[:, :channels] = thinned
         padded[:, channels:] = 0
         return padded
@@ -52,6 +53,7 @@ class _Padded(Function):
     def backward(  # pyright: ignore[reportIncompatibleMethodOverride]
         ctx: Any, *grads: Tensor
     ) -> tuple[Tensor, None, None]:
-        spread = torch.zeros_like(ctx.like)
-        spread[:, :, :: ctx.stride, :: ctx.stride] = grads[0][:, : ctx.like.shape[1]]
+        grad = grads[0]
+        spread = torch.empty(ctx.shape, dtype=grad.dtype, device=grad.device, memory_format=ctx.layout)
+        spread.zero_()[:, :, :: ctx.stride, :: ctx.stride] = grad[:, : ctx.shape[1]]
         return spread, None, None

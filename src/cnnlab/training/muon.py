@@ -95,13 +95,13 @@ def orthogonal(matrix: Tensor) -> Tensor:
 
 @contextmanager
 def _threads_for(matrix: Tensor) -> Iterator[None]:
-    """Let one thread compute what is small."""
+    """Let one thread compute what is small; torch counts the threads of the whole process."""
     before = torch.get_num_threads()
     if before == 1 or matrix.numel() > SMALL or matrix.device.type != "cpu":
         yield
         return
-    torch.set_num_threads(1)
     try:
+        torch.set_num_threads(1)
         yield
     finally:
         torch.set_num_threads(before)

@@ -29,7 +29,7 @@ def can_take(maps: Tensor, *parameters: Tensor | None, types: tuple[torch.dtype,
         types: of numbers that the kernel knows.
     """
     return (
-        not _is_recorded()  # comes first: torch.compile cannot follow the other questions
+        not is_recorded()  # comes first: torch.compile cannot follow the other questions
         and all(_is_plain(tensor) for tensor in (maps, *parameters) if tensor is not None)
         and maps.dim() == 4
         and maps.dtype in types
@@ -60,26 +60,26 @@ def once_differentiable(backward: Callable[..., Any]) -> Callable[..., Any]:
     return wrapper
 
 
-def _is_plain(tensor: Tensor) -> bool:
-    return (
-        type(tensor) in (Tensor, nn.Parameter)
-        and tensor.device.type == "cpu"
-        and tensor.layout == torch.strided
-        and not tensor.is_neg()
-    )
-
-
 def is_transformed() -> bool:
     """Tell whether `torch.func` or forward-mode differentiation is at work, which know no closed forms."""
     stack = torch._C._functorch.peek_interpreter_stack()  # pyright: ignore[reportAttributeAccessIssue]
     return stack is not None or forward_ad._current_level >= 0
 
 
-def _is_recorded() -> bool:
+def is_recorded() -> bool:
     """Tell whether somebody follows what torch computes: by tracing, transforming or measuring it."""
     return (
         torch.compiler.is_compiling()
         or torch.jit.is_tracing()  # pyright: ignore[reportPrivateImportUsage]
         or torch._C._len_torch_dispatch_stack() > 0
         or is_transformed()
+    )
+
+
+def _is_plain(tensor: Tensor) -> bool:
+    return (
+        type(tensor) in (Tensor, nn.Parameter)
+        and tensor.device.type == "cpu"
+        and tensor.layout == torch.strided
+        and not tensor.is_neg()
     )

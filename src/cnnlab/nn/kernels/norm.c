@@ -34,8 +34,8 @@ void norm_moments(const Norm *g, int64_t first, int64_t last, void *const *array
 }
 
 /* Arrays: moments of all parts; weight, C; bias, C; scale, 4 x C: mean, what comes to a standard deviation of 1, factor,
- * and offset: batch norm is factor maps + offset; the running mean and the running variance, C each, which follow: the
- * variance as if it were of all images, not of these. */
+ * and offset: batch norm is factor maps + offset; the running mean and the running variance, C each, which follow; the
+ * variance without bias: divided by pixels - 1. */
 void norm_scale(const Norm *g, int64_t first, int64_t last, void *const *arrays) {
     const double *moments = arrays[0];
     const float *weight = arrays[1], *bias = arrays[2];
@@ -57,7 +57,7 @@ void norm_scale(const Norm *g, int64_t first, int64_t last, void *const *arrays)
     }
 }
 
-/* Arrays: sums of norm_grad_sums for all parts; weight, C; scale; back, 5 x C: the gradients of weight and bias; and
+/* Arrays: sums of add_grad_sums for all parts; weight, C; scale; back, 5 x C: the gradients of weight and bias; and
  * by_grad, by_maps and more of Back. */
 void norm_back(const Norm *g, int64_t first, int64_t last, void *const *arrays) {
     const double *sums = arrays[0];

@@ -58,7 +58,7 @@ class _NormRelu(Function):
     def forward(
         ctx: Any, maps: Tensor, weight: Tensor, bias: Tensor, added: Tensor | None, norm: BatchNorm
     ) -> Tensor:
-        record = record_of(maps, norm)
+        record = norm_record(maps, norm)
         # Less the mean of one image, a channel loses no digits to a mean far from zero.
         shift, moments = maps[0].mean((1, 2)), room_for_sums(maps, record)
         run_kernel("norm_moments", record, record.parts, maps, shift, moments)
@@ -168,7 +168,7 @@ def norm_relu_as_known(maps: Tensor, factor: Tensor, offset: Tensor, added: Tens
         offset: of each channel.
         added: as in `norm_relu`.
     """
-    return _apply(record_of(maps), maps, factor, offset, added)
+    return _apply(norm_record(maps), maps, factor, offset, added)
 
 
 def _apply(record: Norm, maps: Tensor, factor: Tensor, offset: Tensor, added: Tensor | None) -> Tensor:
@@ -177,7 +177,7 @@ def _apply(record: Norm, maps: Tensor, factor: Tensor, offset: Tensor, added: Te
     return out
 
 
-def record_of(maps: Tensor, norm: BatchNorm | None = None) -> Norm:
+def norm_record(maps: Tensor, norm: BatchNorm | None = None) -> Norm:
     """Return how the kernels are to see these maps; in training they are told of batch norm."""
     channels = maps.shape[1]
     pixels = maps.numel() // channels

@@ -45,7 +45,7 @@ void blocks_forward(const Conv *g, int64_t first, int64_t last, void *const *arr
     const float *kernels = arrays[1], *bias = arrays[2] != NULL ? arrays[2] : zeros;
     float *made_maps = arrays[3];
     double *moments = arrays[4];
-    const Seen norm = {arrays[5], arrays[6]}, *seen = norm.factor != NULL ? &norm : NULL;
+    const Seen by_norm = {arrays[5], arrays[6]}, *seen = by_norm.factor != NULL ? &by_norm : NULL;
     const int64_t in = g->channels, out = g->out_channels, down = out + g->gap;
     const Shape maps = {g->height, g->width, in, g->pitch, g->taps};
     const Shape made = {g->height, g->width, out, g->out_pitch, g->taps};
@@ -98,14 +98,14 @@ static void spectrum_before_norm(const Shape *made, const Back *back, const floa
 /* Parts first to last - 1. Arrays: maps; grad_out; kernels, POINTS x K x (C + gap); grad_maps, may be NULL; and for
  * each part: the gradient of the kernels' spectrum, as that is, and that of the bias. Where batch norm follows, grad_out
  * is that of its results, and there are: what forward made, may be NULL; and the five of Back. Where the maps are seen by
- * way of batch norm, grad_maps is the gradient of what is seen, and there are: the two of Seen, may be NULL; the mean of
- * each channel; and for each part the sums of add_grad_sums. */
+ * way of batch norm, grad_maps is there and the gradient of what is seen, pitches are channels, and there are: the two of
+ * Seen, may be NULL; the mean of each channel; and for each part the sums of add_grad_sums. */
 void blocks_backward(const Conv *g, int64_t first, int64_t last, void *const *arrays) {
     const float *kernels = arrays[2];
     float *grad_maps = arrays[3], *grads = arrays[4], *sums = arrays[5];
     const float *grad_out = arrays[1], *far[] = {grad_out, NULL}, *made_maps = arrays[6];
     const Back back = {arrays[7], arrays[8], arrays[9], arrays[10], arrays[11]};
-    const Seen norm = {arrays[12], arrays[13]}, *seen = norm.factor != NULL ? &norm : NULL;
+    const Seen by_norm = {arrays[12], arrays[13]}, *seen = by_norm.factor != NULL ? &by_norm : NULL;
     const int64_t in = g->channels, out = g->out_channels, down = in + g->gap, size = out * down + g->gap;
     const Shape maps = {g->height, g->width, in, g->pitch, g->taps};
     const Shape made = {g->height, g->width, out, g->out_pitch, g->taps};

@@ -17,6 +17,7 @@ from cnnlab.nn.kernels.winograd_kernels import grad_of_kernels, join, room_for_s
 
 BLOCK = 48  # tiles at once: a multiple of the lines that a product keeps in registers
 NOT_SEEN = (None,) * 4  # maps are taken as they are, not by way of a batch norm before
+NO_MOMENTS = None  # are asked for
 NO_NORM = (None,) * 6  # behind the convolution
 GAP = 16  # numbers behind each line and plane of kernels
 FIELDS = (
@@ -47,7 +48,7 @@ class Way(NamedTuple):
         name: what their names begin with.
         record_of: what they are told of a convolution of these maps, by these kernels, in so many groups.
         is_by_part: whether the forward one counts parts, not images.
-        forward_rest: what the forward one takes besides: nothing follows.
+        forward_rest: what the forward one takes besides: nothing follows, and maps are taken as they are.
         backward_rest: the same of the backward one.
     """
 
@@ -114,7 +115,7 @@ class _TiledConv(Function):
         return grad_maps, join(grad_weights), grad_bias, None, None
 
 
-def record_of(maps: Tensor, weight: Tensor, groups: int) -> Conv:
+def conv_record(maps: Tensor, weight: Tensor, groups: int) -> Conv:
     """Return how the kernels are to see this convolution."""
     n, channels, height, width = maps.shape
     num, _, taps, _ = weight.shape
@@ -123,5 +124,9 @@ def record_of(maps: Tensor, weight: Tensor, groups: int) -> Conv:
 
 
 IN_BLOCKS = Way(
-    "blocks", record_of, is_by_part=True, forward_rest=(None,) * 3, backward_rest=(*NO_NORM, *NOT_SEEN)
+    "blocks",
+    conv_record,
+    is_by_part=True,
+    forward_rest=(NO_MOMENTS, None, None),
+    backward_rest=(*NO_NORM, *NOT_SEEN),
 )

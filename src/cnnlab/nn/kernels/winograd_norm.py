@@ -12,7 +12,7 @@ from torch.autograd.function import Function
 
 from cnnlab.nn.kernels import winograd_blocks
 from cnnlab.nn.kernels.guard import once_differentiable
-from cnnlab.nn.kernels.norm import Back, BatchNorm, Norm, normalised, record_of, scale_of
+from cnnlab.nn.kernels.norm import Back, BatchNorm, Norm, norm_record, normalised, scale_of
 from cnnlab.nn.kernels.parallel import empty_maps, run_kernel
 from cnnlab.nn.kernels.winograd_blocks import GAP, NOT_SEEN, Conv
 from cnnlab.nn.kernels.winograd_kernels import grad_of_kernels, room_for_spectra, spectrum_of_kernels
@@ -41,9 +41,9 @@ class _ConvNormRelu(Function):
         added: Tensor | None,
         norm: BatchNorm,
     ) -> Tensor:
-        record = winograd_blocks.record_of(maps, kernels, 1)
+        record = winograd_blocks.conv_record(maps, kernels, 1)
         made, scale = conv_and_scale(record, maps, kernels, norm)
-        out = normalised(record_of(made), made, scale, added)
+        out = normalised(norm_record(made), made, scale, added)
         ctx.save_for_backward(maps, kernels, made, weight, scale, None if added is None else out)
         ctx.record = record
         return out
@@ -54,7 +54,7 @@ class _ConvNormRelu(Function):
         ctx: Any, *grads: Tensor
     ) -> tuple[Tensor | None, ...]:
         maps, kernels, made, weight, scale, out = ctx.saved_tensors
-        back = Back.of(record_of(made), grads[0], made, weight, scale, out)
+        back = Back.of(norm_record(made), grads[0], made, weight, scale, out)
         grad_maps = torch.empty_like(maps) if ctx.needs_input_grad[0] else None
         grad_kernels = grad_of_conv(ctx.record, maps, kernels, made, back, grad_maps)
         grad_added = None if out is None else back.grad
@@ -115,6 +115,6 @@ def grad_of_conv(
 
 def record_by_images(made: Tensor, conv: Conv, norm: BatchNorm | None = None) -> Norm:
     """Return how batch norm's kernels see what a convolution made, whose sums are of some images each."""
-    record = record_of(made, norm)
+    record = norm_record(made, norm)
     record.items, record.parts = conv.images, conv.parts
     return record

@@ -12,11 +12,11 @@ from torch.autograd.function import Function
 
 from cnnlab.nn.kernels import winograd_blocks
 from cnnlab.nn.kernels.guard import once_differentiable
-from cnnlab.nn.kernels.norm import Back, BatchNorm, normalised, record_of, room_for_sums
+from cnnlab.nn.kernels.norm import Back, BatchNorm, norm_record, normalised, room_for_sums
 from cnnlab.nn.kernels.winograd_norm import conv_and_scale, grad_of_conv, record_by_images
 
 
-class Layers(NamedTuple):
+class ConvAndNorm(NamedTuple):
     """A convolution and the batch norm behind it.
 
     Attributes:
@@ -28,7 +28,7 @@ class Layers(NamedTuple):
     norm: BatchNorm
 
 
-def pair_norm_relu(maps: Tensor, first: Layers, second: Layers, added: Tensor | None) -> Tensor:
+def pair_norm_relu(maps: Tensor, first: ConvAndNorm, second: ConvAndNorm, added: Tensor | None) -> Tensor:
     """Return ReLU(norm2(conv2(ReLU(norm1(conv1(maps))))) + added), N x L x H x W, channels-last.
 
     Args:
@@ -37,23 +37,34 @@ def pair_norm_relu(maps: Tensor, first: Layers, second: Layers, added: Tensor | 
         second: the next two, K to L channels.
         added: N x L x H x W, channels-last, to add before the last ReLU; or None.
     """
+    # Autograd sees tensors only where they are arguments of their own.
     learned = [(kernels, norm.weight, norm.bias) for kernels, norm in (first, second)]
     return _PairNormRelu.apply(maps, *learned[0], *learned[1], added, first.norm, second.norm)
 
 
 class _PairNormRelu(Function):
     @staticmethod
-    def forward(ctx: Any, maps: Tensor, *others: Any) -> Tensor:
-        kernels1, weight1, _, kernels2, weight2, _, added, norm1, norm2 = others
-        conv1 = winograd_blocks.record_of(maps, kernels1, 1)
+    def forward(
+        ctx: Any,
+        maps: Tensor,
+        kernels1: Tensor,
+        weight1: Tensor,
+        bias1: Tensor,
+        kernels2: Tensor,
+        weight2: Tensor,
+        bias2: Tensor,
+        added: Tensor | None,
+        norm1: BatchNorm,
+        norm2: BatchNorm,
+    ) -> Tensor:
+        conv1 = winograd_blocks.conv_record(maps, kernels1, 1)
         made1, scale1 = conv_and_scale(conv1, maps, kernels1, norm1)
-        conv2 = winograd_blocks.record_of(made1, kernels2, 1)
+        conv2 = winograd_blocks.conv_record(made1, kernels2, 1)
         made2, scale2 = conv_and_scale(conv2, made1, kernels2, norm2, (scale1[2], scale1[3]))
-        out = normalised(record_of(made2), made2, scale2, added)
+        out = normalised(norm_record(made2), made2, scale2, added)
         behind = None if added is None else out
-        ctx.save_for_backward(
-            maps, kernels1, made1, weight1, scale1, kernels2, made2, weight2, scale2, behind
-        )
+        first, second = (kernels1, made1, weight1, scale1), (kernels2, made2, weight2, scale2)
+        ctx.save_for_backward(maps, *first, *second, behind)
         ctx.records = conv1, conv2
         return out
 
@@ -64,13 +75,10 @@ class _PairNormRelu(Function):
     ) -> tuple[Tensor | None, ...]:
         maps, kernels1, made1, weight1, scale1, kernels2, made2, weight2, scale2, out = ctx.saved_tensors
         conv1, conv2 = ctx.records
-        back2 = Back.of(record_of(made2), grads[0], made2, weight2, scale2, out)
+        back2 = Back.of(norm_record(made2), grads[0], made2, weight2, scale2, out)
         between = record_by_images(made1, conv2)
-        grad1, sums, passing = (
-            torch.empty_like(made1),
-            room_for_sums(made1, between),
-            (scale1[2], scale1[3]),
-        )
+        grad1, sums = torch.empty_like(made1), room_for_sums(made1, between)
+        passing = (scale1[2], scale1[3])
         grad_kernels2 = grad_of_conv(conv2, made1, kernels2, made2, back2, grad1, (*passing, scale1[0], sums))
         back1 = Back.by_sums(between, sums, grad1, weight1, scale1, passing)
         grad_maps = torch.empty_like(maps) if ctx.needs_input_grad[0] else None
