@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 MISSING = "Not measured yet: `make bench` does it.\n"
@@ -42,22 +43,25 @@ def training(*paths: Path) -> str:
                 f"{held / 1e6:,.0f}" if held else "",
             ]
         )
-    return table(header, rows) + "\n" + place(results[0]["execution"], results) + cost_of_norm(results)
+    return table(header, rows) + "\n" + place(results[0]["execution"], results)
 
 
-def cost_of_norm(results: Sequence[dict[str, Any]]) -> str:
-    """What LRN costs, where both were timed in the same rounds."""
-    seconds = {result["name"]: result["seconds"] for result in results}
-    lines = []
-    for name, without in seconds.items():
-        if name.endswith(", lrn=False") and (norm := seconds.get(name.removesuffix(", lrn=False"))):
-            ratios = sorted(one / other for one, other in zip(norm, without, strict=True))
-            low, more, high = (one - 1 for one in (ratios[0], ratios[len(ratios) // 2], ratios[-1]))
-            step = f"a step of `{name.partition(',')[0]}`"
-            lines.append(
-                f"\nLRN takes {more:.1%} more time for {step} ({low:.1%} to {high:.1%} by rounds).\n"
-            )
-    return "".join(lines)
+def cost_of_norm(*paths: Path) -> str:
+    """What LRN costs: in each process a network was timed with it and without it, in the same rounds."""
+    medians = []
+    step = ""
+    for results in filter(None, map(read, paths)):
+        with_norm, without = results
+        assert without["name"] == with_norm["name"] + ", lrn=False", "see `make bench`"
+        step = f"a step of `{with_norm['name']}` at {with_norm['batch_size']} images"
+        medians.append(
+            median(one / other for one, other in zip(*(r["seconds"] for r in results), strict=True))
+        )
+    if not medians:
+        return MISSING
+    each = ", ".join(f"{one - 1:.1%}" for one in sorted(medians))
+    more = f"LRN takes {median(medians) - 1:.1%} more time for {step}"
+    return f"{more}: the median of {len(medians)} processes ({each}), each a median over rounds in turn.\n"
 
 
 def inference(path: Path) -> str:

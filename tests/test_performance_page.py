@@ -51,12 +51,12 @@ def test_tables_are_the_generated_ones():
 
 
 def test_what_is_missing_is_said(page, tmp_path):
-    for make in (page.training, page.inference, page.sources, page.time_to):
+    for make in (page.training, page.cost_of_norm, page.inference, page.sources, page.time_to):
         assert "make bench" in make(tmp_path / "none.json")
 
 
 def test_training_steps_stand_beside_the_fastest_other(page, tmp_path):
-    without = replace(STEP, name="some, lrn=False", seconds=(0.1, 0.2, 0.4), peer_seconds={})
+    without = replace(STEP, name="another", seconds=(0.1, 0.2, 0.4), peer_seconds={})
     text = page.training(saved(tmp_path, [STEP.as_dict(), without.as_dict()]), tmp_path / "none.json")
     first, second = cells(text)
     assert first == {
@@ -71,10 +71,25 @@ def test_training_steps_stand_beside_the_fastest_other(page, tmp_path):
         "MB held": "250",
     }
     assert second["fastest other"] == ""
-    assert "LRN takes 5.0% more time for a step of `some` (5.0% to 5.0% by rounds)." in text
     assert (
         "A processor, 2 threads, torch 2.13.0; matrix product of 1536²: 6 GFLOP/s; medians over 3 rounds"
         in text
+    )
+
+
+def test_what_lrn_costs_is_the_median_over_processes(page, tmp_path):
+    paths = []
+    for share in (1.02, 1.1, 1.04):
+        (tmp_path / str(share)).mkdir()
+        seconds = tuple(share * one for one in (0.1, 0.2, 0.4))
+        both = (
+            replace(STEP, seconds=seconds),
+            replace(STEP, name="some, lrn=False", seconds=(0.1, 0.2, 0.4)),
+        )
+        paths.append(saved(tmp_path / str(share), [one.as_dict() for one in both]))
+    assert page.cost_of_norm(*paths, tmp_path / "none.json") == (
+        "LRN takes 4.0% more time for a step of `some` at 100 images: the median of 3 processes "
+        "(2.0%, 4.0%, 10.0%), each a median over rounds in turn.\n"
     )
 
 
