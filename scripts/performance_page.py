@@ -7,6 +7,18 @@ from statistics import median
 from typing import Any
 
 MISSING = "Not measured yet: `make bench` does it.\n"
+LEAST_TIMES = {
+    "alexnet_mnist3": 3.0,
+    "alexnet_mnist3, lrn=False": 2.0,
+    "alexnet_mnist5": 2.0,
+    "resnet20": 2.0,
+    "lenet5": 1.3,
+    "googlenet_small": 1.3,
+    "alexnet-cifar10": 1.3,
+}
+"""How many times as fast as the fastest other a step is to be, on two cores."""
+MOST_FOR_NORM = 0.05
+LEAST_TIMES_TO_99 = 4.0
 
 
 def read(path: Path) -> Any:
@@ -48,20 +60,73 @@ def training(*paths: Path) -> str:
 
 def cost_of_norm(*paths: Path) -> str:
     """What LRN costs: in each process a network was timed with it and without it, in the same rounds."""
-    medians = []
-    step = ""
-    for results in filter(None, map(read, paths)):
-        with_norm, without = results
-        assert without["name"] == with_norm["name"] + ", lrn=False", "see `make bench`"
-        step = f"a step of `{with_norm['name']}` at {with_norm['batch_size']} images"
-        medians.append(
-            median(one / other for one, other in zip(*(r["seconds"] for r in results), strict=True))
-        )
+    medians, step = _costs_of_norm(paths), ""
     if not medians:
         return MISSING
-    each = ", ".join(f"{one - 1:.1%}" for one in sorted(medians))
-    more = f"LRN takes {median(medians) - 1:.1%} more time for {step}"
+    with_norm, _ = next(filter(None, map(read, paths)))
+    step = f"a step of `{with_norm['name']}` at {with_norm['batch_size']} images"
+    each = ", ".join(f"{one:.1%}" for one in sorted(medians))
+    more = f"LRN takes {median(medians):.1%} more time for {step}"
     return f"{more}: the median of {len(medians)} processes ({each}), each a median over rounds in turn.\n"
+
+
+def _costs_of_norm(paths: Iterable[Path]) -> list[float]:
+    """Return by how much a step with LRN takes longer, as a fraction, for each process."""
+    costs = []
+    for with_norm, without in filter(None, map(read, paths)):
+        assert without["name"] == with_norm["name"] + ", lrn=False", "see `make bench`"
+        ratios = (one / other for one, other in zip(with_norm["seconds"], without["seconds"], strict=True))
+        costs.append(median(ratios) - 1)
+    return costs
+
+
+def goals(folder: Path) -> str:
+    """Each goal beside what was measured, and whether it was reached."""
+    rows: list[list[str]] = []
+    for path in sorted(folder.glob("train*.json")):
+        for result in read(path):
+            if least := LEAST_TIMES.get(result["name"]):
+                rows.append(_goal_of_steps(result, least))
+    if costs := _costs_of_norm(sorted(folder.glob("norm-*.json"))):
+        measured = f"{median(costs):.1%} ({min(costs):.1%} to {max(costs):.1%} by processes)"
+        rows.append(
+            [
+                "LRN takes",
+                f"at most {MOST_FOR_NORM:.0%} more",
+                measured,
+                _mark(median(costs) <= MOST_FOR_NORM),
+            ]
+        )
+    for path in sorted(folder.glob("time-to-*.json")):
+        result = read(path)
+        name, goal, top1 = f"`{result['name']}`", result["goal"], result["top1"]
+        rows.append([f"{name}: mean top1", f"{goal:.1%}", f"{top1:.2%}", _mark(top1 >= goal)])
+        for peer in result["peers"] or []:
+            turns = zip(result["seeds"], peer["turns"], strict=True)
+            shares = sorted(other["train_seconds"] / own["train_seconds"] for own, other in turns)
+            measured = f"{peer['times']:.2f} ({shares[0]:.2f} to {shares[-1]:.2f} by seeds)"
+            least = f"{LEAST_TIMES_TO_99:.1f} times"
+            rows.append(
+                [
+                    f"{name}, times `{peer['name']}`",
+                    least,
+                    measured,
+                    _mark(peer["times"] >= LEAST_TIMES_TO_99),
+                ]
+            )
+    return table(["what", "goal", "measured", "reached"], rows) if rows else MISSING
+
+
+def _goal_of_steps(result: dict[str, Any], least: float) -> list[str]:
+    best = next(peer for peer in result["peers"] if peer["name"] == result["best_peer"])
+    ratios = [other / own for own, other in zip(result["seconds"], best["seconds"], strict=True)]
+    measured = f"{best['times']:.2f} ({min(ratios):.2f} to {max(ratios):.2f} by rounds)"
+    what = f"`{result['name']}` at {result['batch_size']}, times {best['name']}"
+    return [what, f"{least:.1f} times", measured, _mark(best["times"] >= least)]
+
+
+def _mark(is_reached: bool) -> str:
+    return "yes" if is_reached else "**no**"
 
 
 def inference(path: Path) -> str:

@@ -48,3 +48,13 @@ def test_import_is_light():
     code = "import sys, cnnlab; print([m for m in ('torch', 'numpy', 'pydantic') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_import_is_quick():
+    """Less than 0.1 s of the processor, beside what Python itself takes."""
+    code = "import time; start = time.process_time(); import cnnlab; print(time.process_time() - start)"
+    seconds = [
+        float(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout)
+        for _ in range(3)
+    ]
+    assert min(seconds) < 0.1

@@ -14,7 +14,8 @@ import torch
 from torch import nn
 
 from cnnlab.errors import ConfigError
-from cnnlab.models import create_model
+from cnnlab.lab.doctor import examine
+from cnnlab.models import create_model, model_info
 from cnnlab.nn import load_kernels
 from cnnlab.nn.kernels import Stage, library, parallel, run_stage, stored, winograd_conv
 
@@ -128,6 +129,35 @@ def test_without_a_good_compiler_torch_computes_alone(fresh, monkeypatch, script
     network = create_model("alexnet_mnist3").to(memory_format=torch.channels_last)
     assert isinstance(network, nn.Module)
     assert network(torch.rand(2, 1, 28, 28)).isfinite().all()
+    found = {finding.topic: finding.text for finding in examine()}
+    assert why in found["kernels"] and "torch computes alone" in found["kernels"]
+
+
+@pytest.mark.parametrize("name", ["convnet_cifar10", "lenet5", "preact_resnet20", "resnet20"])
+def test_ten_steps_with_kernels_and_without_learn_the_same(kernels, monkeypatch, name):
+    info = model_info(name)
+    images = torch.randn(16, info.in_channels, info.image_size, info.image_size)
+    images, labels = images.contiguous(memory_format=torch.channels_last), torch.arange(16) % 10
+    losses = []
+    for is_on in (True, False):
+        if not is_on:
+            load_kernels.cache_clear()
+            monkeypatch.setenv("CNNLAB_KERNELS", "off")
+        assert (load_kernels().library is not None) is is_on
+        torch.manual_seed(0)
+        network = create_model(name).to(memory_format=torch.channels_last).train()
+        learned = [parameter for parameter in network.parameters() if parameter.requires_grad]
+        optimizer = torch.optim.SGD(learned, lr=0.01)
+        losses.append([])
+        for _ in range(10):
+            loss = nn.functional.cross_entropy(network(images), labels)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            losses[-1].append(loss.item())
+    load_kernels.cache_clear()
+    assert losses[0] == pytest.approx(losses[1], rel=0.02)
+    assert losses[0][-1] < losses[0][0]
 
 
 def test_a_cache_that_cannot_be_written(fresh, monkeypatch):

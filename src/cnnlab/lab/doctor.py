@@ -65,7 +65,8 @@ def _hardware() -> list[Finding]:
     if kernels.library is None:
         passes = f"{kernels.why}: torch computes alone, which takes longer"
     else:
-        passes = f"compiled: {kernels.why}"
+        of_bf16 = "; in bf16 for ReLU, pooling, LRN and dropout alone" if machine.has_fast_bf16() else ""
+        passes = f"compiled: {kernels.why}{of_bf16}"
     free = shutil.disk_usage(Path.cwd()).free
     disk = f"{free / 1e9:.1f} GB free here"
     has_gpu = torch.cuda.is_available()
