@@ -93,6 +93,22 @@ def test_what_lrn_costs_is_the_median_over_processes(page, tmp_path):
     )
 
 
+def test_goals_stand_beside_what_was_measured(page, tmp_path):
+    assert "make bench" in page.goals(tmp_path)
+    fast = replace(STEP, name="resnet20")  # 2.0 times the quicker one in each round
+    slow = replace(STEP, name="alexnet_mnist3")  # where 3.0 is the goal
+    alone, another = replace(STEP, name="lenet5", peer_seconds={}), replace(STEP, name="another")
+    steps = [one.as_dict() for one in (fast, slow, alone, another)]
+    (tmp_path / "train.json").write_text(json.dumps(steps))
+    norm = [STEP.as_dict(), replace(STEP, name="some, lrn=False", seconds=(0.1, 0.2, 0.4)).as_dict()]
+    (tmp_path / "norm-1.json").write_text(json.dumps(norm))
+    first, second, third = cells(page.goals(tmp_path))
+    assert first["what"] == "`resnet20` at 100, times quick" and first["reached"] == "yes"
+    assert first["measured"] == "2.00 (2.00 to 2.00 by rounds)"
+    assert (second["goal"], second["reached"]) == ("3.0 times", "**no**")
+    assert third["measured"] == "5.0% (5.0% to 5.0% by processes)"
+
+
 def test_inference_and_images(page, tmp_path):
     (row,) = cells(page.inference(saved(tmp_path, [replace(STEP, flops_per_mac=2).as_dict()])))
     assert (row["ms an image"], row["times"], row["of the matrix rate"]) == ("2.10", "2.00", "16%")

@@ -134,7 +134,8 @@ def test_without_a_good_compiler_torch_computes_alone(fresh, monkeypatch, script
 
 
 @pytest.mark.parametrize("name", ["convnet_cifar10", "lenet5", "preact_resnet20", "resnet20"])
-def test_ten_steps_with_kernels_and_without_learn_the_same(kernels, monkeypatch, name):
+def test_ten_steps_with_kernels_and_without_learn_the_same(kernels, monkeypatch, request, name):
+    request.addfinalizer(load_kernels.cache_clear)
     info = model_info(name)
     images = torch.randn(16, info.in_channels, info.image_size, info.image_size)
     images, labels = images.contiguous(memory_format=torch.channels_last), torch.arange(16) % 10
@@ -155,7 +156,6 @@ def test_ten_steps_with_kernels_and_without_learn_the_same(kernels, monkeypatch,
             loss.backward()
             optimizer.step()
             losses[-1].append(loss.item())
-    load_kernels.cache_clear()
     assert losses[0] == pytest.approx(losses[1], rel=0.02)
     assert losses[0][-1] < losses[0][0]
 
