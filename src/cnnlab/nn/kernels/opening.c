@@ -11,7 +11,8 @@
 #define NAME(verb) verb##_maps
 #define LOAD load
 #define STORE store
-#define ROOTS roots_of
+#define STORE_PAST store_past
+#define INVERSE_ROOTS inverse_roots_of
 #include "stage.h"
 
 typedef struct {
@@ -110,6 +111,7 @@ void opening_forward(const Opening *g, int64_t first, int64_t last, void *const 
             }
         }
     }
+    end_past();
     free(frame.framed), free(frame.offsets), free(tops), free(places);
 }
 

@@ -24,8 +24,8 @@ static inline __attribute__((always_inline)) Doubles load_double(const double *f
     return v;
 }
 
-static inline __attribute__((always_inline)) Doubles roots_of_doubles(Doubles v) {
-    for (int n = 0; n < LANES; n++) v[n] = sqrt(v[n]);
+static inline __attribute__((always_inline)) Doubles inverse_roots_of_doubles(Doubles v) {
+    for (int n = 0; n < LANES; n++) v[n] = 1 / sqrt(v[n] < DBL_MIN ? DBL_MIN : v[n]);
     return v;
 }
 
@@ -35,7 +35,8 @@ static inline __attribute__((always_inline)) Doubles roots_of_doubles(Doubles v)
 #define NAME(verb) verb##_float32
 #define LOAD load
 #define STORE store
-#define ROOTS roots_of
+#define STORE_PAST store_past
+#define INVERSE_ROOTS inverse_roots_of
 #include "stage.c"
 
 #define TYPE double
@@ -44,7 +45,8 @@ static inline __attribute__((always_inline)) Doubles roots_of_doubles(Doubles v)
 #define NAME(verb) verb##_float64
 #define LOAD load_double
 #define STORE NAME(store)
-#define ROOTS roots_of_doubles
+#define STORE_PAST STORE
+#define INVERSE_ROOTS inverse_roots_of_doubles
 #include "stage.c"
 
 #define TYPE uint16_t
@@ -53,7 +55,8 @@ static inline __attribute__((always_inline)) Doubles roots_of_doubles(Doubles v)
 #define NAME(verb) verb##_bf16
 #define LOAD widen
 #define STORE narrow
-#define ROOTS roots_of
+#define STORE_PAST STORE
+#define INVERSE_ROOTS inverse_roots_of
 #include "stage.c"
 
 #else
@@ -104,6 +107,7 @@ void NAME(forward)(const Stage *s, int64_t first, int64_t last, void *const *arr
                     NAME(pool)(s, maps, i, j + p, room.v + p * line, room.where + p * line);
                 NAME(finish)(s, &room, room.v, room.where, count, at, arrays[1], arrays[2], arrays[3], arrays[4]);
             }
+    end_past();
 }
 
 /* The gradient of an image's maps, from that of their largest of output pixel (i, j). */
@@ -140,6 +144,7 @@ void NAME(backward)(const Stage *s, int64_t first, int64_t last, void *const *ar
 }
 
 #undef EACH_EIGHT
+#undef BY_WINDOW
 #undef LEFT
 #undef TYPE
 #undef REAL
@@ -147,6 +152,7 @@ void NAME(backward)(const Stage *s, int64_t first, int64_t last, void *const *ar
 #undef NAME
 #undef LOAD
 #undef STORE
-#undef ROOTS
+#undef STORE_PAST
+#undef INVERSE_ROOTS
 
 #endif

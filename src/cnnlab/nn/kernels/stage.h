@@ -78,6 +78,12 @@ HERE void NAME(put)(TYPE *to, int64_t left, NAME(Reals) v) {
     if (left < LANES) memcpy(to, some, left * sizeof *to);
 }
 
+/* The same of what is read on the way back and not before. */
+HERE void NAME(put_past)(TYPE *to, int64_t left, NAME(Reals) v) {
+    if (left < LANES) NAME(put)(to, left, v);
+    else STORE_PAST(to, v);
+}
+
 HERE NAME(Wholes) NAME(take_bytes)(const uint8_t *from, int64_t left) {
     uint8_t some[LANES] = {0};
     const Ints v = load_bytes(left < LANES ? memcpy(some, from, left) : from);
@@ -100,13 +106,24 @@ HERE NAME(Reals) NAME(choose)(NAME(Wholes) mask, NAME(Reals) yes, NAME(Reals) no
     return (NAME(Reals))(((NAME(Wholes))yes & mask) | ((NAME(Wholes))no & ~mask));
 }
 
-/* The sum of v[-below .. above] for eight channels. Added up shift by shift: no differences, which would lose
- * digits. */
+/* The sum of v[-below .. above] for eight channels. Added up shift by shift, in two sums that need not wait for each
+ * other: no differences, which would lose digits. */
 HERE NAME(Reals) NAME(window)(const REAL *v, int64_t below, int64_t above) {
-    NAME(Reals) sum = NAME(load)(v - below);
-    for (int64_t shift = 1 - below; shift <= above; shift++) sum += NAME(load)(v + shift);
-    return sum;
+    NAME(Reals) sum = NAME(load)(v - below), other = {0};
+    for (int64_t shift = 1 - below; shift <= above; shift++)
+        if ((shift + below) % 2) other += NAME(load)(v + shift);
+        else sum += NAME(load)(v + shift);
+    return sum + other;
 }
+
+/* Calls a function with the windows of the AlexNets as constants, so that their sums are no loops. */
+#define BY_WINDOW(function, ...)                                                                                  \
+    if (s->below == 4 && s->above == 4) function(__VA_ARGS__, 4, 4);                                              \
+    else if (s->below == 2 && s->above == 2) function(__VA_ARGS__, 2, 2);                                         \
+    else function(__VA_ARGS__, s->below, s->above)
+
+/* x^(-3/4) from x^(-1/2), the square root of which is its square times its own inverse root. */
+HERE NAME(Reals) NAME(power)(NAME(Reals) root) { return root * root * INVERSE_ROOTS(root); }
 
 /* For each eight channels, from c on, of pixels 0 to count - 1: `i` in lines of channels, `w` in lines with margins,
  * `to` in the arrays, where `left` numbers are. */
@@ -118,22 +135,21 @@ HERE NAME(Reals) NAME(window)(const REAL *v, int64_t below, int64_t above) {
 
 /* From the pooled values v of `count` pixels after ReLU to those of `out`; `at`: where the first begins in the arrays.
  * noise may be NULL: nothing is dropped. place may be NULL: there will be no way back. */
-static inline void NAME(finish)(const Stage *s, NAME(Room) *room, const REAL *v, const uint8_t *where, int64_t count,
-                                int64_t at, TYPE *out, TYPE *top, uint8_t *place, const uint16_t *noise) {
+HERE void NAME(finish_by)(const Stage *s, NAME(Room) *room, const REAL *v, const uint8_t *where, int64_t count, int64_t at,
+                          TYPE *out, TYPE *top, uint8_t *place, const uint16_t *noise, int64_t below, int64_t above) {
     const int64_t channels = s->channels, line = line_of(s), margin = margin_of(s);
     const REAL alpha = s->alpha, k = s->k, scale = s->scale;
     const WHOLE threshold = s->threshold;
     REAL *squares = room->squares;
-    if (s->below >= 0) EACH_EIGHT {
+    if (below >= 0) EACH_EIGHT {
         const NAME(Reals) value = NAME(load)(v + i);
         NAME(store)(squares + w, value * value);
-        if (place != NULL) NAME(put)(top + to, LEFT, value);
+        if (place != NULL) NAME(put_past)(top + to, LEFT, value);
     }
     EACH_EIGHT {
         NAME(Reals) value = NAME(load)(v + i);
-        if (s->below >= 0) {
-            const NAME(Reals) root = 1 / ROOTS(k + alpha * NAME(window)(squares + w, s->below, s->above));
-            value *= root * ROOTS(root);
+        if (below >= 0) {
+            value *= NAME(power)(INVERSE_ROOTS(k + alpha * NAME(window)(squares + w, below, above)));
         }
         NAME(Wholes) drops = {0};
         if (noise != NULL) {
@@ -145,12 +161,16 @@ static inline void NAME(finish)(const Stage *s, NAME(Room) *room, const REAL *v,
     }
 }
 
+static void NAME(finish)(const Stage *s, NAME(Room) *room, const REAL *v, const uint8_t *where, int64_t count, int64_t at,
+                         TYPE *out, TYPE *top, uint8_t *place, const uint16_t *noise) {
+    BY_WINDOW(NAME(finish_by), s, room, v, where, count, at, out, top, place, noise);
+}
+
 /* The way back: from the gradient of `out` to that of the maxima of `count` pixels, in v. */
-static inline void NAME(begin)(const Stage *s, NAME(Room) *room, REAL *v, int64_t count, int64_t at,
-                               const TYPE *grad_out, const TYPE *tops, const uint8_t *place) {
+HERE void NAME(begin_by)(const Stage *s, NAME(Room) *room, REAL *v, int64_t count, int64_t at, const TYPE *grad_out,
+                         const TYPE *tops, const uint8_t *place, int64_t below, int64_t above) {
     const int64_t channels = s->channels, line = line_of(s), margin = margin_of(s);
     const REAL alpha = s->alpha, k = s->k, scale = s->scale, factor = (REAL)1.5 * alpha;
-    const int64_t below = s->below, above = s->above;
     REAL *squares = room->squares, *around = room->around, *top = room->top;
     const NAME(Reals) none = {0};
     const WHOLE stops = below >= 0 ? DROPPED : DROPPED | STOPPED;
@@ -166,10 +186,10 @@ static inline void NAME(begin)(const Stage *s, NAME(Room) *room, REAL *v, int64_
     }
     if (below < 0) return;
     EACH_EIGHT { /* the formula stands in lrn.py */
-        const NAME(Reals) inverse = 1 / (k + alpha * NAME(window)(squares + w, below, above)), root = ROOTS(inverse);
-        const NAME(Reals) grad = NAME(load)(v + i) * root * ROOTS(root);
+        const NAME(Reals) root = INVERSE_ROOTS(k + alpha * NAME(window)(squares + w, below, above));
+        const NAME(Reals) grad = NAME(load)(v + i) * NAME(power)(root);
         NAME(store)(v + i, grad);
-        NAME(store)(around + w, grad * NAME(load)(top + i) * inverse);
+        NAME(store)(around + w, grad * NAME(load)(top + i) * root * root);
     }
     EACH_EIGHT {
         const NAME(Wholes) where = NAME(take_bytes)(place + to, LEFT);
@@ -177,4 +197,9 @@ static inline void NAME(begin)(const Stage *s, NAME(Room) *room, REAL *v, int64_
         const NAME(Reals) grad = NAME(load)(v + i) - factor * NAME(load)(top + i) * sum;
         NAME(store)(v + i, NAME(choose)((where & STOPPED) != 0, none, grad));
     }
+}
+
+static void NAME(begin)(const Stage *s, NAME(Room) *room, REAL *v, int64_t count, int64_t at, const TYPE *grad_out,
+                        const TYPE *tops, const uint8_t *place) {
+    BY_WINDOW(NAME(begin_by), s, room, v, count, at, grad_out, tops, place);
 }

@@ -1,11 +1,12 @@
 /* Vectors of eight numbers, for which the compiler takes the widest registers there are. */
 #ifndef VECTORS_H
 #define VECTORS_H
+#include <float.h>
 #include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#ifdef __AVX2__
+#ifdef __AVX__
 #include <immintrin.h>
 #endif
 
@@ -27,6 +28,22 @@ static inline Lanes load(const float *from) { return *(const Anywhere *)from; }
 
 static inline void store(float *to, Lanes v) { *(Anywhere *)to = v; }
 
+/* Past the cache, which has no need of it: memory is not read first, and what lies in the cache stays there. Before
+ * other threads may look, `end_past`. */
+static inline void store_past(float *to, Lanes v) {
+#ifdef __AVX__
+    if ((uintptr_t)to % sizeof v == 0) _mm256_stream_ps(to, (__m256)v);
+    else
+#endif
+        store(to, v);
+}
+
+static inline void end_past(void) {
+#ifdef __AVX__
+    _mm_sfence();
+#endif
+}
+
 /* A value that is in a register from here on: GCC else reads it from memory again wherever it is used. */
 static inline Lanes in_register(Lanes v) {
 #ifdef __AVX__
@@ -44,11 +61,15 @@ static inline Lanes where_passing(Lanes like, Lanes v) { return (Lanes)((Ints)v 
 
 /* Square roots, and numbers of fewer bits, which GCC takes one by one where it is not told. */
 
-static inline Lanes roots_of(Lanes v) {
+/* 1 / sqrt(v) of what is not below 0, within 4e-7 of it, and finite of 0: an estimate of 12 bits and a step of Newton's,
+ * in a third of the time of a root and a division. */
+static inline Lanes inverse_roots_of(Lanes v) {
 #ifdef __AVX2__
-    return (Lanes)_mm256_sqrt_ps((__m256)v);
+    v = (Lanes)_mm256_max_ps((__m256)SPLAT(FLT_MIN), (__m256)v); /* what is no number stays none */
+    const Lanes guess = (Lanes)_mm256_rsqrt_ps((__m256)v), better = guess * (1.5f - 0.5f * v * guess * guess);
+    return (Lanes)((Ints)better & (guess != 0)); /* of infinity the step makes no number */
 #else
-    for (int n = 0; n < LANES; n++) v[n] = sqrtf(v[n]);
+    for (int n = 0; n < LANES; n++) v[n] = 1 / sqrtf(v[n] < FLT_MIN ? FLT_MIN : v[n]);
     return v;
 #endif
 }
