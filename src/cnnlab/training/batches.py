@@ -118,11 +118,14 @@ class TrainingBatches:
 
     def __getitem__(self, step: int) -> Batch:
         """Return the images that a step looks at, normalised N x C x H x W float32 channels-last."""
-        first, *others = (self._batch(number) for number in self._plan.batches_of(step))
-        if not others:
-            return first
+        numbers = self._plan.batches_of(step)
+        if len(numbers) == 1:
+            return self._batch(numbers[0], self._chosen(numbers[0]))
         assert not self._mixing, "the share of each batch's images is its own"
-        batches = [first, *others]
+        chosen = [self._chosen(number) for number in numbers]
+        if not self._augment and self._crop_size is None:  # nothing depends on a batch's number
+            return self._batch(numbers[0], torch.cat(chosen))
+        batches = [self._batch(number, some) for number, some in zip(numbers, chosen, strict=True)]
         return Batch(torch.cat([one.images for one in batches]), torch.cat([one.labels for one in batches]))
 
     def some_images(self) -> Tensor:
@@ -136,14 +139,17 @@ class TrainingBatches:
             images = centre_crop(images, self._crop_size)
         return normalise(images, self.mean, self.std)
 
-    def _batch(self, number: int) -> Batch:
-        """Return a batch by its number, from 0, over all epochs."""
+    def _chosen(self, number: int) -> Tensor:
+        """Return which images a batch holds, by its number, from 0, over all epochs."""
         plan = self._plan
         epoch = plan.epoch_of(number)
         if epoch != self._epoch:
             self._order, self._epoch = self._order_of(epoch).to(self._images.device), epoch
         start = number % plan.steps_per_epoch * plan.batch_size
-        chosen = self._order[start : start + plan.batch_size]
+        return self._order[start : start + plan.batch_size]
+
+    def _batch(self, number: int, chosen: Tensor) -> Batch:
+        """Return these images as the batch of that number sees them."""
         generator = counter_generator(self._seed, "augment", number)
         images = augment_batch(
             self._images.index_select(0, chosen).to(self._device),
@@ -156,7 +162,7 @@ class TrainingBatches:
             components=self._components,
             mirrored=None
             if self._is_mirrored is None
-            else self._is_mirrored[chosen.cpu()] ^ (epoch % 2 == 1),
+            else self._is_mirrored[chosen.cpu()] ^ (self._plan.epoch_of(number) % 2 == 1),
         )
         generator = counter_generator(self._seed, "mix", number)
         batch = mix_batch(

@@ -4,7 +4,7 @@ Source: K. Jordan et al., "Muon: An optimizer for hidden layers in neural networ
 speed-runs by the same author, for three iterations and for kernels that keep their norm.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -53,27 +53,39 @@ class Muon(Optimizer):
         assert closure is None, "the loop computes the loss itself"
         for group in self.param_groups:
             is_orthogonal, lr, decay = group["is_orthogonal"], group["lr"], group["weight_decay"]
-            for parameter in group["params"]:
-                if parameter.grad is None:
-                    continue
-                gradient = parameter.grad
-                if decay and not is_orthogonal:
-                    gradient = gradient.add(parameter, alpha=decay)
-                update = self._accumulate(parameter, gradient, is_orthogonal)
-                if is_orthogonal:
-                    if self._renormalise:
-                        parameter.mul_(len(parameter) ** 0.5 / parameter.norm().clamp_min(1e-12))
-                    parameter.mul_(1.0 - lr * decay)
-                    update = orthogonal(update.reshape(len(update), -1)).view_as(update)
-                parameter.sub_(update, alpha=lr)
+            parameters: list[Tensor] = [one for one in group["params"] if one.grad is not None]
+            if not parameters:
+                continue
+            gradients: list[Tensor] = [one.grad for one in parameters if one.grad is not None]
+            if decay and not is_orthogonal:
+                gradients = list(torch._foreach_add(gradients, parameters, alpha=decay))
+            updates = self._accumulate(parameters, gradients, is_orthogonal)
+            if is_orthogonal:
+                if self._renormalise:
+                    norms = torch._foreach_norm(parameters)
+                    torch._foreach_clamp_min_(norms, 1e-12)
+                    sizes = [len(one) ** 0.5 for one in parameters]
+                    factors = [size / norm for size, norm in zip(sizes, norms, strict=True)]
+                    torch._foreach_mul_(parameters, factors)
+                if decay:
+                    torch._foreach_mul_(parameters, 1.0 - lr * decay)
+                updates = [orthogonal(one.reshape(len(one), -1)).view_as(one) for one in updates]
+            torch._foreach_sub_(parameters, updates, alpha=lr)
 
-    def _accumulate(self, parameter: nn.Parameter, gradient: Tensor, is_orthogonal: bool) -> Tensor:
-        """Add a gradient to the momentum; return what the parameter moves along."""
-        momentum, state = self._momenta[is_orthogonal], self.state[parameter]
-        if "momentum_buffer" not in state:
-            state["momentum_buffer"] = torch.zeros_like(parameter)
-        buffer = state["momentum_buffer"].mul_(momentum).add_(gradient)
-        return gradient.add(buffer, alpha=momentum) if is_orthogonal or self._nesterov else buffer
+    def _accumulate(
+        self, parameters: Sequence[Tensor], gradients: Sequence[Tensor], is_orthogonal: bool
+    ) -> list[Tensor]:
+        """Add gradients to the momenta; return what the parameters move along."""
+        momentum = self._momenta[is_orthogonal]
+        for parameter in parameters:
+            if "momentum_buffer" not in self.state[parameter]:
+                self.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
+        buffers = [self.state[parameter]["momentum_buffer"] for parameter in parameters]
+        torch._foreach_mul_(buffers, momentum)
+        torch._foreach_add_(buffers, gradients)
+        if is_orthogonal or self._nesterov:
+            return list(torch._foreach_add(gradients, buffers, alpha=momentum))
+        return buffers
 
 
 def orthogonal(matrix: Tensor) -> Tensor:

@@ -28,12 +28,15 @@ def can_take(maps: Tensor, *parameters: Tensor | None, types: tuple[torch.dtype,
         parameters: weights and the like, of the same type as the maps; None is no matter.
         types: of numbers that the kernel knows.
     """
+    if is_recorded():  # comes first: torch.compile cannot follow the other questions
+        return False
+    for tensor in parameters:
+        if tensor is not None and not (_is_plain(tensor) and tensor.dtype == maps.dtype):
+            return False
     return (
-        not is_recorded()  # comes first: torch.compile cannot follow the other questions
-        and all(_is_plain(tensor) for tensor in (maps, *parameters) if tensor is not None)
+        _is_plain(maps)
         and maps.dim() == 4
         and maps.dtype in types
-        and all(tensor is None or tensor.dtype == maps.dtype for tensor in parameters)
         and maps.numel() > 0
         and maps.is_contiguous(memory_format=torch.channels_last)
         and load_kernels().library is not None
