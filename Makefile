@@ -13,7 +13,7 @@ WORKERS ?= 3
 # For pip, such as --extra-index-url of CPU builds of torch
 PIP_ARGS ?=
 
-.PHONY: demo test check test-slow test-tensorflow test-mlflow figures studies examples bench bench-norm bench-recipes exports page-runtime
+.PHONY: demo test check test-slow test-tensorflow test-mlflow figures studies examples bench bench-norm bench-lrn bench-recipes exports page-runtime
 .PHONY: figures-table tour golden correctness constraints constraints-tensorflow constraints-mlflow clean
 
 demo: $(VENV)/.installed ## train and compare three networks on real handwritten digits
@@ -82,6 +82,9 @@ bench: $(VENV)/.installed $(TENSORFLOW_VENV)/.installed ## measure what docs/per
 # What LRN costs varies from process to process by more than within one
 bench-norm: $(VENV)/.installed
 	$(call measured,norm-$(PROCESS),train alexnet_mnist3 --variant model.args.lrn=false --batch-size 128 --rounds 11 --steps 4)
+
+bench-lrn: $(VENV)/.installed ## LRN by itself beside PyTorch's and beside a copy; on a GPU if there is one
+	OMP_NUM_THREADS=1 $(BIN)/python scripts/lrn_speed.py
 
 bench-recipes: $(VENV)/.installed ## the same for the longer recipes of docs/performance.md (an hour and a half)
 	$(call measured-goal,mnist-995,mnist-995 --top1 99.5 --seeds 10)

@@ -20,12 +20,15 @@ def test_compiled_is_said_and_no_kernels_of_ours_run():
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("g++") is None, reason="torch compiles with g++, which is not here")
 @pytest.mark.filterwarnings("ignore")  # of torch's compiler about itself
-@pytest.mark.parametrize("name", ["tiny_net", "tiny_aux_net"])
-def test_the_same_is_learned(tmp_path, name):
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [("tiny_net", SGD), ("tiny_aux_net", SGD), ("tiny_net", {"optim__name": "muon", "optim__lr": 0.05})],
+)
+def test_the_same_is_learned(tmp_path, name, settings):
     weights = {}
     for compiled in (False, True):
         path = tmp_path / str(compiled)
-        run_tiny(path, plain_config(**SGD, model__name=name, train__steps=6, compile=compiled))
+        run_tiny(path, plain_config(**settings, model__name=name, train__steps=6, compile=compiled))
         folder = prepare(path, plain_config())
         weights[compiled] = load_weights(folder.weights)[0]
         assert folder.environment["execution"]["compiled"] is compiled

@@ -70,6 +70,17 @@ def test_a_gpu_is_told_to_repeat_itself(monkeypatch):
     assert not torch.backends.cudnn.benchmark
 
 
+@pytest.mark.parametrize("has_triton", [True, False])
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+def test_compiled_where_there_is_a_gpu_with_triton(monkeypatch, device, has_triton):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **options: True)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "A GPU")
+    monkeypatch.setattr("cnnlab.training.execution.has_triton", lambda: has_triton)
+    for choice, compiled in (("gpu", device == "cuda" and has_triton), (True, True), (False, False)):
+        assert choose_execution(plain_config(device=device, compile=choice)).compiled is compiled
+
+
 def test_what_it_says_of_itself():
     one = Execution("cpu", "float32", 1, "A processor", "2.13.0")
     two = Execution("cpu", "bf16", 2, "A processor", "2.13.0")

@@ -42,6 +42,8 @@ def one_line(error: ValidationError, source: str, config: type[BaseModel]) -> st
             message = "must be true, false, a finite number or text"
         elif (largest := first.get("ctx", {}).get("le", 0)) > 1e15:
             message = f"input should be less than or equal to {largest:g}"  # not all its digits
+        elif first["type"] == "literal_error":
+            message = message.replace("False, True", "false, true")  # as TOML writes them
         else:
             message = _IN_OUR_WORDS.get(first["type"], message)
         text = f"{place}: {message}. Received: {shown(first['input'])}."

@@ -42,9 +42,9 @@ class RunConfig(Section):
     """`auto` takes bf16 where the processor multiplies it fast, else float32."""
     threads: int | None = Field(default=None, ge=1, le=1024)
     """Threads of the CPU; the cores this process may use if not given."""
-    compile: bool = False
-    """Let torch compile the network, which takes a minute or more: for a GPU and many steps. On a CPU this
-    project's kernels, which then do not run, are faster."""
+    compile: Literal[False, True, "gpu"] = False
+    """Let torch compile the network, which takes a minute or more: for a GPU and many steps. `gpu`: where
+    there is one with Triton. On a CPU this project's kernels, which then do not run, are faster."""
     model: ModelConfig
     data: DataConfig = DataConfig()
     pretrain: PretrainConfig = PretrainConfig()

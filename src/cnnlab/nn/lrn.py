@@ -99,12 +99,13 @@ def _goes_by_triton(maps: Tensor) -> bool:
         and maps.is_contiguous(memory_format=torch.channels_last)
         and not torch.jit.is_tracing()  # pyright: ignore[reportPrivateImportUsage]
         and not torch.compiler.is_compiling()
-        and _has_triton()
+        and has_triton()
     )
 
 
 @cache
-def _has_triton() -> bool:
+def has_triton() -> bool:
+    """Tell whether Triton is installed, in which kernels for a GPU are written."""
     return find_spec("triton") is not None
 
 

@@ -6,13 +6,15 @@ from typing import Any, Literal
 
 import torch
 from torch import nn
+from torch.optim import Optimizer
 
 from cnnlab import machine
 from cnnlab.config import RunConfig
 from cnnlab.errors import MissingResourceError
 from cnnlab.models import HasAuxiliaryHeads
-from cnnlab.nn import load_kernels
+from cnnlab.nn import has_triton, load_kernels
 from cnnlab.threads import set_threads
+from cnnlab.training.muon import Muon
 
 Precision = Literal["float32", "bf16"]
 """bf16 is autocast with float32 weights."""
@@ -44,10 +46,11 @@ class Execution:
         """Return the context for forward passes."""
         return torch.autocast(self.device, torch.bfloat16, enabled=self.precision == "bf16")
 
-    def compile(self, network: nn.Module) -> None:
-        """Let torch compile a network at its first step, in place, if this is how to compute.
+    def compile(self, network: nn.Module, optimizer: Optimizer) -> None:
+        """Let torch compile a network and Muon's products, in place, if this is how to compute.
 
-        On a GPU a step's kernels are then recorded, and called all at once (CUDA graphs).
+        It does so at the first step. On a GPU a step's kernels are then recorded, and called all at once (CUDA
+        graphs).
         """
         if not self.compiled:
             return
@@ -56,6 +59,8 @@ class Execution:
         if isinstance(network, HasAuxiliaryHeads):
             with_aux = torch.compile(network.forward_with_aux, mode=mode, dynamic=False)
             network.forward_with_aux = with_aux  # pyright: ignore[reportAttributeAccessIssue]
+        if isinstance(optimizer, Muon):
+            optimizer.compile()
 
     @property
     def summary(self) -> str:
@@ -92,5 +97,6 @@ def choose_execution(config: RunConfig) -> Execution:
     threads = config.threads or machine.default_threads()
     set_threads(threads)
     hardware = torch.cuda.get_device_name() if device == "cuda" else machine.cpu_name()
-    kernels = load_kernels().name if device == "cpu" and not config.compile else "none"
-    return Execution(device, precision, threads, hardware, str(torch.__version__), kernels, config.compile)
+    compiled = config.compile is True or (config.compile == "gpu" and device == "cuda" and has_triton())
+    kernels = load_kernels().name if device == "cpu" and not compiled else "none"
+    return Execution(device, precision, threads, hardware, str(torch.__version__), kernels, compiled)

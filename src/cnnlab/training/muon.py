@@ -2,14 +2,17 @@
 
 Source: K. Jordan et al., "Muon: An optimizer for hidden layers in neural networks", 2024, and the CIFAR-10
 speed-runs by the same author, for three iterations and for kernels that keep their norm.
-"""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+Parameters are updated by the lists of torch's own optimizers, one call for many.
+"""
+# pyright: reportPrivateImportUsage=false
+
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.optim import Optimizer
 
 NUM_ITERATIONS = 3
@@ -45,7 +48,12 @@ class Muon(Optimizer):
     ) -> None:
         self._momenta = {True: muon_momentum, False: momentum}
         self._nesterov, self._renormalise = nesterov, renormalise
+        self._iterate = newton_schulz
         super().__init__(groups, {"lr": lr, "weight_decay": 0.0, "is_orthogonal": False})
+
+    def compile(self) -> None:
+        """Let torch compile the iterations, once for each shape of a kernel, at the first step."""
+        self._iterate = torch.compile(newton_schulz, dynamic=False)
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
@@ -69,11 +77,13 @@ class Muon(Optimizer):
                     torch._foreach_mul_(parameters, factors)
                 if decay:
                     torch._foreach_mul_(parameters, 1.0 - lr * decay)
-                updates = [orthogonal(one.reshape(len(one), -1)).view_as(one) for one in updates]
+                updates = [
+                    orthogonal(one.reshape(len(one), -1), self._iterate).view_as(one) for one in updates
+                ]
             torch._foreach_sub_(parameters, updates, alpha=lr)
 
     def _accumulate(
-        self, parameters: Sequence[Tensor], gradients: Sequence[Tensor], is_orthogonal: bool
+        self, parameters: list[Tensor], gradients: list[Tensor], is_orthogonal: bool
     ) -> list[Tensor]:
         """Add gradients to the momenta; return what the parameters move along."""
         momentum = self._momenta[is_orthogonal]
@@ -88,21 +98,31 @@ class Muon(Optimizer):
         return buffers
 
 
-def orthogonal(matrix: Tensor) -> Tensor:
+def orthogonal(matrix: Tensor, iterate: Callable[[Tensor], Tensor] | None = None) -> Tensor:
     """Return about U V^T of a matrix U S V^T, by a few Newton-Schulz iterations; singular values 0.7 to 1.2.
 
     Args:
         matrix: rows x columns, float32.
+        iterate: `newton_schulz`, which it is if not given, or the same compiled.
     """
-    a, b, c = COEFFICIENTS
     wide = matrix.T if matrix.shape[0] > matrix.shape[1] else matrix
     with _threads_for(wide):
-        wide = wide / (wide.norm() + 1e-7)  # no singular value is above 1
-        for _ in range(NUM_ITERATIONS):
-            squares = wide @ wide.T
-            squares = torch.addmm(squares, squares, squares, beta=b, alpha=c)
-            wide = torch.addmm(wide, squares, wide, beta=a)
+        wide = (iterate or newton_schulz)(wide)
     return wide.T if matrix.shape[0] > matrix.shape[1] else wide
+
+
+def newton_schulz(wide: Tensor) -> Tensor:
+    """Do what `orthogonal` does to a matrix of no more rows than columns; on a GPU in bf16, as its source."""
+    dtype = wide.dtype
+    wide = wide / (wide.norm() + 1e-7)  # no singular value is above 1
+    if wide.is_cuda:
+        wide = wide.bfloat16()
+    a, b, c = COEFFICIENTS
+    for _ in range(NUM_ITERATIONS):
+        squares = wide @ wide.T
+        squares = torch.addmm(squares, squares, squares, beta=b, alpha=c)
+        wide = torch.addmm(wide, squares, wide, beta=a)
+    return wide.to(dtype)
 
 
 @contextmanager
