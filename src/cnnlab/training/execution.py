@@ -49,8 +49,8 @@ class Execution:
     def compile(self, network: nn.Module, optimizer: Optimizer) -> None:
         """Let torch compile a network and Muon's products, in place, if this is how to compute.
 
-        It does so at the first step. On a GPU a step's kernels are then recorded, and called all at once (CUDA
-        graphs).
+        It does so at the first step. On a GPU a step's kernels are then recorded, and called all at once:
+        CUDA graphs.
         """
         if not self.compiled:
             return
