@@ -2,11 +2,13 @@
 
 import pytest
 import torch
+from torch import nn
 
 from cnnlab.bench import Breakdown, break_down, breakdown, breakdown_table
-from cnnlab.bench.breakdown import PartTime
+from cnnlab.bench.breakdown import PartTime, _num_in_one_pass
 from cnnlab.config import RunConfig
 from cnnlab.data import load_data
+from cnnlab.nn import Conv2d
 from cnnlab.training import TrainingLap
 
 PARTS = (
@@ -68,6 +70,15 @@ def test_layers_that_run_as_one_are_one_part(lap, precision):
     assert conv1.flops == 2 * 25 * 32 * 8 * 8 * 128  # 5x5, 32 maps of 8x8, steps of 128 images
     assert sum(part.seconds for part in result.parts) == pytest.approx(result.step)
     assert all(part.forward > 0 and part.backward >= 0 for part in result.parts[:-1])
+
+
+@pytest.mark.usefixtures("kernels")
+def test_batch_norm_is_a_part_of_what_it_runs_with(lap):
+    names = [part.name for part in break_down("some", lap("convnet_fast"), rounds=1).parts]
+    assert {"features.norm1+act1", "features.conv2+pool2", "features.norm3+act3"} < set(names)
+    layers = [Conv2d(16, 16, 3, padding=1, bias=False), nn.BatchNorm2d(16), nn.ReLU(), nn.ReLU()]
+    maps = torch.ones(2, 16, 8, 8).contiguous(memory_format=torch.channels_last)
+    assert [_num_in_one_pass(some, maps) for some in (layers, layers[1:], layers[2:])] == [3, 2, 0]
 
 
 def test_blocks_and_their_shortcuts_are_taken_apart(lap):

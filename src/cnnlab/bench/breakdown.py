@@ -16,7 +16,9 @@ from torch import Tensor, nn
 
 from cnnlab.bench.floor import matrix_rate
 from cnnlab.nn import FusedSequential
+from cnnlab.nn.conv_norm_act import can_join
 from cnnlab.nn.fused import find_narrow, find_opening, find_stage
+from cnnlab.nn.norm_act import can_follow
 from cnnlab.training import Execution, TrainingLap
 
 FLOPS_PER_MAC = 2
@@ -153,7 +155,13 @@ def _units(network: nn.Module, maps: dict[nn.Module, Tensor], prefix: str = "") 
 
 def _num_in_one_pass(layers: list[nn.Module], maps: Tensor) -> int:
     """Return how many of these layers one kernel does; 0 if none."""
-    return find_narrow(layers, maps) or find_opening(layers, maps)[0] or find_stage(layers, maps)[0]
+    if num := find_narrow(layers, maps):
+        return num
+    if len(layers) > 2 and can_join(*layers[:3], maps):
+        return 3
+    if type(layers[0]) is nn.BatchNorm2d and len(layers) > 1 and can_follow(*layers[:2], maps):
+        return 2
+    return find_opening(layers, maps)[0] or find_stage(layers, maps)[0]
 
 
 def _with_maps(network: nn.Module, images: Tensor, execution: Execution) -> list[_Unit]:
