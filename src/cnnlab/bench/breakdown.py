@@ -157,9 +157,9 @@ def _num_in_one_pass(layers: list[nn.Module], maps: Tensor) -> int:
     """Return how many of these layers one kernel does; 0 if none."""
     if num := find_narrow(layers, maps):
         return num
-    if len(layers) > 2 and can_join(*layers[:3], maps):
+    if len(layers) > 2 and can_join(layers[0], layers[1], layers[2], maps):
         return 3
-    if type(layers[0]) is nn.BatchNorm2d and len(layers) > 1 and can_follow(*layers[:2], maps):
+    if type(layers[0]) is nn.BatchNorm2d and len(layers) > 1 and can_follow(layers[0], layers[1], maps):
         return 2
     return find_opening(layers, maps)[0] or find_stage(layers, maps)[0]
 
