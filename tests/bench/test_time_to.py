@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from cnnlab.bench import Sitting, TimeTo, time_table
+from cnnlab.evaluation import Ensemble
 from cnnlab.training import Execution
 
 RESULT = TimeTo(
@@ -56,6 +57,16 @@ def test_table():
     assert notes[0] == "99.00% is reached: 99.03% (98.50% to 99.50%, 95 % over seeds) on 10,000 test images."
     assert "compiling 1.50 s (once per machine)" in notes[1] and "6.00 s in all" in notes[1]
     assert "99.04% is not reached" in time_table(replace(RESULT, goal=0.9904))[2][0]
+
+
+def test_what_all_seeds_answer_together():
+    result = replace(RESULT, ensemble=Ensemble(3, 0.995, (0.99, 0.998)))
+    together = time_table(result)[2][1]
+    assert (
+        together == "All 3 together, by the mean of their probabilities: 99.50% (99.00% to 99.80%, Wilson)."
+    )
+    assert result.as_dict()["ensemble"] == {"num_runs": 3, "top1": 0.995, "interval": (0.99, 0.998)}
+    assert RESULT.as_dict()["ensemble"] is None
 
 
 def test_images_that_are_not_test_images_are_called_so():

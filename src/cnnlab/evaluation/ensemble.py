@@ -8,7 +8,7 @@ import torch
 from cnnlab.errors import RunError
 from cnnlab.evaluation import metrics
 from cnnlab.evaluation.statistics import wilson_interval
-from cnnlab.evaluation.stored import load_predictions
+from cnnlab.evaluation.stored import StoredPredictions, load_predictions
 from cnnlab.runs import RunFolder
 
 
@@ -35,14 +35,20 @@ def ensemble_of(folders: Sequence[RunFolder]) -> Ensemble | None:
     """
     if len(folders) < 2 or not all(folder.predictions.exists() for folder in folders):
         return None
-    first = load_predictions(folders[0])
-    total = first.probs.to(torch.float64)
-    for folder in folders[1:]:
-        other = load_predictions(folder)
-        if other.fingerprint != first.fingerprint or other.probs.shape != total.shape:
+    answers = [load_predictions(folder) for folder in folders]
+    for folder, other in zip(folders, answers, strict=True):
+        if other.fingerprint != answers[0].fingerprint or other.probs.shape != answers[0].probs.shape:
             raise RunError(f"{folder.path}: its stored answers are of other images than {folders[0].path}'s.")
-        total += other.probs
+    return answer_together(answers)
+
+
+def answer_together(answers: Sequence[StoredPredictions]) -> Ensemble:
+    """Return what runs come to together whose answers, at least one, are of the same images."""
+    first = answers[0]
+    total = torch.zeros_like(first.probs, dtype=torch.float64)
+    for one in answers:
+        total += one.probs
     num_correct = int(metrics.is_correct(total, first.labels).sum())
     interval = wilson_interval(num_correct, len(first.labels))
     assert interval.low is not None and interval.high is not None
-    return Ensemble(len(folders), num_correct / len(first.labels), (interval.low, interval.high))
+    return Ensemble(len(answers), num_correct / len(first.labels), (interval.low, interval.high))
