@@ -3,12 +3,12 @@
     python scripts/lrn_speed.py
 
 It takes a GPU if there is one. Its floor is memory: forward reads the maps and writes the result, the way
-back reads maps and gradient and writes a gradient, five times the maps' bytes, where a copy moves two.
+back reads maps and gradient and writes a gradient, five times the maps' bytes, where a copy moves two. On a
+CPU this is LRN as a layer by itself; in the AlexNets it is a part of the kernel that also pools.
 """
 
 import argparse
 import json
-import sys
 from collections.abc import Callable
 from statistics import median
 from time import perf_counter
@@ -27,12 +27,6 @@ WARM_UP = 3
 def main() -> None:
     """Print ratio and share as JSON, on one line."""
     args = arguments()
-    if args.dtype != "float32" and not torch.cuda.is_available():
-        sys.exit(
-            "lrn_speed.py: --dtype: PyTorch normalises on a CPU in float32 alone. Received: "
-            + args.dtype
-            + "."
-        )
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     maps = torch.randn(args.shape, device=device, dtype=getattr(torch, args.dtype))
     maps = maps.contiguous(memory_format=torch.channels_last).requires_grad_()
@@ -88,10 +82,21 @@ def timed(run: Callable[[], object], device: torch.device) -> float:
 def arguments() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description="LRN beside PyTorch's and beside a copy.")
-    parser.add_argument("--shape", type=int, nargs=4, default=[128, 96, 55, 55], help="N C H W")
+    parser.add_argument("--shape", type=positive, nargs=4, default=[128, 96, 55, 55], help="N C H W")
     parser.add_argument("--dtype", choices=["float32", "bfloat16", "float16"], default="float32")
-    parser.add_argument("--rounds", type=int, default=20)
-    return parser.parse_args()
+    parser.add_argument("--rounds", type=positive, default=20)
+    args = parser.parse_args()
+    if args.dtype != "float32" and not torch.cuda.is_available():
+        parser.error(f"--dtype: PyTorch normalises on a CPU in float32 alone. Received: {args.dtype}.")
+    return args
+
+
+def positive(text: str) -> int:
+    """Read a whole number from 1 on; argparse says what else is wrong."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1. Received: {text}.")
+    return number
 
 
 if __name__ == "__main__":

@@ -419,6 +419,7 @@ def test_long_wrong_values_are_cut():
         ({"schedule": {"milestones": [0.5, 0.5]}}, "schedule.milestones: must rise from one to the next."),
         ({"data": {"name": ""}}, "data.name: must not be empty; the current folder is called '.'."),
         ({"data": {"name": 5}}, "data.name: must be text."),
+        ({"compile": "yes"}, "compile: input should be false, true or 'gpu'. Received: 'yes'."),
         ({"optim": {"lr": 1e300}}, "optim.lr: input should be less than or equal to 1e+38."),
         ({"model": {"name": "x", "args": 5}}, "model.args: is a section, with names and values of its own."),
         ({"optim": 5}, "optim: is a section, with the fields name, lr, "),

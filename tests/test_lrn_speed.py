@@ -24,9 +24,13 @@ def test_it_tells_ratio_and_share():
 
 
 def test_pytorch_has_no_bf16_on_a_cpu():
+    done = run_script("--dtype", "bfloat16")
     if torch.cuda.is_available():
-        assert json.loads(run_script("--dtype", "bfloat16").stdout)["dtype"] == "bfloat16"
+        assert json.loads(done.stdout)["dtype"] == "bfloat16"
     else:
-        assert run_script("--dtype", "bfloat16").stderr.startswith(
-            "lrn_speed.py: --dtype: PyTorch normalises"
-        )
+        assert done.returncode == 2 and "PyTorch normalises on a CPU in float32 alone" in done.stderr
+
+
+def test_numbers_that_cannot_be():
+    done = run_script("--rounds", "0")
+    assert done.returncode == 2 and "must be at least 1. Received: 0." in done.stderr

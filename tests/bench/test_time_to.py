@@ -5,7 +5,6 @@ from dataclasses import replace
 import pytest
 
 from cnnlab.bench import Sitting, TimeTo, time_table
-from cnnlab.evaluation import Ensemble
 from cnnlab.training import Execution
 
 RESULT = TimeTo(
@@ -60,13 +59,10 @@ def test_table():
 
 
 def test_what_all_seeds_answer_together():
-    result = replace(RESULT, ensemble=Ensemble(3, 0.995, (0.99, 0.998)))
-    together = time_table(result)[2][1]
-    assert (
-        together == "All 3 together, by the mean of their probabilities: 99.50% (99.00% to 99.80%, Wilson)."
-    )
-    assert result.as_dict()["ensemble"] == {"num_runs": 3, "top1": 0.995, "interval": (0.99, 0.998)}
-    assert RESULT.as_dict()["ensemble"] is None
+    result = replace(RESULT, together_top1=0.995, together_interval=(0.99, 0.998))
+    what = "All 3 together, by the mean of their probabilities"
+    assert time_table(result)[2][1] == f"{what}: 99.50% (99.00% to 99.80%, Wilson)."
+    assert result.as_dict()["together_top1"] == 0.995 and RESULT.as_dict()["together_top1"] is None
 
 
 def test_images_that_are_not_test_images_are_called_so():

@@ -162,7 +162,8 @@ def test_time_to_accuracy(run_cli, tmp_path, monkeypatch):
     assert 0 < values["top1"] < 1 and values["train_seconds"] > 0
     assert values["split"] == "test" and values["num_images"] == 360
     assert values["compile_seconds"] == 1.5
-    assert values["ensemble"]["num_runs"] == 2 and 0 < values["ensemble"]["top1"] < 1
+    low, high = values["together_interval"]
+    assert low < values["together_top1"] < high
 
 
 def test_time_to_accuracy_on_validation_images(run_cli, monkeypatch):
@@ -176,7 +177,7 @@ def test_time_to_accuracy_on_validation_images(run_cli, monkeypatch):
     monkeypatch.setattr(module, "load_splits", load)
     monkeypatch.setattr(module, "seconds_to_compile", lambda: 1.5)
     values = json.loads(run_cli("bench", *arguments, "--top1", "1", "--split", "val", "--json").out)
-    assert values["split"] == "val" and values["num_images"] == 180 and values["ensemble"] is None
+    assert values["split"] == "val" and values["num_images"] == 180 and values["together_top1"] is None
     assert read == [("train", "val")]
 
 

@@ -52,6 +52,22 @@ def test_which_batches_a_step_looks_at():
     assert torch.equal(batch_to_learn(batches, 1, model, execution).images, plain[1].images)
 
 
+@pytest.mark.parametrize("augment", [{}, {"data__augment__shift": 1.0}])
+def test_several_batches_are_those_made_one_by_one(augment):
+    train, execution = tiny_images("train"), choose_execution(plain_config())
+    config = plain_config(**{**SELECTING, "train__steps": 20, **augment})
+    plan, one_config = make_plan(config, len(train)), plain_config(train__steps=60, **augment)
+    batches = TrainingBatches(train, config, plan, execution)
+    singly = TrainingBatches(train, one_config, make_plan(one_config, len(train)), execution)
+    across_epochs = 0
+    for step in range(20):
+        numbers, found = plan.batches_of(step), batches[step]
+        assert torch.equal(found.images, torch.cat([singly[number].images for number in numbers]))
+        assert torch.equal(found.labels, torch.cat([singly[number].labels for number in numbers]))
+        across_epochs += plan.epoch_of(numbers[0]) != plan.epoch_of(numbers[-1])
+    assert across_epochs > 0
+
+
 def test_mixed_images_have_no_rank():
     with pytest.raises(ConfigError, match=r"^[^:]+: train\.candidates ranks whole images: leave out"):
         plain_config(train__candidates=2, data__augment__mixup=0.2)

@@ -2,9 +2,12 @@ import pytest
 import torch
 
 from cnnlab import machine
+from cnnlab.config import OptimConfig
 from cnnlab.errors import MissingResourceError
 from cnnlab.training import choose_execution
 from cnnlab.training.execution import Execution
+from cnnlab.training.muon import Muon
+from cnnlab.training.optimizers import build_optimizer
 from tiny_training import plain_config
 
 AMX, AVX, OLD = frozenset({"amx_bf16"}), frozenset({"avx512_bf16"}), frozenset({"avx2", "avx512f"})
@@ -76,9 +79,24 @@ def test_compiled_where_there_is_a_gpu_with_triton(monkeypatch, device, has_trit
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **options: True)
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "A GPU")
-    monkeypatch.setattr("cnnlab.training.execution.has_triton", lambda: has_triton)
+    monkeypatch.setattr("cnnlab.training.execution.can_use_triton", lambda: has_triton)
     for choice, compiled in (("gpu", device == "cuda" and has_triton), (True, True), (False, False)):
         assert choose_execution(plain_config(device=device, compile=choice)).compiled is compiled
+
+
+@pytest.mark.parametrize(
+    ("device", "precision", "dtype"),
+    [("cuda", "bf16", torch.bfloat16), ("cuda", "float32", None), ("cpu", "bf16", None)],
+)
+def test_products_of_muon_are_short_on_a_gpu_that_uses_bf16(monkeypatch, device, precision, dtype):
+    told = []
+    monkeypatch.setattr(
+        Muon, "choose_products", lambda self, dtype, *, compiled: told.append((dtype, compiled))
+    )
+    network = torch.nn.Linear(2, 2)
+    optimizer = build_optimizer(OptimConfig(name="muon", lr=0.1), network)
+    Execution(device, precision, 1, "", "2.13.0").prepare(network, optimizer)
+    assert told == [(dtype, False)]
 
 
 def test_what_it_says_of_itself():

@@ -1,5 +1,6 @@
 """Muon against what its source says: directions by singular values, and sgd for the rest."""
 
+from functools import partial
 from typing import Any
 
 import pytest
@@ -7,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from cnnlab.config import OptimConfig
-from cnnlab.training.muon import COEFFICIENTS, orthogonal
+from cnnlab.training.muon import COEFFICIENTS, Muon, newton_schulz, orthogonal
 from cnnlab.training.optimizers import build_optimizer, set_lr
 from tiny_training import tiny_aux_net, tiny_net
 
@@ -42,6 +43,28 @@ def test_threads_are_as_before_after_an_error(monkeypatch):
     with pytest.raises(RuntimeError):
         orthogonal(torch.ones(3, 4, dtype=torch.int64))
     assert told == [1, 3]
+
+
+def test_products_in_bf16_come_near_the_same():
+    matrix = torch.randn(8, 20, generator=torch.Generator().manual_seed(0))
+    found, exact = newton_schulz(matrix, torch.bfloat16), newton_schulz(matrix)
+    assert found.dtype == torch.float32
+    torch.testing.assert_close(found, exact, atol=0.03, rtol=0)
+
+
+def test_every_shape_of_a_deep_network_is_compiled(monkeypatch):
+    """Torch stops at eight, without an error."""
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="eager"))
+    kernels = [nn.Parameter(torch.ones(size, size)) for size in range(1, 11)]
+    group = {"params": kernels, "is_orthogonal": True}
+    optimizer = Muon([group], 0.1, muon_momentum=0.6, momentum=0.9, nesterov=True, renormalise=False)
+    torch._dynamo.reset()
+    torch._dynamo.utils.counters.clear()
+    optimizer.choose_products(None, compiled=True)
+    for kernel in kernels:
+        kernel.grad = torch.ones_like(kernel)
+    optimizer.step()
+    assert torch._dynamo.utils.counters["stats"]["unique_graphs"] == 10
 
 
 def test_nothing_becomes_nothing():

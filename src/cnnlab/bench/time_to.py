@@ -1,14 +1,13 @@
 """Time to accuracy: how long training takes to an accuracy that is asked for, each part apart."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean, median
 from typing import Any
 
 from cnnlab.bench.programs import run_program
 from cnnlab.errors import ConfigError
-from cnnlab.evaluation import Ensemble
 from cnnlab.training import Execution
 
 
@@ -47,7 +46,9 @@ class TimeTo:
         sittings: one per seed.
         peers: the same of programs of others, by name; seconds of training and top1 as a fraction.
         top1_interval: 95 % of the mean over seeds; None of one seed.
-        ensemble: what all of them answer together; None of one seed, and on validation images.
+        together_top1: of the mean of all seeds' probabilities, as a fraction; None of one seed, and on
+            validation images.
+        together_interval: 95 %, Wilson over images.
     """
 
     name: str
@@ -61,7 +62,8 @@ class TimeTo:
     sittings: tuple[Sitting, ...]
     peers: dict[str, tuple[tuple[float, float], ...]] = field(default_factory=dict)
     top1_interval: tuple[float, float] | None = None
-    ensemble: Ensemble | None = None
+    together_top1: float | None = None
+    together_interval: tuple[float, float] | None = None
 
     @property
     def top1(self) -> float:
@@ -102,7 +104,8 @@ class TimeTo:
             "has_reached": self.has_reached,
             "top1": self.top1,
             "top1_interval": self.top1_interval,
-            "ensemble": None if self.ensemble is None else asdict(self.ensemble),
+            "together_top1": self.together_top1,
+            "together_interval": self.together_interval,
             "split": self.split,
             "num_images": self.num_images,
             "execution": self.execution.as_dict(),
@@ -166,10 +169,10 @@ def time_table(result: TimeTo) -> tuple[list[str], list[list[str]], list[str]]:
         f"{result.all_seconds:.2f} s in all. Scoring the {images} afterwards takes {score_seconds:.2f} s.",
         f"{result.execution.hardware}, {result.execution.summary}. Seconds are medians.",
     ]
-    if (together := result.ensemble) is not None:
-        low, high = together.interval
-        what = f"All {together.num_runs} together, by the mean of their probabilities"
-        notes.insert(1, f"{what}: {together.top1:.2%} ({low:.2%} to {high:.2%}, Wilson).")
+    if result.together_top1 is not None and result.together_interval is not None:
+        low, high = result.together_interval
+        what = f"All {len(seconds)} together, by the mean of their probabilities"
+        notes.insert(1, f"{what}: {result.together_top1:.2%} ({low:.2%} to {high:.2%}, Wilson).")
     return header, rows, notes
 
 

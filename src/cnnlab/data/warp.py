@@ -116,8 +116,6 @@ def affine_places(theta: Tensor, height: int, width: int) -> Tensor:
     across, down = (
         (2 * torch.arange(length, device=theta.device) + 1) / length - 1 for length in (width, height)
     )
-    along_x, along_y, offset = torch.view_as_complex(theta.mT.contiguous())[:, :, None].unbind(
-        1
-    )  # N x 1 each
+    along_x, along_y, offset = torch.view_as_complex(theta.mT.contiguous())[:, :, None].unbind(1)
     rows, cols = along_y * down, along_x * across + offset  # N x height, N x width
     return torch.view_as_real(rows[:, :, None] + cols[:, None, :])

@@ -8,7 +8,7 @@ from cnnlab.evaluation.comparison import (
     evaluated_scores,
     hardware_of,
 )
-from cnnlab.evaluation.ensemble import Ensemble, answer_together
+from cnnlab.evaluation.ensemble import Ensemble, Together
 from cnnlab.evaluation.loading import Run, load_run
 from cnnlab.evaluation.paired import PairedTest
 from cnnlab.evaluation.prediction import check_run_views, predict_probs
@@ -37,7 +37,7 @@ __all__ = [
     "ReliabilityBin",
     "Run",
     "StoredPredictions",
-    "answer_together",
+    "Together",
     "at_temperature",
     "check_first",
     "check_run_views",

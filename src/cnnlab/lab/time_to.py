@@ -11,7 +11,7 @@ from cnnlab.bench import Sitting, TimeTo, check_names, find_program, peer_turn
 from cnnlab.config import RunConfig
 from cnnlab.data import Dataset
 from cnnlab.errors import ConfigError, DivergedError, StoppedError
-from cnnlab.evaluation import StoredPredictions, answer_together, load_predictions, mean_interval
+from cnnlab.evaluation import Together, load_predictions, mean_interval
 from cnnlab.lab.evaluate import evaluate
 from cnnlab.lab.resolve import resolve
 from cnnlab.lab.splits import load_splits
@@ -85,11 +85,11 @@ def time_to(
     compile_seconds = seconds_to_compile() if execution.kernels != "none" else 0.0
     warm_up_seconds = _warm_up(config, splits["train"])
     sittings: list[Sitting] = []
-    answers: list[StoredPredictions] = []
+    together = Together()
     turns: dict[str, list[tuple[float, float]]] = {program.stem: [] for program in programs}
     for seed in range(first_seed, first_seed + seeds):
         try:
-            sitting, answer = _sit(config.with_changes({"seed": seed}), splits, split)
+            sitting = _sit(config.with_changes({"seed": seed}), splits, split, together)
         except StoppedError:
             done = f"{len(sittings)} of {seeds} seeds were done"
             raise StoppedError(f"time-to: stopped; {done}, and nothing is kept.", exit_code=130) from None
@@ -97,13 +97,13 @@ def time_to(
             what = str(error).partition(": ")[2].replace("The last good checkpoint is kept. ", "")
             raise DivergedError(f"time-to: seed {seed} diverged: {what}") from None
         sittings.append(sitting)
-        answers += [] if answer is None else [answer]
         line = f"seed {seed}: {sitting.top1:.2%} after {sitting.train_seconds:.2f} s"
         for program in programs:
             turns[program.stem].append(peer_turn(program, threads=execution.threads))
             line += f"; {program.stem} {turns[program.stem][-1][0]:.2f} s"
         say(line)
     interval = mean_interval([sitting.top1 for sitting in sittings], resolution=1 / len(splits[split]))
+    ensemble = together.ensemble()
     return TimeTo(
         name=config.recipe or config.model.name,
         goal=top1,
@@ -118,7 +118,8 @@ def time_to(
         top1_interval=None
         if interval.low is None or interval.high is None
         else (interval.low, interval.high),
-        ensemble=answer_together(answers) if len(answers) > 1 else None,
+        together_top1=None if ensemble is None else ensemble.top1,
+        together_interval=None if ensemble is None else ensemble.interval,
     )
 
 
@@ -129,16 +130,14 @@ def _warm_up(config: RunConfig, train: Dataset) -> float:
     return max(0.0, sum(first) - NUM_WARM_UP * median(lap(NUM_LATER)))
 
 
-def _sit(
-    config: RunConfig, splits: dict[str, Dataset], split: str
-) -> tuple[Sitting, StoredPredictions | None]:
-    """Train once and look once; what it answers is kept on test images alone."""
+def _sit(config: RunConfig, splits: dict[str, Dataset], split: str, together: Together) -> Sitting:
+    """Train once and look once; answers to test images are added to those of the other seeds."""
     with tempfile.TemporaryDirectory(prefix="cnnlab-") as place:
         folder = RunFolder.create(Path(place), config)
         start = time.perf_counter()
         result = fit(config, splits["train"], splits["val"], folder)
         prepare_seconds = time.perf_counter() - start - result.seconds
         scores = evaluate(folder.path, split=split, root=config.data.root)
-        answer = load_predictions(folder) if split == "test" else None
-    sitting = Sitting(config.seed, prepare_seconds, result.seconds, scores["seconds"], scores["top1"])
-    return sitting, answer
+        if split == "test":
+            together.add(load_predictions(folder), folder.path)
+    return Sitting(config.seed, prepare_seconds, result.seconds, scores["seconds"], scores["top1"])

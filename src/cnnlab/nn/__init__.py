@@ -9,9 +9,10 @@ from cnnlab.nn.convolution import Conv2d
 from cnnlab.nn.dropout import Dropout
 from cnnlab.nn.fused import FusedSequential
 from cnnlab.nn.geometry import conv_output_size, output_shape, pool_output_size
+from cnnlab.nn.gpu import can_use_triton
 from cnnlab.nn.initialization import Init, initialize, is_shapes_alone
 from cnnlab.nn.kernels import Kernels, load_kernels, seconds_to_compile
-from cnnlab.nn.lrn import LocalResponseNorm, has_triton, local_response_norm, local_response_norm_reference
+from cnnlab.nn.lrn import LocalResponseNorm, local_response_norm, local_response_norm_reference
 from cnnlab.nn.max_pool import run_pool
 from cnnlab.nn.norm_act import norm_act
 from cnnlab.nn.pooling import Pool, make_halving_pool
@@ -36,10 +37,10 @@ __all__ = [
     "Probability",
     "Towers",
     "Width",
+    "can_use_triton",
     "conv_norm_act",
     "conv_output_size",
     "conv_pair",
-    "has_triton",
     "initialize",
     "is_shapes_alone",
     "load_kernels",

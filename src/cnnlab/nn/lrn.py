@@ -18,8 +18,6 @@ AlexNet paper (section 3.3). Others write the same thing differently; what to pa
 | cuda-convnet's 11pct: size=9, scale=0.001; divides | `size=9, alpha=0.001/9, k=1` |
 """
 
-from functools import cache
-from importlib.util import find_spec
 from typing import Any
 
 import torch
@@ -27,6 +25,7 @@ from torch import Tensor, nn
 from torch.autograd.function import Function
 from torch.nn import functional
 
+from cnnlab.nn.gpu import can_use_triton
 from cnnlab.nn.kernels.guard import is_transformed, once_differentiable
 
 MOST_GPU_CHANNELS = 8192  # a line of them is one program's
@@ -99,14 +98,8 @@ def _goes_by_triton(maps: Tensor) -> bool:
         and maps.is_contiguous(memory_format=torch.channels_last)
         and not torch.jit.is_tracing()  # pyright: ignore[reportPrivateImportUsage]
         and not torch.compiler.is_compiling()
-        and has_triton()
+        and can_use_triton()
     )
-
-
-@cache
-def has_triton() -> bool:
-    """Tell whether Triton is installed, in which kernels for a GPU are written."""
-    return find_spec("triton") is not None
 
 
 class _ClosedFormNorm(Function):

@@ -12,7 +12,7 @@ from cnnlab import machine
 from cnnlab.config import RunConfig
 from cnnlab.errors import MissingResourceError
 from cnnlab.models import HasAuxiliaryHeads
-from cnnlab.nn import has_triton, load_kernels
+from cnnlab.nn import can_use_triton, load_kernels
 from cnnlab.threads import set_threads
 from cnnlab.training.muon import Muon
 
@@ -46,12 +46,16 @@ class Execution:
         """Return the context for forward passes."""
         return torch.autocast(self.device, torch.bfloat16, enabled=self.precision == "bf16")
 
-    def compile(self, network: nn.Module, optimizer: Optimizer) -> None:
-        """Let torch compile a network and Muon's products, in place, if this is how to compute.
+    def prepare(self, network: nn.Module, optimizer: Optimizer) -> None:
+        """Make a network and its optimizer compute so, in place.
 
-        It does so at the first step. On a GPU a step's kernels are then recorded, and called all at once:
-        CUDA graphs.
+        Where torch is to compile, it does so at the first step: the network and Muon's products. On a GPU a
+        step's kernels are then recorded, and called all at once (CUDA graphs). Muon's products are in bf16 on
+        a GPU that is to use it, as in its source; what a CPU would win by that has not been measured.
         """
+        if isinstance(optimizer, Muon):
+            is_short = self.device == "cuda" and self.precision == "bf16"
+            optimizer.choose_products(torch.bfloat16 if is_short else None, compiled=self.compiled)
         if not self.compiled:
             return
         mode = "reduce-overhead" if self.device == "cuda" else "default"
@@ -59,8 +63,6 @@ class Execution:
         if isinstance(network, HasAuxiliaryHeads):
             with_aux = torch.compile(network.forward_with_aux, mode=mode, dynamic=False)
             network.forward_with_aux = with_aux  # pyright: ignore[reportAttributeAccessIssue]
-        if isinstance(optimizer, Muon):
-            optimizer.compile()
 
     @property
     def summary(self) -> str:
@@ -97,6 +99,6 @@ def choose_execution(config: RunConfig) -> Execution:
     threads = config.threads or machine.default_threads()
     set_threads(threads)
     hardware = torch.cuda.get_device_name() if device == "cuda" else machine.cpu_name()
-    compiled = config.compile is True or (config.compile == "gpu" and device == "cuda" and has_triton())
+    compiled = config.compile is True or (config.compile == "gpu" and device == "cuda" and can_use_triton())
     kernels = load_kernels().name if device == "cpu" and not compiled else "none"
     return Execution(device, precision, threads, hardware, str(torch.__version__), kernels, compiled)

@@ -3,8 +3,9 @@
 Source: K. Jordan et al., "Muon: An optimizer for hidden layers in neural networks", 2024, and the CIFAR-10
 speed-runs by the same author, for three iterations and for kernels that keep their norm.
 
-Parameters are updated by the lists of torch's own optimizers, one call for many.
+Parameters are updated by lists, one call for many, as torch's own optimizers do it.
 """
+# What torch has for lists of tensors is not exported by name, and documented all the same.
 # pyright: reportPrivateImportUsage=false
 
 from collections.abc import Callable, Iterable, Iterator
@@ -18,6 +19,8 @@ from torch.optim import Optimizer
 NUM_ITERATIONS = 3
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 """Of x, x^3 and x^5: applied again and again, they bring every singular value from 0 to 1 near 1."""
+MOST_SHAPES = 256
+"""So many shapes of kernels are compiled in one process."""
 SMALL = 64 * 576
 """Matrices of so many numbers are multiplied before a second thread has been told of it."""
 
@@ -48,12 +51,26 @@ class Muon(Optimizer):
     ) -> None:
         self._momenta = {True: muon_momentum, False: momentum}
         self._nesterov, self._renormalise = nesterov, renormalise
-        self._iterate = newton_schulz
+        self._iterate: Callable[[Tensor], Tensor] = newton_schulz
         super().__init__(groups, {"lr": lr, "weight_decay": 0.0, "is_orthogonal": False})
 
-    def compile(self) -> None:
-        """Let torch compile the iterations, once for each shape of a kernel, at the first step."""
-        self._iterate = torch.compile(newton_schulz, dynamic=False)
+    def choose_products(self, dtype: torch.dtype | None, *, compiled: bool) -> None:
+        """Choose how kernels are made orthogonal.
+
+        Args:
+            dtype: of the matrices that are multiplied; their own if None.
+            compiled: by torch, once for each shape of a kernel, at the first step.
+        """
+        iterate = torch.compile(newton_schulz, dynamic=False) if compiled else newton_schulz
+
+        def orthogonal_of(matrix: Tensor) -> Tensor:
+            return iterate(matrix, dtype)
+
+        def in_many_shapes(matrix: Tensor) -> Tensor:
+            with torch._dynamo.config.patch(recompile_limit=MOST_SHAPES):  # 8 are too few for a deep network
+                return iterate(matrix, dtype)
+
+        self._iterate = in_many_shapes if compiled else orthogonal_of
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
@@ -103,7 +120,7 @@ def orthogonal(matrix: Tensor, iterate: Callable[[Tensor], Tensor] | None = None
 
     Args:
         matrix: rows x columns, float32.
-        iterate: `newton_schulz`, which it is if not given, or the same compiled.
+        iterate: `newton_schulz`, which it is if not given, or another way to do that.
     """
     wide = matrix.T if matrix.shape[0] > matrix.shape[1] else matrix
     with _threads_for(wide):
@@ -111,18 +128,21 @@ def orthogonal(matrix: Tensor, iterate: Callable[[Tensor], Tensor] | None = None
     return wide.T if matrix.shape[0] > matrix.shape[1] else wide
 
 
-def newton_schulz(wide: Tensor) -> Tensor:
-    """Do what `orthogonal` does to a matrix of no more rows than columns; on a GPU in bf16, as its source."""
-    dtype = wide.dtype
-    wide = wide / (wide.norm() + 1e-7)  # no singular value is above 1
-    if wide.is_cuda:
-        wide = wide.bfloat16()
+def newton_schulz(matrix: Tensor, dtype: torch.dtype | None = None) -> Tensor:
+    """Do what `orthogonal` does to a matrix of no more rows than columns.
+
+    Args:
+        matrix: rows x columns, float32.
+        dtype: of the products; the matrix's own if None. The source has bf16.
+    """
+    wide = matrix / (matrix.norm() + 1e-7)  # no singular value is above 1
+    wide = wide if dtype is None else wide.to(dtype)
     a, b, c = COEFFICIENTS
     for _ in range(NUM_ITERATIONS):
         squares = wide @ wide.T
         squares = torch.addmm(squares, squares, squares, beta=b, alpha=c)
         wide = torch.addmm(wide, squares, wide, beta=a)
-    return wide.to(dtype)
+    return wide.to(matrix.dtype)
 
 
 @contextmanager

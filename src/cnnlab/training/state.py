@@ -178,7 +178,7 @@ def new_state(
     optimizer = build_optimizer(config.optim, model)
     decay = config.train.ema_decay
     ema = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True) if decay else None
-    execution.compile(model, optimizer)
+    execution.prepare(model, optimizer)
     return TrainingState(model, optimizer, ema)
 
 

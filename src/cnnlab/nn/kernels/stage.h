@@ -78,9 +78,10 @@ HERE void NAME(put)(TYPE *to, int64_t left, NAME(Reals) v) {
     if (left < LANES) memcpy(to, some, left * sizeof *to);
 }
 
-/* The same of what is read on the way back and not before. */
-HERE void NAME(put_past)(TYPE *to, int64_t left, NAME(Reals) v) {
-    if (left < LANES) NAME(put)(to, left, v);
+/* The same of what is read on the way back and not before. Past the cache only where lines hold whole vectors: a line
+ * that is written in both ways is written twice. */
+HERE void NAME(put_past)(const Stage *s, TYPE *to, int64_t left, NAME(Reals) v) {
+    if (s->channels % LANES != 0) NAME(put)(to, left, v);
     else STORE_PAST(to, v);
 }
 
@@ -144,7 +145,7 @@ HERE void NAME(finish_by)(const Stage *s, NAME(Room) *room, const REAL *v, const
     if (below >= 0) EACH_EIGHT {
         const NAME(Reals) value = NAME(load)(v + i);
         NAME(store)(squares + w, value * value);
-        if (place != NULL) NAME(put_past)(top + to, LEFT, value);
+        if (place != NULL) NAME(put_past)(s, top + to, LEFT, value);
     }
     EACH_EIGHT {
         NAME(Reals) value = NAME(load)(v + i);

@@ -61,7 +61,7 @@ static inline Lanes where_passing(Lanes like, Lanes v) { return (Lanes)((Ints)v 
 
 /* Square roots, and numbers of fewer bits, which GCC takes one by one where it is not told. */
 
-/* 1 / sqrt(v) of what is not below 0, within 4e-7 of it, and finite of 0: an estimate of 12 bits and a step of Newton's,
+/* 1 / sqrt(v) of what is not below 0, within 4e-7 of it, and finite of 0 (of what is below FLT_MIN, as of that): an estimate of 12 bits and a step of Newton's,
  * in a third of the time of a root and a division. */
 static inline Lanes inverse_roots_of(Lanes v) {
 #ifdef __AVX2__
