@@ -12,7 +12,7 @@
 #define LOAD load
 #define STORE store
 #define STORE_PAST store_past
-#define INVERSE_ROOTS inverse_roots_of
+#define ROOTS roots_of
 #include "stage.h"
 
 typedef struct {

@@ -24,8 +24,8 @@ static inline __attribute__((always_inline)) Doubles load_double(const double *f
     return v;
 }
 
-static inline __attribute__((always_inline)) Doubles inverse_roots_of_doubles(Doubles v) {
-    for (int n = 0; n < LANES; n++) v[n] = 1 / sqrt(v[n] < DBL_MIN ? DBL_MIN : v[n]);
+static inline __attribute__((always_inline)) Doubles roots_of_doubles(Doubles v) {
+    for (int n = 0; n < LANES; n++) v[n] = sqrt(v[n]);
     return v;
 }
 
@@ -36,7 +36,7 @@ static inline __attribute__((always_inline)) Doubles inverse_roots_of_doubles(Do
 #define LOAD load
 #define STORE store
 #define STORE_PAST store_past
-#define INVERSE_ROOTS inverse_roots_of
+#define ROOTS roots_of
 #include "stage.c"
 
 #define TYPE double
@@ -46,7 +46,7 @@ static inline __attribute__((always_inline)) Doubles inverse_roots_of_doubles(Do
 #define LOAD load_double
 #define STORE NAME(store)
 #define STORE_PAST STORE
-#define INVERSE_ROOTS inverse_roots_of_doubles
+#define ROOTS roots_of_doubles
 #include "stage.c"
 
 #define TYPE uint16_t
@@ -56,7 +56,7 @@ static inline __attribute__((always_inline)) Doubles inverse_roots_of_doubles(Do
 #define LOAD widen
 #define STORE narrow
 #define STORE_PAST STORE
-#define INVERSE_ROOTS inverse_roots_of
+#define ROOTS roots_of
 #include "stage.c"
 
 #else
@@ -153,6 +153,6 @@ void NAME(backward)(const Stage *s, int64_t first, int64_t last, void *const *ar
 #undef LOAD
 #undef STORE
 #undef STORE_PAST
-#undef INVERSE_ROOTS
+#undef ROOTS
 
 #endif

@@ -123,9 +123,6 @@ HERE NAME(Reals) NAME(window)(const REAL *v, int64_t below, int64_t above) {
     else if (s->below == 2 && s->above == 2) function(__VA_ARGS__, 2, 2);                                         \
     else function(__VA_ARGS__, s->below, s->above)
 
-/* x^(-3/4) from x^(-1/2), the square root of which is its square times its own inverse root. */
-HERE NAME(Reals) NAME(power)(NAME(Reals) root) { return root * root * INVERSE_ROOTS(root); }
-
 /* For each eight channels, from c on, of pixels 0 to count - 1: `i` in lines of channels, `w` in lines with margins,
  * `to` in the arrays, where `left` numbers are. */
 #define EACH_EIGHT                                                                                                \
@@ -150,7 +147,8 @@ HERE void NAME(finish_by)(const Stage *s, NAME(Room) *room, const REAL *v, const
     EACH_EIGHT {
         NAME(Reals) value = NAME(load)(v + i);
         if (below >= 0) {
-            value *= NAME(power)(INVERSE_ROOTS(k + alpha * NAME(window)(squares + w, below, above)));
+            const NAME(Reals) root = 1 / ROOTS(k + alpha * NAME(window)(squares + w, below, above));
+            value *= root * ROOTS(root);
         }
         NAME(Wholes) drops = {0};
         if (noise != NULL) {
@@ -187,10 +185,10 @@ HERE void NAME(begin_by)(const Stage *s, NAME(Room) *room, REAL *v, int64_t coun
     }
     if (below < 0) return;
     EACH_EIGHT { /* the formula stands in lrn.py */
-        const NAME(Reals) root = INVERSE_ROOTS(k + alpha * NAME(window)(squares + w, below, above));
-        const NAME(Reals) grad = NAME(load)(v + i) * NAME(power)(root);
+        const NAME(Reals) inverse = 1 / (k + alpha * NAME(window)(squares + w, below, above)), root = ROOTS(inverse);
+        const NAME(Reals) grad = NAME(load)(v + i) * root * ROOTS(root);
         NAME(store)(v + i, grad);
-        NAME(store)(around + w, grad * NAME(load)(top + i) * root * root);
+        NAME(store)(around + w, grad * NAME(load)(top + i) * inverse);
     }
     EACH_EIGHT {
         const NAME(Wholes) where = NAME(take_bytes)(place + to, LEFT);

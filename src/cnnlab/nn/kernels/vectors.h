@@ -1,7 +1,6 @@
 /* Vectors of eight numbers, for which the compiler takes the widest registers there are. */
 #ifndef VECTORS_H
 #define VECTORS_H
-#include <float.h>
 #include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -61,15 +60,11 @@ static inline Lanes where_passing(Lanes like, Lanes v) { return (Lanes)((Ints)v 
 
 /* Square roots, and numbers of fewer bits, which GCC takes one by one where it is not told. */
 
-/* 1 / sqrt(v) of what is not below 0, within 4e-7 of it, and finite of 0 (of what is below FLT_MIN, as of that): an estimate of 12 bits and a step of Newton's,
- * in a third of the time of a root and a division. */
-static inline Lanes inverse_roots_of(Lanes v) {
+static inline Lanes roots_of(Lanes v) {
 #ifdef __AVX2__
-    v = (Lanes)_mm256_max_ps((__m256)SPLAT(FLT_MIN), (__m256)v); /* what is no number stays none */
-    const Lanes guess = (Lanes)_mm256_rsqrt_ps((__m256)v), better = guess * (1.5f - 0.5f * v * guess * guess);
-    return (Lanes)((Ints)better & (guess != 0)); /* of infinity the step makes no number */
+    return (Lanes)_mm256_sqrt_ps((__m256)v);
 #else
-    for (int n = 0; n < LANES; n++) v[n] = 1 / sqrtf(v[n] < FLT_MIN ? FLT_MIN : v[n]);
+    for (int n = 0; n < LANES; n++) v[n] = sqrtf(v[n]);
     return v;
 #endif
 }
