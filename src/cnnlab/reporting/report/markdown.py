@@ -70,6 +70,7 @@ def _results(facts: Facts, cite: Citations, text: Text) -> list[str]:
     blocks = [_heading(text, "results"), tables.results_table(facts, text).to_markdown()]
     if len(facts.comparison.seeds) > 1:
         blocks.append(tables.seeds_table(facts, text).to_markdown())
+        blocks += [text("results.together_note")] if tables.has_ensembles(facts) else []
     images = tables.images_table(facts, text)
     if images.rows:
         blocks += [

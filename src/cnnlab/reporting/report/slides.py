@@ -152,6 +152,8 @@ def _results(deck: Deck, facts: Facts, text: Text) -> None:
     notes = [text("results.classes_note")]
     if len(facts.networks) > 1 and len(facts.comparison.seeds) > 2:
         notes.insert(0, text("results.effect_note", first=facts.networks[0].name))
+    if len(facts.comparison.seeds) > 1 and tables.has_ensembles(facts):
+        notes.append(text("results.together_note"))
     slide = deck.slide(text("sections.results"), notes=notes)
     end = deck.table(slide, tables.results_table(facts, text), TOP)
     lines = [prose.verdict(one, facts.comparison.networks[0], text) for one in facts.comparison.networks[1:]]

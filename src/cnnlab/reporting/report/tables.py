@@ -96,13 +96,21 @@ def _against(
 
 
 def seeds_table(facts: Facts, text: Text) -> ReportTable:
-    """Return the test accuracy of each run."""
+    """Return the test accuracy of each run, and of all seeds together where their answers were kept."""
+    results = facts.comparison.networks
     header = [text("results.network"), *(text("results.seed", seed=seed) for seed in facts.comparison.seeds)]
-    rows = [
-        [Cell(result.name), *(Cell(percent(top1), top1) for top1 in result.top1)]
-        for result in facts.comparison.networks
-    ]
+    rows = [[Cell(result.name), *(Cell(percent(top1), top1) for top1 in result.top1)] for result in results]
+    if has_ensembles(facts):
+        header.append(text("results.together"))
+        for row, result in zip(rows, results, strict=True):
+            one = result.ensemble
+            row.append(nothing() if one is None else Cell(percent(one.top1), one.top1))
     return ReportTable(header, rows)
+
+
+def has_ensembles(facts: Facts) -> bool:
+    """Tell whether it is known of some network what its seeds answer together."""
+    return any(result.ensemble for result in facts.comparison.networks)
 
 
 def images_table(facts: Facts, text: Text) -> ReportTable:
