@@ -81,6 +81,17 @@ def test_figures_are_those_of_the_comparison(report_runs, pages):
         assert test is not None and points(test.difference) in text
 
 
+def test_what_all_seeds_answer_together(report_runs, pages, without_answers, tmp_path, plain):
+    folders = [RunFolder.open(run) for run in report_runs]
+    for lang, page in pages.items():
+        _, text = read(page)
+        assert Text(lang)("results.together") in text and Text(lang)("results.together_note") in text
+        for result in compare_runs({"a": folders[:3], "b": folders[3:]}).networks:
+            assert result.ensemble is not None and f"{result.ensemble.top1:.2%}" in text
+    for path in lab.report(without_answers(0, 1), out=tmp_path, formats=["html", "md", "pptx"]):
+        assert "all together" not in in_words(path).lower()
+
+
 @pytest.mark.parametrize("lang", ["en", "zh"])
 def test_the_page_needs_nothing_else(pages, lang):
     words, _ = read(pages[lang])

@@ -8,7 +8,7 @@ from cnnlab.data.crop import centre_crop
 from cnnlab.data.dataset import Dataset, make_dataset
 from cnnlab.data.load import folder_named, load_data
 from cnnlab.data.mixing import Batch, Mixing, mix_batch
-from cnnlab.data.normalise import Scale, channel_stats, normalise, scale_of
+from cnnlab.data.normalise import Scale, channel_stats, levels_of, normalise, scale_of
 from cnnlab.data.order import balanced_order, counter_generator, epoch_order
 from cnnlab.data.passes import images_per_pass
 
@@ -33,6 +33,7 @@ __all__ = [
     "epoch_order",
     "folder_named",
     "images_per_pass",
+    "levels_of",
     "list_datasets",
     "load_data",
     "make_dataset",

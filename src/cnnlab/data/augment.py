@@ -6,6 +6,7 @@ switching one piece on or off leaves the others' numbers as they were. What came
 slant, waves) has generators of its own for that.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -20,6 +21,9 @@ from cnnlab.data.order import counter_generator
 from cnnlab.data.warp import affine_maps, affine_places, warp, waves
 
 _NUM_DRAWS = 11
+
+Resample = Callable[[Tensor, Tensor, tuple[float, ...]], Tensor]
+"""From images (uint8), maps as `affine_maps` gives them, and the normalised colour of what lies outside."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +78,7 @@ def augment_batch(
     crop_size: int | None = None,
     components: ColourComponents | None = None,
     mirrored: Tensor | None = None,
+    resample: Resample | None = None,
 ) -> Tensor:
     """Change each image at random, and normalise.
 
@@ -91,6 +96,7 @@ def augment_batch(
         crop_size: cut a window of this height and width at a random place, whatever else may happen.
         components: of the data set's colours; needed for `augment.pca` alone.
         mirrored: N, bool, on the CPU: which images to mirror, where `augment.alternating`.
+        resample: another way to normalise images and resample them along affine maps, the same to rounding.
 
     Returns:
         N x C x H x W, or N x C x crop_size x crop_size, float32, on the device of `images`; exactly
@@ -114,14 +120,20 @@ def augment_batch(
             mirror=augment.mirror,
             reflect=augment.fill == "reflect",
         )
-    floats = normalise(images, mean, std)
-    if augment.shift or augment.rotation or augment.zoom or augment.shear or augment.elastic:
+    colour = _normalised(fill, mean, std)
+    is_affine = augment.shift or augment.rotation or augment.zoom or augment.shear
+    if is_affine and not augment.elastic and augment.fill != "reflect" and resample is not None:
+        floats = resample(images, _maps(draws[3:6], augment, images.shape, generator.initial_seed()), colour)
+    elif is_affine or augment.elastic:
+        floats = normalise(images, mean, std)
         places = _places(draws[3:6], augment, floats.shape, generator.initial_seed()).to(floats.device)
         if augment.fill == "reflect":
             floats = warp(floats, places, outside="reflection")
         else:
-            outside = torch.tensor(_normalised(fill, mean, std)).to(floats.device).view(1, -1, 1, 1)
+            outside = torch.tensor(colour).to(floats.device).view(1, -1, 1, 1)
             floats = warp(floats.sub_(outside), places).add_(outside)  # `warp` brings in zeros
+    else:
+        floats = normalise(images, mean, std)
     if augment.pca:
         assert components is not None, "colour noise needs the data set's components"
         own = counter_generator(generator.initial_seed(), "pca")
@@ -140,13 +152,19 @@ def _normalised(
     return tuple((level - m) / s for level, m, s in zip(colour, mean, std, strict=True))
 
 
-def _places(draws: Tensor, augment: Augment, shape: torch.Size, seed: int) -> Tensor:
-    """Return where the pixels of new images lie in the old ones: N x H x W x 2; draws are 3 x N."""
+def _maps(draws: Tensor, augment: Augment, shape: torch.Size, seed: int) -> Tensor:
+    """Return the affine part of where new pixels lie in the old images: N x 2 x 3; draws are 3 x N."""
     num, _, height, width = shape
     own = torch.full((2, num), 0.5)
     if augment.zoom or augment.shear:
         own = torch.rand(2, num, generator=counter_generator(seed, "affine"))
-    places = affine_places(affine_maps(torch.cat([draws, own]), augment, height, width), height, width)
+    return affine_maps(torch.cat([draws, own]), augment, height, width)
+
+
+def _places(draws: Tensor, augment: Augment, shape: torch.Size, seed: int) -> Tensor:
+    """Return where the pixels of new images lie in the old ones: N x H x W x 2."""
+    num, _, height, width = shape
+    places = affine_places(_maps(draws, augment, shape, seed), height, width)
     if augment.elastic:
         places += waves(augment.elastic, num, height, width, counter_generator(seed, "elastic"))
     return places

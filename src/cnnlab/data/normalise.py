@@ -30,12 +30,14 @@ def normalise(images: Tensor, mean: tuple[float, ...], std: tuple[float, ...]) -
     Returns:
         N x C x H x W, float32, on the same device.
     """
-    mean_levels, scale = _levels(tuple(mean), tuple(std), images.device)
+    mean_levels, scale = levels_of(tuple(mean), tuple(std), images.device)
     return images.to(torch.float32).sub_(mean_levels).mul_(scale)
 
 
 @lru_cache(maxsize=16)
-def _levels(mean: tuple[float, ...], std: tuple[float, ...], device: torch.device) -> tuple[Tensor, Tensor]:
+def levels_of(
+    mean: tuple[float, ...], std: tuple[float, ...], device: torch.device
+) -> tuple[Tensor, Tensor]:
     """Return what `normalise` takes off and multiplies by, 1 x C x 1 x 1: made once, not for each batch."""
     levels, deviations = (
         torch.tensor(numbers, dtype=torch.float32, device="cpu").mul_(255.0) for numbers in (mean, std)

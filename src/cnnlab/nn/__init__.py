@@ -11,7 +11,14 @@ from cnnlab.nn.fused import FusedSequential
 from cnnlab.nn.geometry import conv_output_size, output_shape, pool_output_size
 from cnnlab.nn.gpu import can_use_triton
 from cnnlab.nn.initialization import Init, initialize, is_shapes_alone
-from cnnlab.nn.kernels import Kernels, load_kernels, seconds_to_compile
+from cnnlab.nn.kernels import (
+    Kernels,
+    Levels,
+    chosen_images,
+    load_kernels,
+    mapped_images,
+    seconds_to_compile,
+)
 from cnnlab.nn.lrn import LocalResponseNorm, local_response_norm, local_response_norm_reference
 from cnnlab.nn.max_pool import run_pool
 from cnnlab.nn.norm_act import norm_act
@@ -29,6 +36,7 @@ __all__ = [
     "FusedSequential",
     "Init",
     "Kernels",
+    "Levels",
     "LocalResponseNorm",
     "LrnPlace",
     "NormMomentum",
@@ -38,6 +46,7 @@ __all__ = [
     "Towers",
     "Width",
     "can_use_triton",
+    "chosen_images",
     "conv_norm_act",
     "conv_output_size",
     "conv_pair",
@@ -48,6 +57,7 @@ __all__ = [
     "local_response_norm_reference",
     "make_activation",
     "make_halving_pool",
+    "mapped_images",
     "norm_act",
     "output_shape",
     "pool_output_size",

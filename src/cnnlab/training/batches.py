@@ -1,5 +1,7 @@
 """The training images as batches, each a function of (seed, step)."""
 
+from functools import partial
+
 import torch
 from torch import Tensor
 
@@ -16,11 +18,13 @@ from cnnlab.data import (
     colour_components,
     counter_generator,
     epoch_order,
+    levels_of,
     mix_batch,
     normalise,
     scale_of,
 )
 from cnnlab.errors import ConfigError
+from cnnlab.nn import Levels, chosen_images, load_kernels, mapped_images
 from cnnlab.training.execution import Execution
 from cnnlab.training.loss import balanced_weights, check_classes
 from cnnlab.training.plan import Plan
@@ -109,6 +113,7 @@ class TrainingBatches:
         self._crop_size = config.data.crop_size
         self._mean_colour, deviation = channel_stats(unlabelled or train)
         self.mean, self.std = scale_of(config.data.scale, self._mean_colour, deviation)
+        self._levels = self._levels_for_kernels(execution)
         self._components = colour_components(train) if self._augment.pca else None
         self._is_mirrored = None  # in even epochs; each image is in odd ones what it was not in those
         if self._augment.mirror and self._augment.alternating:
@@ -150,25 +155,41 @@ class TrainingBatches:
 
     def _batch(self, number: int, chosen: Tensor) -> Batch:
         """Return these images as the batch of that number sees them."""
-        generator = counter_generator(self._seed, "augment", number)
-        images = augment_batch(
-            self._images.index_select(0, chosen).to(self._device),
-            self._augment,
-            generator,
-            mean=self.mean,
-            std=self.std,
-            mean_colour=self._mean_colour,
-            crop_size=self._crop_size,
-            components=self._components,
-            mirrored=None
-            if self._is_mirrored is None
-            else self._is_mirrored[chosen.cpu()] ^ (self._plan.epoch_of(number) % 2 == 1),
-        )
+        if self._levels is not None and not self._augment and self._crop_size is None:
+            images = chosen_images(self._levels, self._images, chosen)
+        else:
+            images = self._augmented(number, chosen)
         generator = counter_generator(self._seed, "mix", number)
         batch = mix_batch(
             images, self._labels.index_select(0, chosen.to(self._device)), self._mixing, generator
         )
         return batch._replace(images=batch.images.contiguous(memory_format=torch.channels_last))
+
+    def _augmented(self, number: int, chosen: Tensor) -> Tensor:
+        """Return these images, changed as in the batch of that number."""
+        mirrored = None
+        if self._is_mirrored is not None:
+            mirrored = self._is_mirrored[chosen.cpu()] ^ (self._plan.epoch_of(number) % 2 == 1)
+        return augment_batch(
+            self._images.index_select(0, chosen).to(self._device),
+            self._augment,
+            counter_generator(self._seed, "augment", number),
+            mean=self.mean,
+            std=self.std,
+            mean_colour=self._mean_colour,
+            crop_size=self._crop_size,
+            components=self._components,
+            mirrored=mirrored,
+            resample=None if self._levels is None else partial(mapped_images, self._levels),
+        )
+
+    def _levels_for_kernels(self, execution: Execution) -> Levels | None:
+        """Return what kernels are told of the scale; None where images do not lie as they need them."""
+        has_kernels = execution.kernels != "none" and load_kernels().library is not None
+        if not has_kernels or not self._images.is_contiguous():
+            return None
+        off, by = (one.flatten().tolist() for one in levels_of(self.mean, self.std, torch.device("cpu")))
+        return Levels(off, by)
 
     def _order_of(self, epoch: int) -> Tensor:
         if self._balanced is None:

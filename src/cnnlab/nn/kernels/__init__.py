@@ -1,6 +1,7 @@
 """What torch does in more passes over memory, or more multiplications: C, compiled on the user's machine."""
 
 from cnnlab.nn.kernels.guard import can_take
+from cnnlab.nn.kernels.images import Levels, chosen_images, mapped_images
 from cnnlab.nn.kernels.lanes import lanes_conv
 from cnnlab.nn.kernels.library import Kernels, load_kernels, seconds_to_compile
 from cnnlab.nn.kernels.norm import norm_relu, norm_relu_as_known
@@ -16,12 +17,15 @@ __all__ = [
     "MAX_CHANNELS",
     "MAX_REACH",
     "Kernels",
+    "Levels",
     "Stage",
     "Windows",
     "can_take",
+    "chosen_images",
     "conv_norm_relu",
     "lanes_conv",
     "load_kernels",
+    "mapped_images",
     "max_pool",
     "norm_relu",
     "norm_relu_as_known",

@@ -34,6 +34,7 @@ SOURCES = tuple(
         "lanes.c",
         "norm.c",
         "pool.c",
+        "images.c",
     )
 )
 HEADERS = tuple(

@@ -80,6 +80,17 @@ static inline Lanes pick(const float *from, Ints place) {
 #endif
 }
 
+/* from[places]. */
+static inline Lanes gather(const float *from, Ints places) {
+#ifdef __AVX2__
+    return (Lanes)_mm256_i32gather_ps(from, (__m256i)places, sizeof *from);
+#else
+    Lanes v;
+    for (int n = 0; n < LANES; n++) v[n] = from[places[n]];
+    return v;
+#endif
+}
+
 static inline Ints load_bytes(const uint8_t *from) {
 #ifdef __AVX2__
     return (Ints)_mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)from));
