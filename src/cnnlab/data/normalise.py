@@ -35,9 +35,7 @@ def normalise(images: Tensor, mean: tuple[float, ...], std: tuple[float, ...]) -
 
 
 @lru_cache(maxsize=16)
-def levels_of(
-    mean: tuple[float, ...], std: tuple[float, ...], device: torch.device
-) -> tuple[Tensor, Tensor]:
+def levels_of(mean: tuple[float, ...], std: tuple[float, ...], device: torch.device) -> tuple[Tensor, Tensor]:
     """Return what `normalise` takes off and multiplies by, 1 x C x 1 x 1: made once, not for each batch."""
     levels, deviations = (
         torch.tensor(numbers, dtype=torch.float32, device="cpu").mul_(255.0) for numbers in (mean, std)

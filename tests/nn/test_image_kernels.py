@@ -77,7 +77,12 @@ def test_augmentation_is_the_same_to_rounding(threads):
     try:
         found, expected = (
             augment_batch(
-                images, augment, counter_generator(3, "augment", 5), mean=MEAN[1], std=STD[1], resample=resample
+                images,
+                augment,
+                counter_generator(3, "augment", 5),
+                mean=MEAN[1],
+                std=STD[1],
+                resample=resample,
             )
             for resample in (lambda *rest: mapped_images(levels(1), *rest), None)
         )
