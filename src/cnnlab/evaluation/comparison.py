@@ -210,4 +210,5 @@ def hardware_of(folder: RunFolder) -> str:
     place = f"{threads} thread{'' if threads == 1 else 's'}" if execution.get("device") == "cpu" else "GPU"
     at_once = folder.environment.get("runs_at_once", 1)
     beside = f", {at_once} runs at once" if at_once > 1 else ""
-    return f"{execution.get('hardware', 'unknown')}, {place}, {execution.get('precision', '?')}{beside}"
+    precision = f"{execution.get('precision', '?')}{' emulated' if execution.get('emulated') else ''}"
+    return f"{execution.get('hardware', 'unknown')}, {place}, {precision}{beside}"

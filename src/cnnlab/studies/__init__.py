@@ -6,12 +6,13 @@ listed here.
 
 from cnnlab.errors import ConfigError, did_you_mean
 from cnnlab.studies.origins import ORIGINS_STUDY
+from cnnlab.studies.precision import PRECISION_STUDY
 from cnnlab.studies.pretraining import PRETRAINING_STUDY
 from cnnlab.studies.report import StudyReport, make_report, write_report
 from cnnlab.studies.runner import run_study
 from cnnlab.studies.study import Findings, Picture, Study, StudyFolders, StudyRun
 
-_STUDIES: tuple[Study, ...] = (ORIGINS_STUDY, PRETRAINING_STUDY)
+_STUDIES: tuple[Study, ...] = (ORIGINS_STUDY, PRECISION_STUDY, PRETRAINING_STUDY)
 
 __all__ = [
     "Findings",

@@ -1,6 +1,7 @@
 """Where and how to compute: device, precision and threads, chosen on purpose and recorded."""
 
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -15,6 +16,7 @@ from cnnlab.models import HasAuxiliaryHeads
 from cnnlab.nn import can_use_triton, load_kernels
 from cnnlab.threads import set_threads
 from cnnlab.training.muon import Muon
+from cnnlab.training.rounded_products import RoundedProducts
 
 Precision = Literal["float32", "bf16"]
 """bf16 is autocast with float32 weights."""
@@ -32,6 +34,7 @@ class Execution:
         torch: the version of torch.
         kernels: what computes neighbouring layers in one pass, see `nn.load_kernels`; `none` for torch alone.
         compiled: by torch; no kernels of ours run then.
+        emulated: bf16 on a processor without instructions for it: rounded alike, multiplied in float32.
     """
 
     device: Literal["cpu", "cuda"]
@@ -41,10 +44,14 @@ class Execution:
     torch: str
     kernels: str = "none"
     compiled: bool = False
+    emulated: bool = False
 
-    def autocast(self) -> AbstractContextManager[Any]:
+    @contextmanager
+    def autocast(self) -> Iterator[None]:
         """Return the context for forward passes."""
-        return torch.autocast(self.device, torch.bfloat16, enabled=self.precision == "bf16")
+        products: AbstractContextManager[Any] = RoundedProducts() if self.emulated else nullcontext()
+        with torch.autocast(self.device, torch.bfloat16, enabled=self.precision == "bf16"), products:
+            yield
 
     def prepare(self, network: nn.Module, optimizer: Optimizer) -> None:
         """Make a network and its optimizer compute so, in place.
@@ -68,7 +75,8 @@ class Execution:
     def summary(self) -> str:
         """Device, precision and threads in a few words."""
         place = f"{self.threads} thread{'s' if self.threads > 1 else ''}" if self.device == "cpu" else "GPU"
-        return f"{self.precision}, {place}{', compiled by torch' if self.compiled else ''}"
+        how = f"{', emulated' if self.emulated else ''}{', compiled by torch' if self.compiled else ''}"
+        return f"{self.precision}, {place}{how}"
 
     def as_dict(self) -> dict[str, Any]:
         """Return the fields for JSON."""
@@ -101,4 +109,8 @@ def choose_execution(config: RunConfig) -> Execution:
     hardware = torch.cuda.get_device_name() if device == "cuda" else machine.cpu_name()
     compiled = config.compile is True or (config.compile == "gpu" and device == "cuda" and can_use_triton())
     kernels = load_kernels().name if device == "cpu" and not compiled else "none"
-    return Execution(device, precision, threads, hardware, str(torch.__version__), kernels, compiled)
+    # Torch cannot compile what changes its functions; it emulates bf16 itself then, slowly
+    emulated = precision == "bf16" and not fast_bf16 and device == "cpu" and not compiled
+    return Execution(
+        device, precision, threads, hardware, str(torch.__version__), kernels, compiled, emulated
+    )

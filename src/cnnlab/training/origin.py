@@ -126,8 +126,8 @@ def settings_of(config: RunConfig) -> dict[str, Any]:
 
 
 def _execution_of(origin: dict[str, Any]) -> dict[str, Any]:
-    """Return how a run was computed; an earlier version did not know of compiling."""
-    return {"compiled": False, **origin["execution"]}
+    """Return how a run was computed; an earlier version knew neither of compiling nor of emulating."""
+    return {"compiled": False, "emulated": False, **origin["execution"]}
 
 
 def _with_defaults(before: dict[str, Any]) -> dict[str, Any]:

@@ -1,9 +1,9 @@
 """The study's tables, and what a reader must know to trust them."""
 
 from collections.abc import Sequence
-from statistics import fmean
 
 from cnnlab.reporting import Table
+from cnnlab.studies.paired import Accuracy, Gain, accuracy_texts, gain_texts
 from cnnlab.studies.pretraining.cells import Cell
 
 NETWORK_HEADER = (
@@ -58,14 +58,8 @@ def make_notes(cells: Sequence[Cell]) -> list[str]:
 
 
 def _row(cell: Cell) -> list[str]:
-    points = cell.difference_interval and [100 * end for end in cell.difference_interval]
-    return [
-        f"{cell.num_labels:,}",
-        cell.method,
-        f"{fmean(cell.top1):.2%}",
-        f"{cell.interval[0]:.2%} to {cell.interval[1]:.2%}" if cell.interval else "",
-        "" if cell.difference is None else f"{100 * cell.difference:+.2f}",
-        f"{points[0]:+.2f} to {points[1]:+.2f}" if points else "",
-        "" if cell.p_value is None else "< 0.001" if cell.p_value < 0.001 else f"{cell.p_value:.3f}",
-        cell.verdict,
-    ]
+    accuracy = Accuracy(cell.num_images, cell.top1, cell.interval)
+    gain = None
+    if cell.difference is not None:
+        gain = Gain(cell.difference, cell.difference_interval, cell.p_value)
+    return [f"{cell.num_labels:,}", cell.method, *accuracy_texts(accuracy), *gain_texts(gain)]
