@@ -99,7 +99,7 @@ def break_down(name: str, lap: TrainingLap, *, rounds: int) -> Breakdown:
     loading, updates, steps, rates = [], [], [], []
     times: list[list[tuple[float, float]]] = [[] for _ in units]
     for _ in range(1 + rounds):
-        rates.append(matrix_rate(execution.precision, execution.device))
+        rates.append(matrix_rate(execution.arithmetic, execution.device))
         loading.append(_seconds_of(lap.batch))
         for unit, pairs in zip(units, times, strict=True):
             pairs.append(_time_unit(unit, execution))

@@ -137,7 +137,7 @@ class Bench:
     def round(self, num_steps: int) -> None:
         """Time the matrix product, some steps, and as many of each peer."""
         set_threads(self.execution.threads)  # another bench of these rounds may have set its own
-        self._rates.append(matrix_rate(self.execution.precision, self.execution.device))
+        self._rates.append(matrix_rate(self.execution.arithmetic, self.execution.device))
         self._seconds.append(self._seconds_of_step(num_steps))
         for peer in self._peers:
             self._peer_seconds[peer.name].append(peer.seconds_of_step(num_steps))

@@ -98,7 +98,7 @@ def accuracy_texts(accuracy: Accuracy) -> list[str]:
 
 
 def gain_texts(gain: Gain | None) -> list[str]:
-    """Return four cells of a table: points, their interval, p and the verdict; empty where there is no gain."""
+    """Return four cells of a table: points, their interval, p, the verdict; empty where there is no gain."""
     if gain is None:
         return [""] * 4
     ends, p_value = gain.interval, gain.p_value

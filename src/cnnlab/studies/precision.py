@@ -89,10 +89,11 @@ def _notes(folders: Sequence[RunFolder], num_tests: int, num_images: int) -> lis
         "to bf16; a processor with instructions for bf16 does the same in another order."
     )
     return [
-        f"Test top1 on all {num_images:,} test images, looked at once per run; mean and t interval over seeds.",
-        "bf16 - float32: points of top1, paired over seeds, which decide starting weights and batches; paired "
-        f"t test, two-sided, each of the {num_tests} by itself: where nothing differs, one in twenty falls "
-        "below 0.05.",
+        f"Test top1 on all {num_images:,} test images, looked at once per run; mean and t interval over "
+        "seeds.",
+        "bf16 - float32: points of top1, paired over seeds, which decide starting weights and batches; "
+        f"paired t test, two-sided, each of the {num_tests} by itself: where nothing differs, one in twenty "
+        "falls below 0.05.",
         *([emulated] if is_emulated else []),
     ]
 

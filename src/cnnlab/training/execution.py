@@ -1,7 +1,7 @@
 """Where and how to compute: device, precision and threads, chosen on purpose and recorded."""
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -49,9 +49,10 @@ class Execution:
     @contextmanager
     def autocast(self) -> Iterator[None]:
         """Return the context for forward passes."""
-        products: AbstractContextManager[Any] = RoundedProducts() if self.emulated else nullcontext()
-        with torch.autocast(self.device, torch.bfloat16, enabled=self.precision == "bf16"), products:
-            yield
+        is_short = self.precision == "bf16"
+        with torch.autocast(self.device, torch.bfloat16, enabled=is_short):
+            with RoundedProducts() if is_short and self.emulated else nullcontext():
+                yield
 
     def prepare(self, network: nn.Module, optimizer: Optimizer) -> None:
         """Make a network and its optimizer compute so, in place.
@@ -70,6 +71,11 @@ class Execution:
         if isinstance(network, HasAuxiliaryHeads):
             with_aux = torch.compile(network.forward_with_aux, mode=mode, dynamic=False)
             network.forward_with_aux = with_aux  # pyright: ignore[reportAttributeAccessIssue]
+
+    @property
+    def arithmetic(self) -> Precision:
+        """What products are computed in: the precision, but float32 where bf16 is emulated."""
+        return "float32" if self.emulated else self.precision
 
     @property
     def summary(self) -> str:
