@@ -13,7 +13,7 @@ from cnnlab.runs import RunFolder
 from cnnlab.studies.paired import accuracy_of, accuracy_texts, gain_of, gain_texts
 from cnnlab.studies.study import Findings, StudyFolders, StudyRun
 
-RECIPES = ("lenet5", "convnet_mnist", "mnist-99", "alexnet_mnist3")
+RECIPES = ("lenet5", "mnist-99", "alexnet_mnist3")
 PRECISIONS = ("float32", "bf16")
 QUICK = {"train.steps": 20, "train.val_every": 20}
 HEADER = (

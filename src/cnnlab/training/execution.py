@@ -50,9 +50,9 @@ class Execution:
     def autocast(self) -> Iterator[None]:
         """Return the context for forward passes."""
         is_short = self.precision == "bf16"
-        with torch.autocast(self.device, torch.bfloat16, enabled=is_short):
-            with RoundedProducts() if is_short and self.emulated else nullcontext():
-                yield
+        products = RoundedProducts() if is_short and self.emulated else nullcontext()
+        with torch.autocast(self.device, torch.bfloat16, enabled=is_short), products:
+            yield
 
     def prepare(self, network: nn.Module, optimizer: Optimizer) -> None:
         """Make a network and its optimizer compute so, in place.

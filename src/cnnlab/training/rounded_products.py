@@ -1,9 +1,9 @@
 """bf16 on a processor without instructions for it: the same products, rounded alike, computed in float32.
 
 There torch computes products of bf16 20 to 50 times slower than those of float32. The product of two
-numbers of bf16 fits in float32, and instructions for bf16 sum such products up in float32: rounding the factors
-to bf16, multiplying in float32 and rounding the result is the same but for the order of the sum. So what bf16
-does to a network can be studied anywhere.
+numbers of bf16 fits in float32, and instructions for bf16 sum such products up in float32: rounding the
+factors to bf16, multiplying in float32 and rounding the result is the same but for the order of the sum. So
+what bf16 does to a network can be studied anywhere.
 
 Source: Kalamkar et al., A study of bfloat16 for deep learning training, arXiv:1905.12322, which emulates bf16
 likewise.
