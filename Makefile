@@ -43,6 +43,7 @@ figures: $(VENV)/.installed ## train what is missing of the table in README.md (
 
 studies: $(VENV)/.installed ## run what is missing of the studies in docs/ (hours; goes on after Ctrl-C), then write their tables
 	$(BIN)/cnnlab study origins --jobs $(JOBS) --threads 1 --out $(RUNS) --save docs/studies
+	$(BIN)/cnnlab study precision --jobs $(JOBS) --threads 1 --out $(RUNS) --save docs/studies
 	$(BIN)/cnnlab study pretraining --jobs $(JOBS) --threads 1 --out $(RUNS) --save docs/studies
 	$(MAKE) figures-table
 

@@ -62,6 +62,7 @@ GENERATED = {
             performance_page.training, *(PERFORMANCE / f"train{part}.json" for part in ("-lrn", "", "-large"))
         ),
         "goals": partial(performance_page.goals, PERFORMANCE),
+        "precision": partial(study, "precision"),
         "norm": lambda: performance_page.cost_of_norm(*sorted(PERFORMANCE.glob("norm-*.json"))),
         "inference": partial(performance_page.inference, PERFORMANCE / "infer.json"),
         "sources": partial(performance_page.sources, PERFORMANCE / "data.json"),

@@ -4,6 +4,7 @@ import torch
 from cnnlab import machine
 from cnnlab.config import OptimConfig
 from cnnlab.errors import MissingResourceError
+from cnnlab.nn.kernels.library import Kernels
 from cnnlab.training import choose_execution
 from cnnlab.training.execution import Execution
 from cnnlab.training.muon import Muon
@@ -24,9 +25,14 @@ def no_gpu(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
 
 
+@pytest.mark.parametrize("kernels", ["none", "some"])
 @pytest.mark.parametrize(("flags", "precision"), [(AMX, "bf16"), (AVX, "bf16"), (OLD, "float32")])
-def test_auto_asks_the_processor(monkeypatch, no_gpu, flags, precision):
+def test_auto_asks_the_processor_and_whether_there_are_kernels(
+    monkeypatch, no_gpu, flags, precision, kernels
+):
     monkeypatch.setattr(machine, "cpu_flags", lambda: flags)
+    monkeypatch.setattr("cnnlab.training.execution.load_kernels", lambda: Kernels(None, kernels, ""))
+    precision = precision if kernels == "none" else "float32"
     chosen = choose_execution(plain_config(precision="auto", device="auto"))
     assert (chosen.device, chosen.precision) == ("cpu", precision)
 
@@ -36,6 +42,21 @@ def test_auto_asks_the_processor(monkeypatch, no_gpu, flags, precision):
 def test_a_precision_asked_for_is_taken(monkeypatch, no_gpu, flags, precision):
     monkeypatch.setattr(machine, "cpu_flags", lambda: flags)
     assert choose_execution(plain_config(precision=precision)).precision == precision
+
+
+@pytest.mark.parametrize(
+    ("flags", "precision", "by_torch", "emulated"),
+    [(OLD, "bf16", False, True), (OLD, "bf16", True, False), (OLD, "float32", False, False)]
+    + [(some, "bf16", False, False) for some in (AMX, AVX)],
+)
+def test_bf16_is_emulated_where_the_processor_has_no_instructions_for_it(
+    monkeypatch, no_gpu, flags, precision, by_torch, emulated
+):
+    monkeypatch.setattr(machine, "cpu_flags", lambda: flags)
+    chosen = choose_execution(plain_config(precision=precision, compile=by_torch))
+    assert chosen.emulated is emulated
+    assert chosen.arithmetic == ("float32" if emulated else precision)
+    assert (", emulated" in chosen.summary) is emulated
 
 
 def test_threads(monkeypatch, no_gpu):
@@ -113,7 +134,9 @@ def test_it_records_torch_and_the_processor(no_gpu):
     assert chosen.hardware == machine.cpu_name()
 
 
-def test_autocast_only_where_bf16_is_chosen():
+@pytest.mark.parametrize("flags", [AMX, OLD])
+def test_autocast_only_where_bf16_is_chosen(monkeypatch, flags):
+    monkeypatch.setattr(machine, "cpu_flags", lambda: flags)
     layer, images = torch.nn.Linear(3, 3), torch.randn(2, 3)
     for precision, dtype in (("float32", torch.float32), ("bf16", torch.bfloat16)):
         with choose_execution(plain_config(precision=precision, device="cpu")).autocast():

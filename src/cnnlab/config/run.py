@@ -39,7 +39,8 @@ class RunConfig(Section):
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where to compute; `auto` takes a GPU if there is one."""
     precision: Literal["auto", "float32", "bf16"] = "auto"
-    """`auto` takes bf16 where the processor multiplies it fast, else float32."""
+    """`auto` takes bf16 where it is the faster one: on most GPUs, and on a processor with instructions for it
+    where this project's kernels, which are of float32, cannot run. Without instructions it is emulated."""
     threads: int | None = Field(default=None, ge=1, le=1024)
     """Threads of the CPU; the cores this process may use if not given."""
     compile: Literal[False, True, "gpu"] = False

@@ -103,18 +103,21 @@ def choose_execution(config: RunConfig) -> Execution:
             "device: cuda was asked for, but torch finds no GPU here. Use --device cpu."
         )
     device = "cuda" if has_gpu and config.device != "cpu" else "cpu"
+    compiled = config.compile is True or (config.compile == "gpu" and device == "cuda" and can_use_triton())
+    kernels = load_kernels().name if device == "cpu" and not compiled else "none"
     if device == "cuda":
         fast_bf16 = torch.cuda.is_bf16_supported(including_emulation=False)
         torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = True, False
     else:
         fast_bf16 = machine.has_fast_bf16()
         machine.keep_freed_memory()
-    precision = config.precision if config.precision != "auto" else ("bf16" if fast_bf16 else "float32")
+    precision = config.precision
+    if precision == "auto":
+        # Kernels in float32 win more over torch than bf16 does, on each processor where both were measured
+        precision = "bf16" if fast_bf16 and kernels == "none" else "float32"
     threads = config.threads or machine.default_threads()
     set_threads(threads)
     hardware = torch.cuda.get_device_name() if device == "cuda" else machine.cpu_name()
-    compiled = config.compile is True or (config.compile == "gpu" and device == "cuda" and can_use_triton())
-    kernels = load_kernels().name if device == "cpu" and not compiled else "none"
     # Torch cannot compile what changes its functions; it emulates bf16 itself then, slowly
     emulated = precision == "bf16" and not fast_bf16 and device == "cpu" and not compiled
     return Execution(
