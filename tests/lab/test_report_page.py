@@ -51,6 +51,20 @@ def column(page, table, index):
     return page.locator(f"{table} >> tbody tr td:nth-child({index})").all_inner_texts()
 
 
+@pytest.mark.parametrize("width", [360, 1280])
+def test_diagrams_fit_the_page_as_long_as_they_can_be_read(browser, page_path, width):
+    with Visit(browser, page_path, viewport={"width": width, "height": 900}) as visit:
+        sizes = visit.page.eval_on_selector_all(
+            ".diagram",
+            "all => all.map((one) => [one.querySelector('img').clientWidth,"
+            " Number(one.querySelector('img').getAttribute('width')), one.clientWidth, one.scrollWidth])",
+        )
+    assert sizes
+    for shown, natural, room, scrolled in sizes:
+        assert shown == pytest.approx(min(natural, max(room, 0.7 * natural)), abs=1)
+        assert (scrolled > room) == (0.7 * natural > room + 1)
+
+
 def test_nothing_is_loaded_and_every_picture_is_there(visit):
     assert [url for url in visit.asked if not url.startswith(("file://", "data:"))] == []
     assert sum(url.startswith("file://") for url in visit.asked) == 1

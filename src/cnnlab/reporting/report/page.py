@@ -114,8 +114,8 @@ def _image(picture: Picture, is_vector: bool = False) -> Markup:
     kind, content = ("svg+xml", picture.svg) if is_vector else ("png", picture.png)
     data = base64.b64encode(content).decode()
     size = Markup('width="{}" height="{}"').format(*_size(picture))
-    source = Markup('<img class="drawing" src="data:image/{};base64,{}" {} alt="{}">')
-    return source.format(kind, data, size, picture.alt)
+    source = Markup('<img class="drawing" src="data:image/{};base64,{}" {} style="--natural:{}px" alt="{}">')
+    return source.format(kind, data, size, _size(picture)[0], picture.alt)
 
 
 def _size(picture: Picture) -> tuple[int, int]:
