@@ -6,6 +6,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from cnnlab.runs import precision_text
+
 MISSING = "Not measured yet: `make bench` does it.\n"
 LEAST_TIMES = {
     "alexnet_mnist3": 3.0,
@@ -49,7 +51,7 @@ def training(*paths: Path) -> str:
             [
                 f"`{result['name']}`",
                 str(result["batch_size"]),
-                result["execution"]["precision"],
+                precision_text(result["execution"]),
                 f"{result['images_per_s']:,.0f}",
                 *other,
                 f"{result['share_of_matrix_rate']:.0%}",

@@ -48,9 +48,9 @@ def default_threads() -> int:
 
 
 def has_fast_bf16() -> bool:
-    """Tell whether the processor multiplies bf16 faster than float32 (AMX or AVX512-BF16).
+    """Tell whether the processor has instructions for products of bf16 (AMX or AVX512-BF16).
 
-    Without those instructions bf16 is emulated, and several times slower than float32.
+    Without them bf16 is emulated, and slower than float32.
     """
     return bool(cpu_flags() & {"amx_bf16", "avx512_bf16"})
 

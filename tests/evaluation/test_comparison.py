@@ -263,10 +263,16 @@ def test_a_run_without_cost_is_named(make_evaluated):
 def test_different_machines_and_commits_are_listed(make_evaluated):
     groups = groups_of(make_evaluated, [950], [970])
     folder = groups["two"][0]
-    execution = folder.environment["execution"] | {"threads": 1, "precision": "bf16"}
-    folder.environment = {"execution": execution, "commit": "def+"}
-    comparison = compare_runs(groups)
-    assert comparison.hardware == ("A processor, 1 thread, bf16", "A processor, 2 threads, float32")
+    for emulated in (False, True):
+        execution = folder.environment["execution"] | {
+            "threads": 1,
+            "precision": "bf16",
+            "emulated": emulated,
+        }
+        folder.environment = {"execution": execution, "commit": "def+"}
+        comparison = compare_runs(groups)
+        other = f"A processor, 1 thread, bf16{' emulated' if emulated else ''}"
+        assert comparison.hardware == (other, "A processor, 2 threads, float32")
     assert comparison.commits == ("abc", "def+")
 
 

@@ -63,6 +63,19 @@ def test_it_is_found_by_its_origin_in_this_run_first(folders):
     assert lines == []
 
 
+def test_one_of_an_earlier_version_is_found(folders):
+    """Its record does not know of what is off by default."""
+    one = some()
+    before = {**ORIGIN, "execution": {"precision": "float32"}}
+    save_pretraining(
+        folders[0], Pretraining(one.weights, one.pictures, one.record.model_copy(update={"origin": before}))
+    )
+    now = {"precision": "float32", "compiled": False, "emulated": False}
+    for execution, is_found in ((now, True), ({**now, "emulated": True}, False)):
+        answer = find_pretraining(folders[1], {**ORIGIN, "execution": execution}, warn=print)
+        assert (answer is not None) is is_found
+
+
 @pytest.mark.parametrize("name", [RECORD, TENSORS])
 def test_a_damaged_file_is_named_and_the_next_run_s_is_taken(folders, name):
     save_pretraining(folders[0], some())

@@ -7,6 +7,8 @@ from cnnlab import lab
 from cnnlab.config import RunConfig
 from cnnlab.runs import RunFolder
 from cnnlab.studies import get_study, make_report, run_study
+from cnnlab.studies.paired import Gain
+from cnnlab.studies.precision import is_the_same
 from cnnlab.training import SilentProgress
 from some_scores import some_evaluation
 
@@ -14,7 +16,7 @@ STUDY = get_study("precision")
 
 
 @pytest.mark.parametrize("quick", [False, True])
-def test_the_runs_of_a_seed_differ_in_their_precision_alone(quick):
+def test_the_settings_of_a_seed_differ_in_their_precision_alone(quick):
     pairs: dict[tuple[str, int], list[RunConfig]] = {}
     for run in STUDY.runs(quick=quick, seeds=2):
         pairs.setdefault((run.part, run.config.seed), []).append(run.config)
@@ -32,30 +34,49 @@ def folder_of(out: Path, config: RunConfig, top1: float, **execution: Any) -> Ru
     return folder
 
 
-@pytest.mark.parametrize("emulated", [False, True])
-def test_the_table_for_people(tmp_path, emulated):
+@pytest.mark.parametrize("num_emulated", [0, 1, 2])
+def test_the_table_for_people(tmp_path, num_emulated):
     """Differences of -1 and -3 points: mean -2, and 12.7062 * 1.4142 / sqrt(2) to either side."""
     folders: dict[str, Any] = {}
     for run in STUDY.runs(quick=False, seeds=2):
         lost = 0.0 if run.config.precision == "float32" else 0.01 + 0.02 * run.config.seed
-        short = {"emulated": emulated} if lost else {}
+        short = {"emulated": run.config.seed < num_emulated} if lost else {"kernels": "some"}
         folder = folder_of(tmp_path, run.config, 0.95 - lost, **short)
         folders.setdefault(run.key, []).append(folder)
     report = make_report(STUDY, folders, quick=False, seeds=2)
     rows = [" ".join(line.split()) for line in report.to_text(width=200).splitlines()]
     assert any(
-        row.startswith("lenet5 95.00%") and row.endswith("-2.00 -14.71 to +10.71 0.295 not told apart")
+        row.startswith("lenet5 95.00%")
+        and row.endswith("-2.00 -14.71 to +10.71 0.295 not told apart not decided")
         for row in rows
     ), rows
     assert "on all 1,000 test images" in report.to_text(width=200)
-    assert ("bf16 is emulated" in report.to_text(width=200)) is emulated
-    assert any("bf16 emulated" in text for text in report.hardware) is emulated
+    num_in_bf16 = len(folders) // 2 * 2
+    is_said = f"bf16 is emulated in {len(folders) // 2 * num_emulated} of {num_in_bf16} runs"
+    assert (is_said in report.to_text(width=200)) is (num_emulated > 0)
+    assert "this project's kernels compute float32" in report.to_text(width=200)
+    assert any("bf16 emulated" in text for text in report.hardware) is (num_emulated > 0)
     values = report.as_dict()["recipes"]
     assert [one["recipe"] for one in values] == list(
         dict.fromkeys(run.part for run in STUDY.runs(quick=False, seeds=1))
     )
     assert values[0]["gain"]["difference"] == pytest.approx(-0.02)
     assert values[0]["bf16"]["top1"] == pytest.approx((0.94, 0.92))
+
+
+@pytest.mark.parametrize(
+    ("interval", "says"),
+    [
+        ((-0.0009, 0.0010), "yes"),
+        ((-0.0011, 0.0005), "not decided"),
+        ((0.0002, 0.0011), "not decided"),
+        ((-0.0030, -0.0011), "no"),
+        ((0.0011, 0.0030), "no"),
+        (None, ""),
+    ],
+)
+def test_what_the_interval_decides(interval, says):
+    assert is_the_same(Gain(0.0, interval, 0.5)) == says
 
 
 def test_a_quick_look_from_end_to_end(tmp_path, monkeypatch):

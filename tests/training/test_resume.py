@@ -228,7 +228,9 @@ def test_another_version_of_torch_is_refused_unless_inexact(half, monkeypatch):
 
 def test_another_precision_is_refused_unless_inexact(half):
     config = RunFolder(half).config.with_changes({"precision": "bf16"})
-    assert "precision was 'float32', here 'bf16'" in refusal(half, config=config)
+    told = refusal(half, config=config)
+    assert "precision was 'float32', here 'bf16'" in told
+    assert "'precision = \"float32\"' in config.toml" in told
     assert run_tiny(half, config, inexact=True).steps == 24
 
 

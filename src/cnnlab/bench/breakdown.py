@@ -58,7 +58,7 @@ class Breakdown:
         name: of the recipe or network.
         parts: in the order in which they run; `rest` is what the whole step takes more, or less, than they.
         step: seconds of the whole step.
-        rate: FLOP/s of a matrix product in the same rounds.
+        rate: FLOP/s of a matrix product in the same rounds, in what the products are computed in.
     """
 
     name: str

@@ -73,7 +73,7 @@ class PlainInference:
     ) -> None:
         self.name = f"PyTorch {precision}"
         self._twin = plain_twin(network).eval()
-        self._execution = replace(execution, precision=precision)
+        self._execution = replace(execution, precision=precision, emulated=False)
         self._images = (images / 255).contiguous(memory_format=torch.channels_last)
 
     def seconds_of_step(self, num_steps: int) -> float:

@@ -53,7 +53,7 @@ class PlainPeer:
     def __init__(self, network: nn.Module, step: Step, precision: Precision) -> None:
         self.name = f"PyTorch {precision}"
         device = step.execution.device
-        self._execution = replace(step.execution, precision=precision)
+        self._execution = replace(step.execution, precision=precision, emulated=False)
         self._twin = plain_twin(network).train()
         self._optimizer = torch.optim.Adam(self._twin.parameters(), 1e-4, fused=True)
         self._images = torch.rand(step.shape).to(device, memory_format=torch.channels_last)

@@ -30,7 +30,7 @@ class Throughput:
         macs: multiply-adds of one image forward.
         seconds: of a step: in training, batch and augmentation, forward, backward, update; else of a
             forward pass, with what brings pixels to the network's scale.
-        rates: FLOP/s of a matrix product in the same precision, just before.
+        rates: FLOP/s of a matrix product in what the products are computed in, just before.
         process_peak_bytes: the most that this process had held by then, for whatever it did.
         memory_bytes: the most that a process of its own held for such steps; 0 if that was not measured.
         peer_seconds: of a peer's step, by the peer's name; of batches in memory, without augmentation.
@@ -190,7 +190,7 @@ def bench_table(results: Iterable[Throughput]) -> tuple[list[str], list[list[str
     rows = []
     for result in results:
         low, high = result.spread
-        row = [result.name, str(result.batch_size), result.execution.precision]
+        row = [result.name, str(result.batch_size), result.execution.precision_text]
         row += [f"{result.images_per_s:,.0f}", f"{low:,.0f} to {high:,.0f}", f"{result.share:.0%}"]
         if result.best_peer is not None:
             medians = {name: median(seconds) for name, seconds in result.peer_seconds.items()}

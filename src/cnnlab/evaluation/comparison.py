@@ -17,7 +17,7 @@ from cnnlab.evaluation.ensemble import Ensemble, ensemble_of
 from cnnlab.evaluation.paired import PairedTest, against
 from cnnlab.evaluation.statistics import mean_interval, wilson_interval
 from cnnlab.evaluation.views import ONE_VIEW, views_in_words
-from cnnlab.runs import RunFolder
+from cnnlab.runs import RunFolder, precision_text
 
 OVER_SEEDS, OVER_IMAGES = "t over seeds", "Wilson over images"
 
@@ -210,5 +210,4 @@ def hardware_of(folder: RunFolder) -> str:
     place = f"{threads} thread{'' if threads == 1 else 's'}" if execution.get("device") == "cpu" else "GPU"
     at_once = folder.environment.get("runs_at_once", 1)
     beside = f", {at_once} runs at once" if at_once > 1 else ""
-    precision = f"{execution.get('precision', '?')}{' emulated' if execution.get('emulated') else ''}"
-    return f"{execution.get('hardware', 'unknown')}, {place}, {precision}{beside}"
+    return f"{execution.get('hardware', 'unknown')}, {place}, {precision_text(execution)}{beside}"

@@ -16,6 +16,7 @@ from torch import Tensor
 from cnnlab.errors import RunError
 from cnnlab.runs.atomic import write_json
 from cnnlab.runs.contents import Content, Count, Seconds, what_is_wrong
+from cnnlab.runs.execution import with_later_fields
 from cnnlab.runs.folder import RunFolder
 from cnnlab.runs.weights import load_weights, save_weights
 
@@ -128,12 +129,17 @@ def find_pretraining(
     for candidate in map(RunFolder, dict.fromkeys((folder.path, *others))):
         try:
             record = read_record(candidate)
-            if record is None or record.origin != origin:
+            if record is None or _with_later_fields(record.origin) != origin:
                 continue
             found = load_pretraining(candidate)
         except RunError as error:
             warn(f"{error} It is passed over.")
             continue
-        if found is not None and found.record.origin == origin:
+        if found is not None and _with_later_fields(found.record.origin) == origin:
             return found, candidate
     return None
+
+
+def _with_later_fields(origin: dict[str, Any]) -> dict[str, Any]:
+    execution = origin.get("execution")
+    return origin if execution is None else {**origin, "execution": with_later_fields(execution)}

@@ -67,28 +67,13 @@ def gain_of(group: Sequence[RunFolder], baseline: Sequence[RunFolder]) -> Gain:
     Raises:
         RunError: a run is damaged, or saw other images than the one it is paired with.
     """
-    check_paired(group, baseline)
+    _check_paired(group, baseline)
     top1, without, resolution = _top1(group), _top1(baseline), _resolution(group)
     differences = [one - other for one, other in zip(top1, without, strict=True)]
     # Both of a pair are rounded to one image: the variance of their difference is twice that of one.
     gain = mean_interval(differences, resolution=2**0.5 * resolution)
     p_value = paired_t(without, top1, resolution=resolution) if len(group) > 1 else None
     return Gain(gain.mean, _ends(gain), p_value)
-
-
-def check_paired(group: Sequence[RunFolder], baseline: Sequence[RunFolder]) -> None:
-    """Refuse runs that differ in seeds or images.
-
-    Raises:
-        RunError: they do.
-    """
-    for one, other in zip(group, baseline, strict=True):
-        images = [
-            (folder.environment["data"]["train"]["fingerprint"], evaluated_scores(folder)["fingerprint"])
-            for folder in (one, other)
-        ]
-        if one.config.seed != other.config.seed or images[0] != images[1]:
-            raise RunError(f"{one.path}: its seed or its images are not those of {other.path}.")
 
 
 def accuracy_texts(accuracy: Accuracy) -> list[str]:
@@ -108,6 +93,16 @@ def gain_texts(gain: Gain | None) -> list[str]:
         "" if p_value is None else "< 0.001" if p_value < 0.001 else f"{p_value:.3f}",
         gain.verdict,
     ]
+
+
+def _check_paired(group: Sequence[RunFolder], baseline: Sequence[RunFolder]) -> None:
+    for one, other in zip(group, baseline, strict=True):
+        images = [
+            (folder.environment["data"]["train"]["fingerprint"], evaluated_scores(folder)["fingerprint"])
+            for folder in (one, other)
+        ]
+        if one.config.seed != other.config.seed or images[0] != images[1]:
+            raise RunError(f"{one.path}: its seed or its images are not those of {other.path}.")
 
 
 def _resolution(group: Sequence[RunFolder]) -> float:

@@ -13,10 +13,13 @@ from cnnlab import machine
 from cnnlab.config import RunConfig
 from cnnlab.errors import MissingResourceError
 from cnnlab.models import HasAuxiliaryHeads
-from cnnlab.nn import can_use_triton, load_kernels
+from cnnlab.nn import Kernels, can_use_triton, load_kernels
+from cnnlab.runs import precision_text
 from cnnlab.threads import set_threads
 from cnnlab.training.muon import Muon
 from cnnlab.training.rounded_products import RoundedProducts
+
+NO_KERNELS = Kernels(None, "none", "torch computes alone")
 
 Precision = Literal["float32", "bf16"]
 """bf16 is autocast with float32 weights."""
@@ -50,7 +53,7 @@ class Execution:
     def autocast(self) -> Iterator[None]:
         """Return the context for forward passes."""
         is_short = self.precision == "bf16"
-        products = RoundedProducts() if is_short and self.emulated else nullcontext()
+        products = RoundedProducts() if self.emulated else nullcontext()
         with torch.autocast(self.device, torch.bfloat16, enabled=is_short), products:
             yield
 
@@ -73,6 +76,11 @@ class Execution:
             network.forward_with_aux = with_aux  # pyright: ignore[reportAttributeAccessIssue]
 
     @property
+    def precision_text(self) -> str:
+        """The precision for people: bf16 that is emulated says so."""
+        return precision_text(self.as_dict())
+
+    @property
     def arithmetic(self) -> Precision:
         """What products are computed in: the precision, but float32 where bf16 is emulated."""
         return "float32" if self.emulated else self.precision
@@ -81,8 +89,7 @@ class Execution:
     def summary(self) -> str:
         """Device, precision and threads in a few words."""
         place = f"{self.threads} thread{'s' if self.threads > 1 else ''}" if self.device == "cpu" else "GPU"
-        how = f"{', emulated' if self.emulated else ''}{', compiled by torch' if self.compiled else ''}"
-        return f"{self.precision}, {place}{how}"
+        return f"{self.precision_text}, {place}{', compiled by torch' if self.compiled else ''}"
 
     def as_dict(self) -> dict[str, Any]:
         """Return the fields for JSON."""
@@ -104,7 +111,7 @@ def choose_execution(config: RunConfig) -> Execution:
         )
     device = "cuda" if has_gpu and config.device != "cpu" else "cpu"
     compiled = config.compile is True or (config.compile == "gpu" and device == "cuda" and can_use_triton())
-    kernels = load_kernels().name if device == "cpu" and not compiled else "none"
+    kernels = load_kernels() if device == "cpu" and not compiled else NO_KERNELS
     if device == "cuda":
         fast_bf16 = torch.cuda.is_bf16_supported(including_emulation=False)
         torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = True, False
@@ -114,12 +121,11 @@ def choose_execution(config: RunConfig) -> Execution:
     precision = config.precision
     if precision == "auto":
         # Kernels in float32 win more over torch than bf16 does, on each processor where both were measured
-        precision = "bf16" if fast_bf16 and kernels == "none" else "float32"
+        precision = "bf16" if fast_bf16 and kernels.library is None else "float32"
     threads = config.threads or machine.default_threads()
     set_threads(threads)
     hardware = torch.cuda.get_device_name() if device == "cuda" else machine.cpu_name()
     # Torch cannot compile what changes its functions; it emulates bf16 itself then, slowly
     emulated = precision == "bf16" and not fast_bf16 and device == "cpu" and not compiled
-    return Execution(
-        device, precision, threads, hardware, str(torch.__version__), kernels, compiled, emulated
-    )
+    version = str(torch.__version__)
+    return Execution(device, precision, threads, hardware, version, kernels.name, compiled, emulated)

@@ -7,7 +7,7 @@ from typing import Any
 from cnnlab.config import RunConfig
 from cnnlab.data import Dataset
 from cnnlab.errors import RunError
-from cnnlab.runs import RunFolder, load_latest
+from cnnlab.runs import RunFolder, load_latest, with_later_fields
 from cnnlab.training.execution import Execution, choose_execution
 from cnnlab.training.saved import what_is_wrong_with
 
@@ -45,7 +45,9 @@ def check_same_origin(before: dict[str, Any], now: dict[str, Any], run: Path, *,
             )
     different = differences(_execution_of(before), _execution_of(now))
     if different and not inexact:
-        remedy = "--threads chooses the threads; --inexact goes on with other bits."
+        precision = _execution_of(before)["precision"]
+        remedy = f"Threads: --threads. Precision: 'precision = \"{precision}\"' in config.toml. "
+        remedy += "With --inexact it goes on with other bits."
         raise RunError(f"{run}: cannot go on to the same bits: {different}. {remedy}")
     different = differences(_with_defaults(before["settings"]), now["settings"])
     if different and not inexact:
@@ -126,8 +128,7 @@ def settings_of(config: RunConfig) -> dict[str, Any]:
 
 
 def _execution_of(origin: dict[str, Any]) -> dict[str, Any]:
-    """Return how a run was computed; an earlier version knew neither of compiling nor of emulating."""
-    return {"compiled": False, "emulated": False, **origin["execution"]}
+    return with_later_fields(origin["execution"])
 
 
 def _with_defaults(before: dict[str, Any]) -> dict[str, Any]:

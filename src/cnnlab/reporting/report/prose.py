@@ -132,6 +132,8 @@ def hardware(facts: Facts, text: Text) -> list[str]:
         execution = environment.get("execution", {})
         kind = "setup.hardware_cpu" if execution.get("device") == "cpu" else "setup.hardware_gpu"
         known = {key: execution.get(key, "?") for key in ("threads", "precision")}
+        if execution.get("emulated"):
+            known["precision"] = text("setup.emulated", precision=known["precision"])
         at_once = environment.get("runs_at_once", 1)
         beside = text("setup.at_once", num=at_once) if at_once > 1 else ""
         return text(kind, processor=execution.get("hardware", "?"), **known) + beside

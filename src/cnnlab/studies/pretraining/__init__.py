@@ -4,7 +4,6 @@ docs/pretraining.md says how the networks are pre-trained, and where the setting
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -107,7 +106,7 @@ class PretrainingStudy:
                 for method in WAYS
                 for file, what in ((FILTERS, "filters of the first layer"), (RESTORED, "restored images"))
             ],
-            values={"cells": [{**asdict(cell), "verdict": cell.verdict} for cell in cells]},
+            values={"cells": [cell.as_dict() for cell in cells]},
         )
 
 

@@ -1,11 +1,12 @@
 """One network with so many labels, started in one way: what its runs are worth against those of `none`."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from statistics import fmean
+from typing import Any
 
 from cnnlab.runs import RunFolder, read_record
-from cnnlab.studies.paired import Gain, accuracy_of, gain_of
+from cnnlab.studies.paired import Accuracy, Gain, accuracy_of, gain_of
 
 
 @dataclass(frozen=True)
@@ -16,12 +17,8 @@ class Cell:
         network: its name.
         num_labels: how many images it was told the class of.
         method: how it was pre-trained, `none` if it was not.
-        num_images: of the test.
-        top1: of each seed on all test images, as a fraction.
-        interval: of their mean, 95 %, t over seeds, ends cut to [0, 1]; None for one seed.
-        difference: to `none` with the same images and seed, mean over seeds; None for `none` itself.
-        difference_interval: 95 %, t over seeds; None for one seed.
-        p_value: paired t test, two-sided; likewise.
+        accuracy: on all test images.
+        gain: against `none` with the same images and seeds; None for `none` itself.
         errors: of reconstruction, by layer: the mean over seeds.
         pretrain_seconds: mean over seeds.
     """
@@ -29,21 +26,26 @@ class Cell:
     network: str
     num_labels: int
     method: str
-    num_images: int
-    top1: tuple[float, ...]
-    interval: tuple[float, float] | None
-    difference: float | None
-    difference_interval: tuple[float, float] | None
-    p_value: float | None
+    accuracy: Accuracy
+    gain: Gain | None
     errors: dict[str, float]
     pretrain_seconds: float
 
-    @property
-    def verdict(self) -> str:
-        """What the paired test says, in a word or two."""
-        if self.difference is None:
-            return ""
-        return Gain(self.difference, self.difference_interval, self.p_value).verdict
+    def as_dict(self) -> dict[str, Any]:
+        """Return everything for JSON: accuracies and differences as fractions, seconds."""
+        gain = self.gain
+        return {
+            "network": self.network,
+            "num_labels": self.num_labels,
+            "method": self.method,
+            **asdict(self.accuracy),
+            "difference": gain and gain.difference,
+            "difference_interval": gain and gain.interval,
+            "p_value": gain and gain.p_value,
+            "errors": self.errors,
+            "pretrain_seconds": self.pretrain_seconds,
+            "verdict": gain.verdict if gain else "",
+        }
 
 
 def make_cell(
@@ -61,17 +63,14 @@ def make_cell(
     Raises:
         RunError: a run is damaged, or saw other images than the one it is paired with.
     """
-    accuracy, gain = accuracy_of(group), gain_of(group, baseline) if method != "none" else None
     records = [record for folder in group if (record := read_record(folder)) is not None]
     layers = records[0].layers if records else []
     return Cell(
         network=network,
         num_labels=num_labels,
         method=method,
-        **vars(accuracy),
-        difference=gain and gain.difference,
-        difference_interval=gain and gain.interval,
-        p_value=gain and gain.p_value,
+        accuracy=accuracy_of(group),
+        gain=gain_of(group, baseline) if method != "none" else None,
         errors={
             layer.layer: fmean(record.layers[place].error for record in records)
             for place, layer in enumerate(layers)

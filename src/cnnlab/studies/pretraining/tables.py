@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from cnnlab.reporting import Table
-from cnnlab.studies.paired import Accuracy, Gain, accuracy_texts, gain_texts
+from cnnlab.studies.paired import accuracy_texts, gain_texts
 from cnnlab.studies.pretraining.cells import Cell
 
 NETWORK_HEADER = (
@@ -41,9 +41,10 @@ def costs_table(cells: Sequence[Cell]) -> Table:
 
 def make_notes(cells: Sequence[Cell]) -> list[str]:
     """Return how the figures were come by."""
+    num_images = cells[0].accuracy.num_images
     num_tests = sum(cell.method != "none" for cell in cells)
     return [
-        f"Test top1 on all {cells[0].num_images:,} test images, looked at once per run; mean and t interval "
+        f"Test top1 on all {num_images:,} test images, looked at once per run; mean and t interval "
         "over seeds.",
         "A seed decides weights, labelled images and validation images; all ways to start get the same.",
         "The supervised training was chosen on 2,000 to 3,000 labelled validation images, which nobody with "
@@ -58,8 +59,4 @@ def make_notes(cells: Sequence[Cell]) -> list[str]:
 
 
 def _row(cell: Cell) -> list[str]:
-    accuracy = Accuracy(cell.num_images, cell.top1, cell.interval)
-    gain = None
-    if cell.difference is not None:
-        gain = Gain(cell.difference, cell.difference_interval, cell.p_value)
-    return [f"{cell.num_labels:,}", cell.method, *accuracy_texts(accuracy), *gain_texts(gain)]
+    return [f"{cell.num_labels:,}", cell.method, *accuracy_texts(cell.accuracy), *gain_texts(cell.gain)]
