@@ -105,6 +105,18 @@ def test_both_precisions_where_bf16_is_fast(program, monkeypatch):
             "print(json.dumps({'network': 'a3-lrn', 'precision': 'float32', 'images_per_s': 0}))",
             "no images_per_s of",
         ),
+        *(
+            (
+                f'print(\'{{"network": "a3-lrn", "precision": "float32", "images_per_s": {rate}}}\')',
+                "no images_per_s of",
+            )
+            for rate in ("true", "NaN", "Infinity", "-3", "1e-320", "9" * 401, '"7"')
+        ),
+        ("print('[' * 100_000)", "printed no JSON object"),
+        (
+            "import os, signal; os.kill(os.getpid(), signal.SIGKILL)",
+            "was ended by SIGKILL: it gave no message.",
+        ),
         ("time.sleep(60)", "took more than 2 s and was ended"),
     ],
 )
@@ -140,12 +152,31 @@ def test_a_python_that_cannot_be_run(program, monkeypatch, tmp_path):
 
 
 def test_a_program_that_is_not_there(tmp_path):
-    with pytest.raises(MissingResourceError, match="must be the file of a program"):
-        find_program(str(tmp_path / "none.py"))
+    for name in (str(tmp_path / "none.py"), "", "a" * 300):
+        with pytest.raises(MissingResourceError, match=r"--peers: must be .* There is no such file"):
+            find_program(name)
+    with pytest.raises(MissingResourceError, match="This is a folder"):
+        find_program(str(tmp_path))
 
 
 def test_a_turn_of_training(program):
     row = {"peer": "other", "seed": 0, "train_seconds": 1.5, "top1": 98.75}
     assert peer_turn(program(f"print(json.dumps({row}))"), threads=1) == (1.5, 0.9875)
-    with pytest.raises(ConfigError, match="must print train_seconds and top1"):
+    with pytest.raises(ConfigError, match="must print train_seconds above 0 and top1"):
         peer_turn(program(f"print({json.dumps(json.dumps({'top1': 1}))})"), threads=1)
+
+
+@pytest.mark.parametrize("seconds", ["NaN", "Infinity", "-5", "0", "true", '"97"', "9" * 401])
+def test_seconds_that_cannot_be(program, seconds):
+    path = program(f'print(\'{{"train_seconds": {seconds}, "top1": 98}}\')')
+    with pytest.raises(
+        ConfigError, match="must print train_seconds above 0 and top1 from 0 to 100"
+    ) as caught:
+        peer_turn(path, threads=1)
+    assert len(str(caught.value)) < 700
+
+
+@pytest.mark.parametrize("top1", ["NaN", "-3", "500", "true", '"97"'])
+def test_an_accuracy_that_cannot_be(program, top1):
+    with pytest.raises(ConfigError, match="must print train_seconds above 0 and top1 from 0 to 100"):
+        peer_turn(program(f'print(\'{{"train_seconds": 1, "top1": {top1}}}\')'), threads=1)

@@ -132,6 +132,11 @@ def test_maps_to_add_of_another_shape_run_layer_by_layer(passes):
     assert not passes
 
 
+def test_an_eps_of_0_is_refused_as_torch_does():
+    with pytest.raises(ValueError, match="eps"):
+        norm_act(make_norm(16, eps=0.0), nn.ReLU(), numbers(2, 16, 4, 4))
+
+
 def test_one_value_a_channel_is_refused_as_torch_does():
     with pytest.raises(ValueError, match="more than 1 value per channel"):
         norm_act(make_norm(8), nn.ReLU(), numbers(1, 8, 1, 1))

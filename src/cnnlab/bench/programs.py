@@ -9,6 +9,7 @@ import json
 import math
 import os
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -31,6 +32,9 @@ TIME_LIMIT = 1800.0
 
 LONGEST_WORDS = 400
 """Characters of a failed program's last line that are shown."""
+
+SLOWEST, FASTEST = 1e-6, 1e12
+"""Images a second: what is beyond is no measurement."""
 
 FORMS: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ("a3-lrn", "alexnet_mnist3", {}),
@@ -91,11 +95,12 @@ class ProgramPeer:
         rows = run_program(self._program, options, threads=self._step.execution.threads)
         for row in rows:
             if (row.get("network"), row.get("precision")) == (self._network, self._precision):
-                rate = row.get("images_per_s")
-                if isinstance(rate, int | float) and 0 < rate < math.inf:
+                rate = as_figure(row.get("images_per_s"))
+                if rate is not None and SLOWEST <= rate <= FASTEST:
                     return batch_size / rate
         raise ConfigError(
-            f"--peers: {self._program} printed no images_per_s of {self._network} in {self._precision}."
+            f"--peers: {self._program} printed no images_per_s of {self._network} in {self._precision}, "
+            f"a number from {SLOWEST:g} to {FASTEST:g}."
         )
 
 
@@ -112,9 +117,13 @@ def check_names(names: Sequence[str]) -> None:
 def find_program(name: str) -> Path:
     """Return the path of a peer's program; raises MissingResourceError if there is none."""
     path = Path(os.path.expanduser(name))
-    if not path.is_file():
-        what = "This is a folder" if path.is_dir() else "There is no such file"
-        raise MissingResourceError(f"--peers: must be the file of a program. {what}: {name}.")
+    try:
+        is_file, is_folder = path.is_file(), path.is_dir() and name != ""
+    except OSError:  # a name that no file can have
+        is_file = is_folder = False
+    if not is_file:
+        what = "This is a folder" if is_folder else "There is no such file"
+        raise MissingResourceError(f"--peers: must be the file of a program. {what}: {name!r}.")
     return path
 
 
@@ -141,9 +150,10 @@ def run_program(program: Path, options: Sequence[str], *, threads: int) -> list[
         raise ConfigError(f"--peers: {program} took more than {TIME_LIMIT:.0f} s and was ended.") from None
     if done.returncode:
         words = (done.stderr.strip() or "it gave no message.").splitlines()[-1][-LONGEST_WORDS:]
-        raise ConfigError(
-            f"--peers: {program} {' '.join(options)} failed with exit code {done.returncode}: {words}"
-        )
+        how = f"failed with exit code {done.returncode}"
+        if done.returncode < 0:
+            how = f"was ended by {_signal_name(-done.returncode)}"
+        raise ConfigError(f"--peers: {program} {' '.join(options)} {how}: {words}")
     rows = [_parsed(line) for line in done.stdout.splitlines()]
     if not any(rows):
         raise ConfigError(f"--peers: {program} printed no JSON object; see the help of --peers.")
@@ -181,9 +191,27 @@ def _python_for(program: Path) -> str:
     return str(machine.needed_tensorflow_python(f"--peers: {program}"))
 
 
+def as_figure(value: object) -> float | None:
+    """Return a number that a program printed; None for what is no number, or no finite one."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        figure = float(value)
+    except OverflowError:
+        return None
+    return figure if math.isfinite(figure) else None
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
 def _parsed(line: str) -> dict[str, Any] | None:
     try:
         value = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None

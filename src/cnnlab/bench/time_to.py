@@ -6,9 +6,12 @@ from pathlib import Path
 from statistics import fmean, median
 from typing import Any
 
-from cnnlab.bench.programs import run_program
+from cnnlab.bench.programs import LONGEST_WORDS, as_figure, run_program
 from cnnlab.errors import ConfigError
 from cnnlab.training import Execution
+
+SHORTEST = 1e-6
+"""Seconds of a training: what is below is no measurement."""
 
 
 @dataclass(frozen=True)
@@ -137,12 +140,15 @@ def peer_turn(program: Path, *, threads: int) -> tuple[float, float]:
         MissingResourceError: it needs what is not there.
     """
     rows = run_program(program, ["--seeds", "1"], threads=threads)
-    try:
-        return float(rows[0]["train_seconds"]), float(rows[0]["top1"]) / 100
-    except (KeyError, TypeError, ValueError):
+    seconds, top1 = (as_figure(rows[0].get(name)) for name in ("train_seconds", "top1"))
+    if seconds is None or top1 is None or seconds < SHORTEST or not 0 <= top1 <= 100:
+        received = repr(rows[0])
+        received = received if len(received) <= LONGEST_WORDS else f"{received[:LONGEST_WORDS]}..."
         raise ConfigError(
-            f"--peers: {program} must print train_seconds and top1. Received: {rows[0]}."
-        ) from None
+            f"--peers: {program} must print train_seconds above 0 and top1 from 0 to 100. "
+            f"Received: {received}."
+        )
+    return seconds, top1 / 100
 
 
 def time_table(result: TimeTo) -> tuple[list[str], list[list[str]], list[str]]:

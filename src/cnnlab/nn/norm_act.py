@@ -49,6 +49,7 @@ def can_follow(norm: nn.Module, act: nn.Module, maps: Tensor, num_channels: int 
         and type(act) is nn.ReLU
         and may_round(norm)
         and norm.affine
+        and norm.eps > 0  # torch refuses another one in training
         and norm.track_running_stats
         and norm.momentum is not None
         and norm.running_mean is not None

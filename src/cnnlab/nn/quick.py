@@ -1,7 +1,8 @@
 """Evaluation for the sake of an order alone: as quick as training, with its rounding errors.
 
-Outside training layers compute as torch does, to the bit, so that what is evaluated, exported and served is
-the same. Where images are only put in order, by how hard they are, nothing of that is needed.
+Outside training layers compute as torch does, so that what is evaluated, exported and served is the same: to
+the bit but for ReLU, pooling and LRN in one pass. Where images are only put in order, by how hard they are,
+nothing of that is needed.
 """
 
 from collections.abc import Iterator

@@ -63,6 +63,39 @@ def once_differentiable(backward: Callable[..., Any]) -> Callable[..., Any]:
     return wrapper
 
 
+def keep(ctx: Any, *tensors: Tensor | None) -> None:
+    """Save tensors for the way back, with their layout in memory."""
+    ctx.save_for_backward(*tensors)
+    ctx.layouts = [None if tensor is None else _layout_of(tensor) for tensor in tensors]
+
+
+def kept(ctx: Any) -> list[Any]:
+    """Return what was saved, laid out as it was.
+
+    Hooks of autograd that keep it elsewhere (`torch.autograd.graph.saved_tensors_hooks`) bring back the same
+    numbers, but not always where C looks for them.
+    """
+    return [
+        tensor if tensor is None or _layout_of(tensor) == layout else _laid_out(tensor, *layout)
+        for tensor, layout in zip(ctx.saved_tensors, ctx.layouts, strict=True)
+    ]
+
+
+def incoming(grad: Tensor) -> Tensor:
+    """Return a gradient as C reads it: channels-last, and no negative view."""
+    return grad.resolve_neg().contiguous(memory_format=torch.channels_last)
+
+
+def _layout_of(tensor: Tensor) -> tuple[Any, ...]:
+    return tensor.shape, tensor.stride(), tensor.dtype, tensor.is_neg()
+
+
+def _laid_out(
+    tensor: Tensor, shape: torch.Size, strides: tuple[int, ...], dtype: torch.dtype, is_neg: bool
+) -> Tensor:
+    return torch.empty_strided(shape, strides, dtype=dtype).copy_(tensor.view(shape))
+
+
 def is_transformed() -> bool:
     """Tell whether `torch.func` or forward-mode differentiation is at work, which know no closed forms."""
     stack = torch._C._functorch.peek_interpreter_stack()  # pyright: ignore[reportAttributeAccessIssue]

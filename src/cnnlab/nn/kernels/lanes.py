@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import Function
 
-from cnnlab.nn.kernels.guard import once_differentiable
+from cnnlab.nn.kernels.guard import incoming, keep, kept, once_differentiable
 from cnnlab.nn.kernels.parallel import empty_maps, run_kernel
 
 LANES = 8  # images in a group, of lanes.c
@@ -66,7 +66,7 @@ class _LanesConv(Function):
         place = maps.new_empty(groups * LANES * height * width * len(weight), dtype=torch.uint8)
         place = place if record.is_pooled else None
         run_kernel("lanes_forward", record, groups, maps, in_runs(weight), bias, out, place)
-        ctx.save_for_backward(maps, weight, place)
+        keep(ctx, maps, weight, place)
         ctx.record, ctx.has_bias = record, bias is not None
         return out
 
@@ -75,8 +75,8 @@ class _LanesConv(Function):
     def backward(  # pyright: ignore[reportIncompatibleMethodOverride]
         ctx: Any, *grads: Tensor
     ) -> tuple[Tensor | None, ...]:
-        maps, weight, place = ctx.saved_tensors
-        grad_out = grads[0].contiguous(memory_format=torch.channels_last)
+        maps, weight, place = kept(ctx)
+        grad_out = incoming(grads[0])
         groups, num = -(-len(maps) // LANES), weight.numel()
         grad_maps = torch.empty_like(maps) if ctx.needs_input_grad[0] else None
         turned = None if grad_maps is None else in_runs(weight.flip(2, 3).transpose(0, 1))

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import Function
 
-from cnnlab.nn.kernels.guard import once_differentiable
+from cnnlab.nn.kernels.guard import incoming, keep, kept, once_differentiable
 from cnnlab.nn.kernels.parallel import run_kernel
 
 LANES = 8  # of vectors.h: channels come in multiples of it
@@ -65,7 +65,7 @@ class _NormRelu(Function):
         scale = scale_of(record, moments, norm)
         out = normalised(record, maps, scale, added)
         # What passes ReLU is told by the maps, which are read anyway, unless others were added.
-        ctx.save_for_backward(maps, weight, scale, None if added is None else out)
+        keep(ctx, maps, weight, scale, None if added is None else out)
         ctx.record = record
         return out
 
@@ -74,7 +74,7 @@ class _NormRelu(Function):
     def backward(  # pyright: ignore[reportIncompatibleMethodOverride]
         ctx: Any, *grads: Tensor
     ) -> tuple[Tensor | None, ...]:
-        maps, weight, scale, out = ctx.saved_tensors
+        maps, weight, scale, out = kept(ctx)
         back = Back.of(ctx.record, grads[0], maps, weight, scale, out)
         grad_maps = None
         if ctx.needs_input_grad[0]:
@@ -105,7 +105,7 @@ class Back(NamedTuple):
     ) -> "Back":
         """Return it; `out` is what forward made, where maps were added."""
         mean, _, factor, offset = scale.unbind()
-        grad_out = grad_out.contiguous(memory_format=torch.channels_last)
+        grad_out = incoming(grad_out)
         grad = None if out is None else torch.empty_like(maps)
         sums = room_for_sums(maps, record)
         arrays = (grad_out, maps, mean, sums, factor, offset, out, grad)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import Function
 
-from cnnlab.nn.kernels.guard import once_differentiable
+from cnnlab.nn.kernels.guard import incoming, keep, kept, once_differentiable
 from cnnlab.nn.kernels.lanes import in_runs
 from cnnlab.nn.kernels.parallel import empty_maps, run_kernel
 from cnnlab.nn.kernels.stage import Stage, StageRecord, record_of_stage
@@ -65,7 +65,7 @@ class _RunOpening(Function):
         top = torch.empty_like(out) if stage.lrn else None
         place = torch.empty_like(out, dtype=torch.uint8)
         run_kernel("opening_forward", record, n, images, in_runs(weight), bias, out, top, place, noise)
-        ctx.save_for_backward(images, top, place)
+        keep(ctx, images, top, place)
         ctx.record, ctx.weights, ctx.has_bias = record, weight.shape, bias is not None
         return out
 
@@ -74,8 +74,8 @@ class _RunOpening(Function):
     def backward(  # pyright: ignore[reportIncompatibleMethodOverride]
         ctx: Any, *grads: Tensor
     ) -> tuple[Tensor | None, ...]:
-        images, top, place = ctx.saved_tensors
-        grad_out = grads[0].contiguous(memory_format=torch.channels_last)
+        images, top, place = kept(ctx)
+        grad_out = incoming(grads[0])
         num, channels, kernel, _ = ctx.weights
         sums = images.new_empty(len(images), kernel * kernel * channels + 1, num)
         run_kernel("opening_backward", ctx.record, len(images), images, grad_out, top, place, sums)

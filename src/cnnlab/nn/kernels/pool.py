@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import Function
 
-from cnnlab.nn.kernels.guard import once_differentiable
+from cnnlab.nn.kernels.guard import incoming, keep, kept, once_differentiable
 from cnnlab.nn.kernels.parallel import empty_maps, run_kernel
 
 MAX_SIDE = 15  # a place in a window is a byte
@@ -58,7 +58,7 @@ class _MaxPool(Function):
         place = torch.empty_like(out, dtype=torch.uint8) if ctx.needs_input_grad[0] else None
         record = _Pool(height, width, channels, out_height, out_width, *windows)
         run_kernel("pool_forward", record, num, maps, out, place)
-        ctx.save_for_backward(place)
+        keep(ctx, place)
         ctx.record, ctx.shape = record, maps.shape
         return out
 
@@ -67,8 +67,8 @@ class _MaxPool(Function):
     def backward(  # pyright: ignore[reportIncompatibleMethodOverride]
         ctx: Any, *grads: Tensor
     ) -> tuple[Tensor | None, ...]:
-        (place,) = ctx.saved_tensors
-        grad_out = grads[0].contiguous(memory_format=torch.channels_last)
+        (place,) = kept(ctx)
+        grad_out = incoming(grads[0])
         grad_maps = empty_maps(ctx.shape, like=grad_out)
         run_kernel("pool_backward", ctx.record, len(grad_maps), grad_out, place, grad_maps)
         return grad_maps, None, None, None

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import Function
 
-from cnnlab.nn.kernels.guard import once_differentiable
+from cnnlab.nn.kernels.guard import incoming, keep, kept, once_differentiable
 from cnnlab.nn.kernels.parallel import empty_maps, run_kernel
 
 MAX_CHANNELS, MAX_REACH = 1024, 64  # C_MAX and MARGIN of stage.h
@@ -68,7 +68,7 @@ class _RunStage(Function):
         place = torch.empty_like(out, dtype=torch.uint8) if is_learning else None
         run_kernel(f"forward_{TYPES[maps.dtype]}", record, n, maps, out, top, place, noise)
         if is_learning:
-            ctx.save_for_backward(top, place)
+            keep(ctx, top, place)
             ctx.record, ctx.shape = record, maps.shape
         return out
 
@@ -77,8 +77,8 @@ class _RunStage(Function):
     def backward(  # pyright: ignore[reportIncompatibleMethodOverride]
         ctx: Any, *grads: Tensor
     ) -> tuple[Tensor | None, ...]:
-        top, place = ctx.saved_tensors
-        grad_out = grads[0].contiguous(memory_format=torch.channels_last)
+        top, place = kept(ctx)
+        grad_out = incoming(grads[0])
         grad = empty_maps(ctx.shape, like=grad_out)
         name = f"backward_{TYPES[grad.dtype]}"
         run_kernel(name, ctx.record, len(grad), grad_out, grad, top, place)

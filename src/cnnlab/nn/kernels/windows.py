@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import Function
 
-from cnnlab.nn.kernels.guard import once_differentiable
+from cnnlab.nn.kernels.guard import incoming, keep, kept, once_differentiable
 from cnnlab.nn.kernels.parallel import empty_maps, run_kernel
 
 FIELDS = ("images", "height", "width", "channels", "out_height", "out_width", "out_channels")
@@ -49,7 +49,7 @@ class _WindowsConv(Function):
         record = _Conv(*sizes, taps, stride, pad, parts)
         kernels = weight.permute(2, 3, 1, 0).contiguous()  # k x k x C x K
         run_kernel("windows_forward", record, num, maps, kernels, bias, out)
-        ctx.save_for_backward(maps, weight)
+        keep(ctx, maps, weight)
         ctx.record, ctx.has_bias = record, bias is not None
         return out
 
@@ -58,9 +58,9 @@ class _WindowsConv(Function):
     def backward(  # pyright: ignore[reportIncompatibleMethodOverride]
         ctx: Any, *grads: Tensor
     ) -> tuple[Tensor | None, ...]:
-        maps, weight = ctx.saved_tensors
+        maps, weight = kept(ctx)
         record = ctx.record
-        grad_out = grads[0].contiguous(memory_format=torch.channels_last)
+        grad_out = incoming(grads[0])
         out_channels, channels, taps, _ = weight.shape
         grad_maps = torch.empty_like(maps) if ctx.needs_input_grad[0] else None
         kernels = weight.permute(0, 2, 3, 1).contiguous()  # K x k x k x C

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import Function
 
-from cnnlab.nn.kernels.guard import once_differentiable
+from cnnlab.nn.kernels.guard import incoming, keep, kept, once_differentiable
 from cnnlab.nn.kernels.parallel import empty_maps, run_kernel
 from cnnlab.nn.kernels.winograd_kernels import grad_of_kernels, join, room_for_spectra, spectrum_of_kernels
 
@@ -82,7 +82,7 @@ class _TiledConv(Function):
         ):
             spectrum = spectrum_of_kernels(kernel, gap=GAP, is_turned=True)
             run_kernel(f"{way.name}_forward", record, items, ins, spectrum, shift, outs, *way.forward_rest)
-        ctx.save_for_backward(maps, weight)
+        keep(ctx, maps, weight)
         ctx.record, ctx.has_bias, ctx.groups, ctx.way = record, bias is not None, groups, way
         return out
 
@@ -91,9 +91,9 @@ class _TiledConv(Function):
     def backward(  # pyright: ignore[reportIncompatibleMethodOverride]
         ctx: Any, *grads: Tensor
     ) -> tuple[Tensor | None, ...]:
-        maps, weight = ctx.saved_tensors
+        maps, weight = kept(ctx)
         record, groups = ctx.record, ctx.groups
-        grad_out = grads[0].contiguous(memory_format=torch.channels_last)
+        grad_out = incoming(grads[0])
         grad_maps = torch.empty_like(maps) if ctx.needs_input_grad[0] else None
         grads_in = [None] * groups if grad_maps is None else grad_maps.chunk(groups, 1)
         spectra = room_for_spectra(maps, record.parts, record.out_channels, record.channels, GAP)

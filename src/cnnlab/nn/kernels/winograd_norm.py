@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.autograd.function import Function
 
 from cnnlab.nn.kernels import winograd_blocks
-from cnnlab.nn.kernels.guard import once_differentiable
+from cnnlab.nn.kernels.guard import keep, kept, once_differentiable
 from cnnlab.nn.kernels.norm import Back, BatchNorm, Norm, norm_record, normalised, scale_of
 from cnnlab.nn.kernels.parallel import empty_maps, run_kernel
 from cnnlab.nn.kernels.winograd_blocks import GAP, NOT_SEEN, Conv
@@ -44,7 +44,7 @@ class _ConvNormRelu(Function):
         record = winograd_blocks.conv_record(maps, kernels, 1)
         made, scale = conv_and_scale(record, maps, kernels, norm)
         out = normalised(norm_record(made), made, scale, added)
-        ctx.save_for_backward(maps, kernels, made, weight, scale, None if added is None else out)
+        keep(ctx, maps, kernels, made, weight, scale, None if added is None else out)
         ctx.record = record
         return out
 
@@ -53,7 +53,7 @@ class _ConvNormRelu(Function):
     def backward(  # pyright: ignore[reportIncompatibleMethodOverride]
         ctx: Any, *grads: Tensor
     ) -> tuple[Tensor | None, ...]:
-        maps, kernels, made, weight, scale, out = ctx.saved_tensors
+        maps, kernels, made, weight, scale, out = kept(ctx)
         back = Back.of(norm_record(made), grads[0], made, weight, scale, out)
         grad_maps = torch.empty_like(maps) if ctx.needs_input_grad[0] else None
         grad_kernels = grad_of_conv(ctx.record, maps, kernels, made, back, grad_maps)

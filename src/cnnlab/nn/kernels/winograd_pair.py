@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.autograd.function import Function
 
 from cnnlab.nn.kernels import winograd_blocks
-from cnnlab.nn.kernels.guard import once_differentiable
+from cnnlab.nn.kernels.guard import keep, kept, once_differentiable
 from cnnlab.nn.kernels.norm import Back, BatchNorm, norm_record, normalised, room_for_sums
 from cnnlab.nn.kernels.winograd_norm import conv_and_scale, grad_of_conv, record_by_images
 
@@ -64,7 +64,7 @@ class _PairNormRelu(Function):
         out = normalised(norm_record(made2), made2, scale2, added)
         behind = None if added is None else out
         first, second = (kernels1, made1, weight1, scale1), (kernels2, made2, weight2, scale2)
-        ctx.save_for_backward(maps, *first, *second, behind)
+        keep(ctx, maps, *first, *second, behind)
         ctx.records = conv1, conv2
         return out
 
@@ -73,7 +73,7 @@ class _PairNormRelu(Function):
     def backward(  # pyright: ignore[reportIncompatibleMethodOverride]
         ctx: Any, *grads: Tensor
     ) -> tuple[Tensor | None, ...]:
-        maps, kernels1, made1, weight1, scale1, kernels2, made2, weight2, scale2, out = ctx.saved_tensors
+        maps, kernels1, made1, weight1, scale1, kernels2, made2, weight2, scale2, out = kept(ctx)
         conv1, conv2 = ctx.records
         back2 = Back.of(norm_record(made2), grads[0], made2, weight2, scale2, out)
         between = record_by_images(made1, conv2)

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import Function
 
-from cnnlab.nn.kernels.guard import once_differentiable
+from cnnlab.nn.kernels.guard import incoming, keep, kept, once_differentiable
 from cnnlab.nn.kernels.parallel import empty_maps, run_kernel
 from cnnlab.nn.kernels.winograd_kernels import (
     POINTS,
@@ -55,7 +55,7 @@ class _PlanesConv(Function):
                 chunks.run_in("maps_to_spectrum", ins[part], spectrum)
                 torch.bmm(spectrum, kernel.transpose(1, 2), out=products)
                 chunks.run_out("spectrum_to_maps", outs[part], products, shift)
-        ctx.save_for_backward(maps, *kernels)
+        keep(ctx, maps, *kernels)
         ctx.has_bias, ctx.taps = bias is not None, taps
         return out
 
@@ -64,8 +64,8 @@ class _PlanesConv(Function):
     def backward(  # pyright: ignore[reportIncompatibleMethodOverride]
         ctx: Any, *grads: Tensor
     ) -> tuple[Tensor | None, ...]:
-        maps, *kernels = ctx.saved_tensors
-        grad_out = grads[0].contiguous(memory_format=torch.channels_last)
+        maps, *kernels = kept(ctx)
+        grad_out = incoming(grads[0])
         groups = len(kernels)
         grad_maps = torch.empty_like(maps) if ctx.needs_input_grad[0] else None
         grads_in = [None] * groups if grad_maps is None else grad_maps.chunk(groups, 1)
