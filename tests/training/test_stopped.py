@@ -127,6 +127,29 @@ def test_in_the_last_step_the_weights_are_written_and_what_follows_is_not_begun(
     assert run_tiny(path).steps == 24
 
 
+@pytest.mark.filterwarnings("ignore")  # of torch's compiler about itself
+@pytest.mark.parametrize("comes", [True, False])
+@pytest.mark.parametrize("by_torch", [True, False])
+def test_a_signal_that_ends_torchs_compiler_too(tmp_path, monkeypatch, by_torch, comes):
+    """Ctrl-C goes to all processes of a terminal, the compiler's among them."""
+
+    def step(*args: object, **options: object) -> None:
+        if comes:
+            signal.raise_signal(signal.SIGINT)
+        raise RuntimeError("CppCompileError")
+
+    monkeypatch.setattr("cnnlab.training.loop.train_step", step)
+    with pytest.raises((StoppedError, RuntimeError)) as caught:
+        run_tiny(tmp_path / "run", tiny_config(compile=by_torch, train__steps=8))
+    if comes and by_torch:
+        assert str(caught.value) == (
+            f"Stopped while torch compiled, which begins again with: cnnlab resume {tmp_path / 'run'}"
+        )
+        assert isinstance(caught.value, StoppedError) and caught.value.exit_code == 130
+    else:
+        assert str(caught.value) == "CppCompileError"
+
+
 def test_inside_a_save_the_save_is_finished(tmp_path):
     config = tiny_config(train__steps=8, train__val_every=3)
     sent = []

@@ -1,5 +1,6 @@
 """`fit`: from a config and images to trained weights in a run folder, from the start or from a checkpoint."""
 
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -112,7 +113,8 @@ def fit(
         progress.start(title, plan, step=state.step, seconds_left=seconds_left)
         setup = Setup(config, execution, plan, on_device(val, execution), batches, origin, folder, progress)
         try:
-            run_steps(setup, state, stop)
+            with stop.while_compiling(folder) if execution.compiled else nullcontext():
+                run_steps(setup, state, stop)
         finally:
             progress.stop()
         folder.cost = describe_cost(state, plan)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType, TracebackType
 
-from cnnlab.errors import StoppedError
+from cnnlab.errors import CnnlabError, StoppedError
 from cnnlab.runs import RunFolder
 from cnnlab.training.plan import Plan
 
@@ -56,11 +56,27 @@ class StopRequest:
         )
 
     def error_before_start(self, where: str, folder: RunFolder) -> StoppedError:
-        """Return what ends a run that has no state to save yet; `where` says how far it came."""
+        """Return what ends a run in what leaves no state of its own to save; `where` says in what."""
         return StoppedError(
             f"Stopped {where}, which begins again with: cnnlab resume {shlex.quote(str(folder.path))}",
             exit_code=self._exit_code,
         )
+
+    @contextmanager
+    def while_compiling(self, folder: RunFolder) -> Iterator[None]:
+        """Let a signal that ended torch's compiler too, as Ctrl-C does, end the run as signals do.
+
+        Raises:
+            StoppedError: it came; what was saved before is good.
+        """
+        try:
+            yield
+        except CnnlabError:
+            raise
+        except Exception as error:
+            if self.signal is None:
+                raise
+            raise self.error_before_start("while torch compiled", folder) from error
 
     @property
     def _exit_code(self) -> int:
