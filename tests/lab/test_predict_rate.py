@@ -1,4 +1,8 @@
-"""`predict` on 10,000 pictures against decoding alone and the network alone; `make test-slow`."""
+"""`predict` on 10,000 pictures against decoding alone and the network alone; `make test-slow`.
+
+Where both parts together want more of the cores than there are, the slower part's time cannot be had: the
+floor is that, or the processor time of both, over the cores.
+"""
 
 import time
 from functools import partial
@@ -8,18 +12,19 @@ import pytest
 import torch
 from PIL import Image
 
-from cnnlab import lab
+from cnnlab import lab, machine
 from cnnlab.data import load_data
 from cnnlab.data.images.decode_many import decode_many
 from cnnlab.evaluation import load_run, predict_probs
 from cnnlab.lab.predict import BATCH_SIZE, iter_predictions, prepare_image
+from cnnlab.threads import set_threads
 
 pytestmark = pytest.mark.slow
 
 NUM_FILES = 10_000
 
 
-def test_ten_thousand_pictures_take_little_longer_than_their_slower_part(tmp_path, record_property):
+def test_ten_thousand_pictures_take_little_longer_than_they_must(tmp_path, record_property):
     folder = lab.train("resnet20", data="synthetic:3x32x32x200", steps=2, batch_size=50, out=tmp_path)
     run = load_run(folder)
     pictures = tmp_path / "pictures"
@@ -47,13 +52,19 @@ def test_ten_thousand_pictures_take_little_longer_than_their_slower_part(tmp_pat
     def both() -> None:
         assert sum(not one.error for one in iter_predictions(run, pictures)) == NUM_FILES
 
-    def seconds(work) -> float:
-        start = time.perf_counter()
+    def seconds(work) -> tuple[float, float]:
+        """On the clock, and of the processor."""
+        start, start_of_process = time.perf_counter(), time.process_time()
         work()
-        return time.perf_counter() - start
+        return time.perf_counter() - start, time.process_time() - start_of_process
 
+    set_threads(machine.default_threads())
     rounds = [tuple(map(seconds, (decode, answer, both))) for _ in range(3)]
-    ratios = [whole / max(parts) for *parts, whole in rounds]
+    ratios, slower = [], []
+    for decoding, answering, (whole, _) in rounds:
+        slower.append(max(decoding[0], answering[0]))
+        of_both = (decoding[1] + answering[1]) / machine.num_cores()
+        ratios.append(whole / max(slower[-1], of_both))
     record_property("seconds", rounds)
-    print(f"\ndecode, network, predict in s: {rounds}; of the slower part: {ratios}")
-    assert median(ratios) < 1.5, rounds
+    print(f"\ndecode, network, predict in s: {rounds}; of the slower part's {slower}; of the floor: {ratios}")
+    assert median(ratios) < 1.3, rounds
