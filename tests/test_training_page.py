@@ -28,7 +28,7 @@ def test_commands_and_their_settings_exist(command):
 
 def test_every_section_has_a_command():
     sections = TEXT.split("\n## ")[1:]
-    assert len(sections) == 8 and all("\ncnnlab " in part or "\nRUN=" in part for part in sections)
+    assert len(sections) == 9 and all("\ncnnlab " in part or "\nRUN=" in part for part in sections)
 
 
 def test_linked_files_exist():

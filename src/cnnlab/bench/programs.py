@@ -123,7 +123,7 @@ def find_program(name: str) -> Path:
         is_file = is_folder = False
     if not is_file:
         what = "This is a folder" if is_folder else "There is no such file"
-        raise MissingResourceError(f"--peers: must be the file of a program. {what}: {name!r}.")
+        raise MissingResourceError(f"--peers: must be the file of a program. {what}: {name or repr(name)}.")
     return path
 
 
