@@ -15,11 +15,15 @@ from cnnlab.nn.kernels.library import Kernels
         (
             {"avx512_bf16"},
             True,
-            "fast (AMX or AVX512-BF16); training takes float32, for which there are kernels",
+            "fast (AMX or AVX512-BF16); on the CPU training takes float32, for which there are kernels",
         ),
-        ({"amx_bf16"}, False, "fast (AMX or AVX512-BF16): training takes bf16"),
-        ({"avx2"}, True, "neither AMX nor AVX512-BF16: training takes float32, and emulates bf16"),
-        ({"avx2"}, False, "neither AMX nor AVX512-BF16: training takes float32, and emulates bf16"),
+        ({"amx_bf16"}, False, "fast (AMX or AVX512-BF16): on the CPU training takes bf16"),
+        ({"avx2"}, True, "neither AMX nor AVX512-BF16: on the CPU training takes float32, and emulates bf16"),
+        (
+            {"avx2"},
+            False,
+            "neither AMX nor AVX512-BF16: on the CPU training takes float32, and emulates bf16",
+        ),
     ],
 )
 def test_which_precision_training_takes(monkeypatch, flags, has_kernels, says):

@@ -40,6 +40,12 @@ def test_auto_asks_the_processor_and_whether_there_are_kernels(
     assert (chosen.device, chosen.precision) == ("cpu", precision)
 
 
+@pytest.mark.parametrize(("flags", "precision"), [(AMX, "bf16"), (OLD, "float32")])
+def test_auto_where_torch_compiles_and_no_kernels_run(monkeypatch, no_gpu, flags, precision):
+    monkeypatch.setattr(machine, "cpu_flags", lambda: flags)
+    assert choose_execution(plain_config(precision="auto", compile=True)).precision == precision
+
+
 @pytest.mark.parametrize("precision", ["float32", "bf16"])
 @pytest.mark.parametrize("flags", [AMX, OLD])
 def test_a_precision_asked_for_is_taken(monkeypatch, no_gpu, flags, precision):

@@ -59,11 +59,11 @@ def _versions() -> list[Finding]:
 def _hardware() -> list[Finding]:
     kernels = load_kernels()
     if not machine.has_fast_bf16():
-        bf16 = "neither AMX nor AVX512-BF16: training takes float32, and emulates bf16"
+        bf16 = "neither AMX nor AVX512-BF16: on the CPU training takes float32, and emulates bf16"
     elif kernels.library is None:
-        bf16 = "fast (AMX or AVX512-BF16): training takes bf16"
+        bf16 = "fast (AMX or AVX512-BF16): on the CPU training takes bf16"
     else:
-        bf16 = "fast (AMX or AVX512-BF16); training takes float32, for which there are kernels"
+        bf16 = "fast (AMX or AVX512-BF16); on the CPU training takes float32, for which there are kernels"
     if kernels.library is None:
         passes = f"{kernels.why}: torch computes alone, which takes longer"
     else:

@@ -87,12 +87,10 @@ def incoming(grad: Tensor) -> Tensor:
 
 
 def _layout_of(tensor: Tensor) -> tuple[Any, ...]:
-    return tensor.shape, tensor.stride(), tensor.dtype, tensor.is_neg()
+    return tensor.shape, tensor.stride(), tensor.dtype
 
 
-def _laid_out(
-    tensor: Tensor, shape: torch.Size, strides: tuple[int, ...], dtype: torch.dtype, is_neg: bool
-) -> Tensor:
+def _laid_out(tensor: Tensor, shape: torch.Size, strides: tuple[int, ...], dtype: torch.dtype) -> Tensor:
     return torch.empty_strided(shape, strides, dtype=dtype).copy_(tensor.view(shape))
 
 
