@@ -129,3 +129,14 @@ def test_no_second_derivative(passes):
     with pytest.raises(RuntimeError, match="higher derivatives"):
         grad.sum().backward()
     assert passes
+
+
+@pytest.mark.parametrize("windows", WINDOWS)
+def test_bf16_is_torchs(passes, windows):
+    """To the bit in values; gradients are summed up in float32 and rounded once."""
+    pool, maps = nn.MaxPool2d(**windows), numbers(2, 24, 6, 9).bfloat16()
+    out, grad = learned(lambda given: run_pool(pool, given), maps)
+    expected, expected_grad = learned(pool, maps.double())
+    assert passes == [maps.shape] and out.dtype == grad.dtype == torch.bfloat16
+    assert torch.equal(out.double(), expected)
+    torch.testing.assert_close(grad.double(), expected_grad, rtol=2**-8, atol=1e-2)

@@ -149,3 +149,28 @@ def test_a_row_of_layers_finds_them(passes):
     expected = copy.deepcopy(network)(maps)
     torch.testing.assert_close(FusedSequential(*network)(maps), expected)
     assert passes == [(4, 8, 6, 6)]
+
+
+@pytest.mark.parametrize("is_added", [False, True])
+@pytest.mark.parametrize("shape", [(3, 8, 5, 7), (2, 40, 6, 6), (5, 24, 3, 3)])
+def test_bf16_is_the_same_to_its_rounding(passes, shape, is_added):
+    """Against layers in float64 that take the same numbers of bf16; those of channels stay float32."""
+    maps, grad, added = (
+        numbers(*shape, seed=seed, mean=mean).bfloat16() for seed, mean in enumerate((0.5, 0.0, 0.0))
+    )
+    norm, others = make_norm(shape[1], momentum=0.3), added if is_added else None
+    exact = learned(norm, maps, others, grad, dtype=torch.float64, one_by_one=True)
+    ours = copy.deepcopy(norm)
+    maps.requires_grad_()
+    added.requires_grad_()
+    with torch.autocast("cpu", torch.bfloat16):
+        out = norm_act(ours, nn.ReLU(), maps, added if is_added else None)
+    out.backward(grad)
+    assert passes == [shape] and out.dtype == torch.bfloat16
+    assert norm.weight.dtype == ours.running_mean.dtype == torch.float32
+    found = [out, maps.grad, ours.weight.grad, ours.bias.grad, *([added.grad] if is_added else [])]
+    found += [ours.running_mean, ours.running_var, ours.num_batches_tracked]
+    for mine, theirs in zip(found, exact, strict=True):
+        bits = 2**-8 if mine.dtype == torch.bfloat16 else 2e-6
+        scale = max(theirs.abs().max().double().item(), 1e-9)
+        torch.testing.assert_close(mine.detach().double(), theirs.double(), rtol=bits, atol=bits / 4 * scale)

@@ -1,5 +1,6 @@
 """A first convolution and the stage behind it in one pass: the same function and gradient as the layers."""
 
+import copy
 import itertools
 
 import pytest
@@ -185,3 +186,27 @@ def test_images_that_go_layer_by_layer():
     handle.remove()
     layers[0].eval()
     assert find_opening(layers, numbers(2, 1, 8, 8))[0] == 0
+
+
+@pytest.mark.parametrize(("size", "drop"), [(None, 0.0), (5, 0.3), (9, 0.0)])
+def test_under_autocast_to_bf16(passes, size, drop):
+    """Products of rounded factors; maps are rounded once, those of layers one by one up to three times."""
+    layers = layers_of(3, size=size, drop=drop)
+    images = numbers(4, 3, 9, 8)
+    rounded = images.bfloat16().float()
+    rounded_layers = copy.deepcopy(layers)
+    rounded_layers[0].weight.data = layers[0].weight.data.bfloat16().float()
+    with torch.autocast("cpu", torch.bfloat16):
+        found = learned(FusedSequential(*layers), images)
+    exact = learned(nn.Sequential(*rounded_layers), rounded)
+    assert len(passes) == 1 and found[0].dtype == torch.bfloat16
+    assert all(grad.dtype == torch.float32 for grad in found[1:])
+    for one, other in zip(found, exact, strict=True):
+        torch.testing.assert_close(one.float(), other, rtol=2**-7, atol=2**-8 * float(other.abs().max()))
+
+
+def test_autocast_to_another_type_leaves_it_to_torch(passes):
+    layers, images = layers_of(), numbers(4, 1, 9, 8)
+    with torch.autocast("cpu", torch.float16):
+        assert FusedSequential(*layers)(images).dtype == torch.float16
+    assert not passes

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 from cnnlab.nn.kernels import MAX_CHANNELS as MOST_OF_STAGE
 from cnnlab.nn.kernels import can_take, lanes_conv, windows_conv, winograd_conv
 from cnnlab.nn.kernels.lanes import LANES as IMAGES_IN_A_GROUP
+from cnnlab.nn.kernels.opening import TYPES as TYPES_OF_OPENING
 from cnnlab.nn.kernels.winograd import LANES, MAX_CHANNELS
 from cnnlab.nn.kernels.winograd_kernels import STEPS, num_tiles
 from cnnlab.nn.quick import is_quick, may_round
@@ -108,7 +109,8 @@ class Conv2d(nn.Conv2d):
             and self.out_channels % LANES == 0
             and self.out_channels <= MOST_OF_STAGE
             and not images.requires_grad
-            and _is_learned_from(images, self.weight, self.bias)
+            and type_of_maps(images) in TYPES_OF_OPENING
+            and _is_learned_from(images, self.weight, self.bias, in_autocast=True)
             and self.kernel_size == (kernel, kernel)
             and (self.stride, self.dilation, self.groups) == ((1, 1), (1, 1), 1)
             and (pad, pad) == self.padding
@@ -155,11 +157,18 @@ def _are_many(weight: Tensor, groups: int = 1) -> bool:
     )
 
 
-def _is_learned_from(maps: Tensor, weight: Tensor, bias: Tensor | None, groups: int = 1) -> bool:
+def type_of_maps(images: Tensor) -> torch.dtype:
+    """Return of which type a convolution's maps are where torch computes it."""
+    return torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else images.dtype
+
+
+def _is_learned_from(
+    maps: Tensor, weight: Tensor, bias: Tensor | None, groups: int = 1, *, in_autocast: bool = False
+) -> bool:
     """Tell whether kernels can take these, that fit each other, to learn from; torch says what does not."""
     return (
         (torch.is_grad_enabled() or is_quick())
-        and not torch.is_autocast_enabled("cpu")
+        and (in_autocast or not torch.is_autocast_enabled("cpu"))
         and can_take(maps, weight, bias, types=(torch.float32,))
         and maps.shape[1] == groups * weight.shape[1]
         and (bias is None or bias.shape == weight.shape[:1])

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from cnnlab.nn.conv_norm_act import conv_norm_act_as_one
-from cnnlab.nn.convolution import Conv2d, is_our_own
+from cnnlab.nn.convolution import Conv2d, is_our_own, type_of_maps
 from cnnlab.nn.dropout import Dropout, draw_noise
 from cnnlab.nn.kernels import MAX_CHANNELS, MAX_REACH, Stage, can_take, run_opening, run_stage
 from cnnlab.nn.kernels.stage import TYPES
@@ -69,10 +69,12 @@ def _run_stage(maps: Tensor, stage: Stage) -> Tensor:
 
 
 def _run_opening(conv: Conv2d, images: Tensor, stage: Stage) -> Tensor:
-    pad = conv.padding[0]
+    pad, dtype = conv.padding[0], type_of_maps(images)
     assert isinstance(pad, int)
     noise = _noise_for(conv_shape(conv, images), stage)
-    return run_opening(images, conv.weight, conv.bias, pad=pad, stage=stage, noise=noise)
+    # Factors are rounded to bf16 where torch would do so; for float32 that does nothing
+    images, weight = (factor.to(dtype).float() for factor in (images, conv.weight))
+    return run_opening(images, weight, conv.bias, pad=pad, stage=stage, noise=noise, dtype=dtype)
 
 
 def _noise_for(shape: torch.Size, stage: Stage) -> np.ndarray | None:
@@ -84,7 +86,7 @@ def _noise_for(shape: torch.Size, stage: Stage) -> np.ndarray | None:
 
 def can_run(maps: Tensor) -> bool:
     """Tell whether the kernel can take these maps."""
-    return can_take(maps, types=tuple(TYPES)) and maps.shape[1] <= MAX_CHANNELS
+    return can_take(maps, types=TYPES) and maps.shape[1] <= MAX_CHANNELS
 
 
 def find_stage(layers: Sequence[nn.Module], maps: Tensor) -> tuple[int, Stage]:

@@ -1,12 +1,11 @@
 """Max pooling by a kernel of our own, while a network learns on the CPU, and in quick evaluation."""
 
-import torch
 from torch import Tensor, nn
 
 from cnnlab.nn.geometry import pool_output_size
 from cnnlab.nn.kernels import Windows, can_take, max_pool
 from cnnlab.nn.kernels.norm import LANES
-from cnnlab.nn.kernels.pool import MAX_SIDE
+from cnnlab.nn.kernels.pool import MAX_SIDE, TYPES
 from cnnlab.nn.norm_act import is_watched
 from cnnlab.nn.quick import may_round
 
@@ -26,7 +25,7 @@ def pool_as_one(pool: nn.Module, maps: Tensor) -> Tensor | None:
         return None
     if pool.dilation != 1 or pool.return_indices or not 0 <= 2 * pad <= side <= MAX_SIDE or stride < 1:
         return None
-    if not can_take(maps, types=(torch.float32,)) or maps.shape[1] % LANES:
+    if not can_take(maps, types=TYPES) or maps.shape[1] % LANES:
         return None
     sides = [
         pool_output_size(size, kernel=side, stride=stride, padding=pad, ceil_mode=pool.ceil_mode)

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn.modules import module
 
 from cnnlab.nn.kernels import can_take, norm_relu, norm_relu_as_known
-from cnnlab.nn.kernels.norm import LANES, BatchNorm
+from cnnlab.nn.kernels.norm import LANES, TYPES, BatchNorm
 from cnnlab.nn.quick import is_quick, may_round
 
 EVERYBODYS = [name for name in vars(module) if name.startswith("_global_") and name.endswith("_hooks")]
@@ -17,8 +17,8 @@ EVERYBODYS = [name for name in vars(module) if name.startswith("_global_") and n
 def norm_act(norm: nn.Module, act: nn.Module, maps: Tensor, added: Tensor | None = None) -> Tensor:
     """Return act(norm(maps) + added), N x C x H x W as `maps`.
 
-    In training and in quick evaluation, on the CPU in float32, batch norm and ReLU run as one, with the same
-    results to rounding; everything else, and whatever somebody has hooked onto, runs layer by layer.
+    In training and in quick evaluation, on the CPU in float32 or bf16, batch norm and ReLU run as one, with
+    the same results to rounding; everything else, and whatever somebody has hooked onto, runs layer by layer.
     """
     if (out := norm_act_as_one(norm, act, maps, added)) is not None:
         return out
@@ -57,9 +57,14 @@ def can_follow(norm: nn.Module, act: nn.Module, maps: Tensor, num_channels: int 
         and not is_watched(norm)
         and not is_watched(act)
         and (torch.is_grad_enabled() or is_quick())
-        and not torch.is_autocast_enabled("cpu")
         and can_take(
-            maps, norm.weight, norm.bias, norm.running_mean, norm.running_var, types=(torch.float32,)
+            maps,
+            norm.weight,
+            norm.bias,
+            norm.running_mean,
+            norm.running_var,
+            types=TYPES,
+            parameter_type=torch.float32,
         )
         and (maps.shape[1] if num_channels is None else num_channels) == norm.num_features
         and norm.num_features % LANES == 0

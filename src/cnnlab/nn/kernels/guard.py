@@ -4,7 +4,7 @@ C is handed addresses: whatever a tensor may be besides numbers in the memory of
 here, and the caller goes torch's way.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import wraps
 from typing import Any
 
@@ -20,18 +20,25 @@ ONCE = (
 )
 
 
-def can_take(maps: Tensor, *parameters: Tensor | None, types: tuple[torch.dtype, ...]) -> bool:
+def can_take(
+    maps: Tensor,
+    *parameters: Tensor | None,
+    types: Collection[torch.dtype],
+    parameter_type: torch.dtype | None = None,
+) -> bool:
     """Tell whether kernels can work on these.
 
     Args:
         maps: must be N x C x H x W, channels-last, of at least one number.
-        parameters: weights and the like, of the same type as the maps; None is no matter.
-        types: of numbers that the kernel knows.
+        parameters: weights and the like; None is no matter.
+        types: of the maps' numbers that the kernel knows.
+        parameter_type: of the parameters' numbers; that of the maps if None.
     """
     if is_recorded():  # comes first: torch.compile cannot follow the other questions
         return False
+    type_wanted = parameter_type or maps.dtype
     for tensor in parameters:
-        if tensor is not None and not (_is_plain(tensor) and tensor.dtype == maps.dtype):
+        if tensor is not None and not (_is_plain(tensor) and tensor.dtype == type_wanted):
             return False
     return (
         _is_plain(maps)

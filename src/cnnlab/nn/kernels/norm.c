@@ -1,8 +1,12 @@
 /* Batch normalisation in training, and what follows it: the addition of other maps, and ReLU. Each way reads the maps
- * twice, once for sums over the batch and once for the results, where layers one by one take twice as many passes. */
+ * twice, once for sums over the batch and once for the results, where layers one by one take twice as many passes.
+ *
+ * What looks at maps is compiled once for each type of theirs: TYPE in memory, float in arithmetic. */
+#ifndef TYPE
+
 #include <math.h>
 
-#include "norm.h"
+#include "vectors.h"
 
 typedef struct {
     int64_t pixels, channels;
@@ -18,19 +22,6 @@ typedef struct {
 
 static double share_of(const Norm *g, int64_t part) {
     return (double)(g->items * (part + 1) / g->parts - g->items * part / g->parts) / g->items;
-}
-
-/* Parts first to last - 1. Arrays: maps; shift, C; for each part the mean and the variance of each channel. */
-void norm_moments(const Norm *g, int64_t first, int64_t last, void *const *arrays) {
-    const int64_t channels = g->channels;
-    double *all_sums = arrays[2];
-    for (int64_t part = first; part < last; part++) {
-        const int64_t begin = g->pixels * part / g->parts, after = g->pixels * (part + 1) / g->parts;
-        double *sums = all_sums + part * 2 * channels;
-        memset(sums, 0, 2 * channels * sizeof *sums);
-        add_moments(arrays[0], begin, after, channels, arrays[1], sums);
-        finish_moments(arrays[1], after - begin, channels, sums);
-    }
 }
 
 /* Arrays: moments of all parts; weight, C; bias, C; scale, 4 x C: mean, what comes to a standard deviation of 1, factor,
@@ -79,37 +70,67 @@ void norm_back(const Norm *g, int64_t first, int64_t last, void *const *arrays) 
     }
 }
 
+#define TYPE float
+#define NAME(verb) verb##_float32
+#define LOAD load
+#define STORE store
+#include "norm.c"
+
+#define TYPE uint16_t
+#define NAME(verb) verb##_bf16
+#define LOAD widen
+#define STORE narrow
+#include "norm.c"
+
+#else
+
+#include "norm.h"
+
+/* Parts first to last - 1. Arrays: maps; shift, C; for each part the mean and the variance of each channel. */
+void NAME(norm_moments)(const Norm *g, int64_t first, int64_t last, void *const *arrays) {
+    const int64_t channels = g->channels;
+    double *all_sums = arrays[2];
+    for (int64_t part = first; part < last; part++) {
+        const int64_t begin = g->pixels * part / g->parts, after = g->pixels * (part + 1) / g->parts;
+        double *sums = all_sums + part * 2 * channels;
+        memset(sums, 0, 2 * channels * sizeof *sums);
+        NAME(add_moments)(arrays[0], begin, after, channels, arrays[1], sums);
+        finish_moments(arrays[1], after - begin, channels, sums);
+    }
+}
+
 /* Arrays: maps; factor, C; offset, C; other maps to add, may be NULL; out = ReLU(factor maps + offset + added). */
-void norm_forward(const Norm *g, int64_t first, int64_t last, void *const *arrays) {
-    const float *maps = arrays[0], *factor = arrays[1], *offset = arrays[2], *added = arrays[3];
-    float *out = arrays[4];
+void NAME(norm_forward)(const Norm *g, int64_t first, int64_t last, void *const *arrays) {
+    const TYPE *maps = arrays[0], *added = arrays[3];
+    const float *factor = arrays[1], *offset = arrays[2];
+    TYPE *out = arrays[4];
     EACH {
-        Lanes v = load(maps + i) * load(factor + c) + load(offset + c);
-        if (added != NULL) v += load(added + i);
-        store(out + i, where_passing(v, v));
+        Lanes v = LOAD(maps + i) * load(factor + c) + load(offset + c);
+        if (added != NULL) v += LOAD(added + i);
+        STORE(out + i, where_passing(v, v));
     }
 }
 
 /* Arrays: grad_out; maps; mean, C; sums: of the gradient before ReLU, and of it times maps less mean. What passes ReLU
  * tell either the maps, by factor and offset of norm_forward, C each; or, where others were added, `out`, and the
  * gradient before ReLU is written to `grad`. */
-void norm_grad_sums(const Norm *g, int64_t first, int64_t last, void *const *arrays) {
-    const float *grad_out = arrays[0], *maps = arrays[1], *mean = arrays[2];
+void NAME(norm_grad_sums)(const Norm *g, int64_t first, int64_t last, void *const *arrays) {
+    const TYPE *grad_out = arrays[0], *maps = arrays[1], *out = arrays[6];
+    const float *mean = arrays[2], *factor = arrays[4], *offset = arrays[5];
     double *all_sums = arrays[3];
-    const float *factor = arrays[4], *offset = arrays[5], *out = arrays[6];
-    float *grad = arrays[7];
+    TYPE *grad = arrays[7];
     const int64_t channels = g->channels;
     for (int64_t part = first; part < last; part++) {
         const int64_t begin = g->pixels * part / g->parts, after = g->pixels * (part + 1) / g->parts;
         double *sums = all_sums + part * 2 * channels;
         memset(sums, 0, 2 * channels * sizeof *sums);
         if (out == NULL) {
-            add_grad_sums(grad_out, maps, begin, after, channels, mean, factor, offset, sums);
+            NAME(add_grad_sums)(grad_out, maps, begin, after, channels, mean, factor, offset, sums);
         } else {
 #define TAKE                                                \
-    one = where_passing(load(out + i), load(grad_out + i)); \
-    store(grad + i, one);                                   \
-    other = one * (load(maps + i) - load(mean + at));
+    one = where_passing(LOAD(out + i), LOAD(grad_out + i)); \
+    STORE(grad + i, one);                                   \
+    other = one * (LOAD(maps + i) - load(mean + at));
             SUM_PIXELS(begin, after)
 #undef TAKE
         }
@@ -118,14 +139,21 @@ void norm_grad_sums(const Norm *g, int64_t first, int64_t last, void *const *arr
 
 /* Arrays: grad_out; maps; by_grad, by_maps and more, C each; grad_maps = by_grad grad + by_maps maps + more; factor and
  * offset of norm_forward, C each, both NULL if grad_out is the gradient before ReLU. */
-void norm_backward(const Norm *g, int64_t first, int64_t last, void *const *arrays) {
-    const float *grad_out = arrays[0], *maps = arrays[1];
+void NAME(norm_backward)(const Norm *g, int64_t first, int64_t last, void *const *arrays) {
+    const TYPE *grad_out = arrays[0], *maps = arrays[1];
     const Back back = {arrays[2], arrays[3], arrays[4], arrays[6], arrays[7]};
     const int64_t channels = g->channels, after = g->pixels * last / g->parts;
-    float *grad_maps = arrays[5];
+    TYPE *grad_maps = arrays[5];
     for (int64_t p = g->pixels * first / g->parts, count; p < after; p += count) {
         const int64_t i = p * channels;
         count = after - p < PIXELS_AT_ONCE ? after - p : PIXELS_AT_ONCE;
-        grad_before_norm(&back, grad_out + i, maps + i, count, channels, grad_maps + i);
+        NAME(grad_before_norm)(&back, grad_out + i, maps + i, count, channels, grad_maps + i);
     }
 }
+
+#undef TYPE
+#undef NAME
+#undef LOAD
+#undef STORE
+
+#endif

@@ -1,5 +1,10 @@
 /* Batch normalisation in training, for pixels x C numbers; C is a multiple of LANES. Sums are of some pixels in float,
- * and of those in double. */
+ * and of those in double.
+ *
+ * Included once for each type of maps: TYPE in memory, float in arithmetic. What is known of channels is float. */
+#ifndef NORM_H
+#define NORM_H
+
 #include "vectors.h"
 
 enum { PIXELS_AT_ONCE = 64 };
@@ -39,28 +44,6 @@ enum { PIXELS_AT_ONCE = 64 };
         }                                                                                        \
     }
 
-/* To `sums`, 2 x C, what is left of pixels `begin` to `after` - 1 when `shift` is taken off, and its squares. */
-static void add_moments(const float *maps, int64_t begin, int64_t after, int64_t channels, const float *shift,
-                        double *sums) {
-#define TAKE                                  \
-    one = load(maps + i) - load(shift + at);  \
-    other = one * one;
-    SUM_PIXELS(begin, after)
-#undef TAKE
-}
-
-/* Both sums of a gradient behind batch norm and ReLU, for pixels `begin` to `after` - 1: of that before ReLU, and of it
- * times maps less mean. What passes ReLU is told by factor maps + offset. */
-static void add_grad_sums(const float *grad_out, const float *maps, int64_t begin, int64_t after, int64_t channels,
-                          const float *mean, const float *factor, const float *offset, double *sums) {
-#define TAKE                                                                            \
-    const Lanes v = load(maps + i);                                                     \
-    one = where_passing(v * load(factor + at) + load(offset + at), load(grad_out + i)); \
-    other = one * (v - load(mean + at));
-    SUM_PIXELS(begin, after)
-#undef TAKE
-}
-
 /* Mean and variance, from the sums of what is left of so many pixels when `shift` is taken off, and of its squares. */
 static void finish_moments(const float *shift, int64_t pixels, int64_t channels, double *sums) {
     for (int64_t c = 0; c < channels; c++) {
@@ -76,20 +59,44 @@ typedef struct {
     const float *factor, *offset; /* by which maps tell what has passed ReLU; NULL if `grad` is before ReLU */
 } Back;
 
+#endif
+
+/* To `sums`, 2 x C, what is left of pixels `begin` to `after` - 1 when `shift` is taken off, and its squares. */
+static void NAME(add_moments)(const TYPE *maps, int64_t begin, int64_t after, int64_t channels, const float *shift,
+                        double *sums) {
+#define TAKE                                  \
+    one = LOAD(maps + i) - load(shift + at);  \
+    other = one * one;
+    SUM_PIXELS(begin, after)
+#undef TAKE
+}
+
+/* Both sums of a gradient behind batch norm and ReLU, for pixels `begin` to `after` - 1: of that before ReLU, and of it
+ * times maps less mean. What passes ReLU is told by factor maps + offset. */
+static void NAME(add_grad_sums)(const TYPE *grad_out, const TYPE *maps, int64_t begin, int64_t after, int64_t channels,
+                          const float *mean, const float *factor, const float *offset, double *sums) {
+#define TAKE                                                                            \
+    const Lanes v = LOAD(maps + i);                                                     \
+    one = where_passing(v * load(factor + at) + load(offset + at), LOAD(grad_out + i)); \
+    other = one * (v - load(mean + at));
+    SUM_PIXELS(begin, after)
+#undef TAKE
+}
+
 /* That of some pixels. */
-static void grad_before_norm(const Back *b, const float *grad, const float *maps, int64_t pixels, int64_t channels,
-                             float *to) {
+static void NAME(grad_before_norm)(const Back *b, const TYPE *grad, const TYPE *maps, int64_t pixels,
+                                   int64_t channels, TYPE *to) {
     for (int64_t c = 0; c < channels; c += LANES) {
         const Lanes by_grad = load(b->by_grad + c), by_maps = load(b->by_maps + c), more = load(b->more + c);
         if (b->factor == NULL) {
             for (int64_t i = c; i < pixels * channels; i += channels)
-                store(to + i, load(grad + i) * by_grad + (load(maps + i) * by_maps + more));
+                STORE(to + i, LOAD(grad + i) * by_grad + (LOAD(maps + i) * by_maps + more));
             continue;
         }
         const Lanes factor = load(b->factor + c), offset = load(b->offset + c);
         for (int64_t i = c; i < pixels * channels; i += channels) {
-            const Lanes v = load(maps + i);
-            store(to + i, where_passing(v * factor + offset, load(grad + i)) * by_grad + (v * by_maps + more));
+            const Lanes v = LOAD(maps + i);
+            STORE(to + i, where_passing(v * factor + offset, LOAD(grad + i)) * by_grad + (v * by_maps + more));
         }
     }
 }

@@ -8,9 +8,10 @@ from torch import Tensor
 from torch.autograd.function import Function
 
 from cnnlab.nn.kernels.guard import incoming, keep, kept, once_differentiable
-from cnnlab.nn.kernels.parallel import run_kernel
+from cnnlab.nn.kernels.parallel import SUFFIXES, run_kernel
 
 LANES = 8  # of vectors.h: channels come in multiples of it
+TYPES = (torch.float32, torch.bfloat16)  # of maps
 
 
 class Norm(ctypes.Structure):
@@ -46,7 +47,7 @@ def norm_relu(maps: Tensor, norm: BatchNorm, added: Tensor | None) -> Tensor:
     """Return ReLU(batch norm of maps + added), N x C x H x W, channels-last.
 
     Args:
-        maps: N x C x H x W, float32 on the CPU, channels-last; C is a multiple of `LANES`.
+        maps: N x C x H x W on the CPU, of one of `TYPES`, channels-last; C is a multiple of `LANES`.
         norm: batch norm, whose running moments follow.
         added: maps to add before ReLU, as `maps`; or None.
     """
@@ -60,8 +61,8 @@ class _NormRelu(Function):
     ) -> Tensor:
         record = norm_record(maps, norm)
         # Less the mean of one image, a channel loses no digits to a mean far from zero.
-        shift, moments = maps[0].mean((1, 2)), room_for_sums(maps, record)
-        run_kernel("norm_moments", record, record.parts, maps, shift, moments)
+        shift, moments = maps[0].mean((1, 2), dtype=torch.float32), room_for_sums(maps, record)
+        run_kernel(f"norm_moments_{SUFFIXES[maps.dtype]}", record, record.parts, maps, shift, moments)
         scale = scale_of(record, moments, norm)
         out = normalised(record, maps, scale, added)
         # What passes ReLU is told by the maps, which are read anyway, unless others were added.
@@ -80,7 +81,7 @@ class _NormRelu(Function):
         if ctx.needs_input_grad[0]:
             grad_maps = torch.empty_like(maps)
             arrays = (back.grad, maps, *back.factors[:3], grad_maps, *back.factors[3:])
-            run_kernel("norm_backward", ctx.record, ctx.record.parts, *arrays)
+            run_kernel(f"norm_backward_{SUFFIXES[maps.dtype]}", ctx.record, ctx.record.parts, *arrays)
         return grad_maps, back.grad_weight, back.grad_bias, None if out is None else back.grad, None
 
 
@@ -109,7 +110,7 @@ class Back(NamedTuple):
         grad = None if out is None else torch.empty_like(maps)
         sums = room_for_sums(maps, record)
         arrays = (grad_out, maps, mean, sums, factor, offset, out, grad)
-        run_kernel("norm_grad_sums", record, record.parts, *arrays)
+        run_kernel(f"norm_grad_sums_{SUFFIXES[maps.dtype]}", record, record.parts, *arrays)
         passing = (factor, offset) if out is None else (None, None)
         return cls.by_sums(record, sums, grad_out if grad is None else grad, weight, scale, passing)
 
@@ -173,7 +174,7 @@ def norm_relu_as_known(maps: Tensor, factor: Tensor, offset: Tensor, added: Tens
 
 def _apply(record: Norm, maps: Tensor, factor: Tensor, offset: Tensor, added: Tensor | None) -> Tensor:
     out = torch.empty_like(maps)
-    run_kernel("norm_forward", record, record.parts, maps, factor, offset, added, out)
+    run_kernel(f"norm_forward_{SUFFIXES[maps.dtype]}", record, record.parts, maps, factor, offset, added, out)
     return out
 
 

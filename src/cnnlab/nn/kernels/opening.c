@@ -4,16 +4,39 @@
  *
  * Arrays lie as N x H x W x C. Kernels lie as depth x K, where depth counts the numbers of a window, kernel x kernel x
  * C; K is a multiple of LANES.
+ *
+ * What the stage reads and writes is compiled once for each type of numbers, see stage.h; images and kernels are float.
  */
+#ifndef TYPE
+
+#include "vectors.h"
+
 #define TYPE float
 #define REAL float
 #define WHOLE int32_t
-#define NAME(verb) verb##_maps
+#define NAME(verb) verb##_opening_float32
 #define LOAD load
 #define STORE store
 #define STORE_PAST store_past
 #define ROOTS roots_of
+#include "opening.c"
+
+#define TYPE uint16_t
+#define REAL float
+#define WHOLE int32_t
+#define NAME(verb) verb##_opening_bf16
+#define LOAD widen
+#define STORE narrow
+#define STORE_PAST STORE
+#define ROOTS roots_of
+#include "opening.c"
+
+#else
+
 #include "stage.h"
+
+#ifndef OPENING
+#define OPENING
 
 typedef struct {
     Stage stage;                     /* its maps are the convolution's */
@@ -79,42 +102,6 @@ static void put_in_frame(const Opening *g, const Frame *frame, const float *imag
 POOL(1)
 POOL(2)
 
-/* Images first to last - 1. Arrays: images; kernels; bias, may be NULL; out, top, place and noise as for forward of
- * stage.c. */
-void opening_forward(const Opening *g, int64_t first, int64_t last, void *const *arrays) {
-    const float *images = arrays[0], *kernels = arrays[1], *bias = arrays[2];
-    const Stage *s = &g->stage;
-    const int64_t channels = s->channels, rows = (s->height + 1) / 2, columns = (s->width + 1) / 2;
-    const Frame frame = make_frame(g);
-    float *tops = room(columns * channels);
-    uint8_t *places = (uint8_t *)room(columns * channels);
-    Room_maps room;
-    memset(&room, 0, sizeof room);
-    for (int64_t n = first; n < last; n++) {
-        put_in_frame(g, &frame, images + n * g->height * g->width * g->channels);
-        for (int64_t i = 0; i < rows; i++) {
-            const int below = 2 * i + 1 < s->height ? 2 : 0;
-            for (int64_t c = 0, num; c < channels; c += num) {
-                num = channels - c >= 2 * LANES ? 2 * LANES : LANES;
-                for (int64_t j = 0; j < columns; j++) {
-                    const float *at = frame.framed + 2 * (i * frame.row + j * g->channels);
-                    const int there = below | (2 * j + 1 < s->width ? 1 : 0);
-                    (num == LANES ? pool_1 : pool_2)(g, &frame, at, kernels + c, bias == NULL ? NULL : bias + c, there,
-                                                     tops + j * channels + c, places + j * channels + c);
-                }
-            }
-            for (int64_t j = 0, count; j < columns; j += count) {
-                const int64_t at = ((n * rows + i) * columns + j) * channels;
-                count = pixels_at_once(s, columns - j);
-                finish_maps(s, &room, tops + j * channels, places + j * channels, count, at, arrays[3], arrays[4],
-                            arrays[5], arrays[6]);
-            }
-        }
-    }
-    end_past();
-    free(frame.framed), free(frame.offsets), free(tops), free(places);
-}
-
 /* What stands at each number of the windows of a pooled pixel's four pixels: columns x depth x 4. */
 static void put_in_table(const Opening *g, const Frame *frame, const float *line, int64_t columns, float *table) {
     const int64_t right = g->channels, down = frame->row;
@@ -142,9 +129,47 @@ GRAD(9)
 GRAD(4)
 GRAD(1)
 
+#endif
+
+/* Images first to last - 1. Arrays: images; kernels; bias, may be NULL; out, top, place and noise as for forward of
+ * stage.c. */
+void NAME(forward)(const Opening *g, int64_t first, int64_t last, void *const *arrays) {
+    const float *images = arrays[0], *kernels = arrays[1], *bias = arrays[2];
+    const Stage *s = &g->stage;
+    const int64_t channels = s->channels, rows = (s->height + 1) / 2, columns = (s->width + 1) / 2;
+    const Frame frame = make_frame(g);
+    float *tops = room(columns * channels);
+    uint8_t *places = (uint8_t *)room(columns * channels);
+    NAME(Room) room;
+    memset(&room, 0, sizeof room);
+    for (int64_t n = first; n < last; n++) {
+        put_in_frame(g, &frame, images + n * g->height * g->width * g->channels);
+        for (int64_t i = 0; i < rows; i++) {
+            const int below = 2 * i + 1 < s->height ? 2 : 0;
+            for (int64_t c = 0, num; c < channels; c += num) {
+                num = channels - c >= 2 * LANES ? 2 * LANES : LANES;
+                for (int64_t j = 0; j < columns; j++) {
+                    const float *at = frame.framed + 2 * (i * frame.row + j * g->channels);
+                    const int there = below | (2 * j + 1 < s->width ? 1 : 0);
+                    (num == LANES ? pool_1 : pool_2)(g, &frame, at, kernels + c, bias == NULL ? NULL : bias + c, there,
+                                                     tops + j * channels + c, places + j * channels + c);
+                }
+            }
+            for (int64_t j = 0, count; j < columns; j += count) {
+                const int64_t at = ((n * rows + i) * columns + j) * channels;
+                count = pixels_at_once(s, columns - j);
+                NAME(finish)(s, &room, tops + j * channels, places + j * channels, count, at, arrays[3], arrays[4],
+                            arrays[5], arrays[6]);
+            }
+        }
+    }
+    end_past();
+    free(frame.framed), free(frame.offsets), free(tops), free(places);
+}
+
 /* Images first to last - 1. Arrays: images; grad_out, top and place as for backward of stage.c; sums, for each image:
  * the gradient of the kernels, then that of the bias. */
-void opening_backward(const Opening *g, int64_t first, int64_t last, void *const *arrays) {
+void NAME(backward)(const Opening *g, int64_t first, int64_t last, void *const *arrays) {
     const float *images = arrays[0];
     const uint8_t *places = arrays[3];
     const Stage *s = &g->stage;
@@ -152,7 +177,7 @@ void opening_backward(const Opening *g, int64_t first, int64_t last, void *const
     const Frame frame = make_frame(g);
     const int64_t num = (frame.depth + 1) * channels;
     float *grad = room(columns * channels), *table = room(columns * frame.depth * 4);
-    Room_maps room;
+    NAME(Room) room;
     memset(&room, 0, sizeof room);
     for (int64_t n = first; n < last; n++) {
         float *sums = (float *)arrays[4] + n * num, *bias = sums + num - channels;
@@ -163,7 +188,7 @@ void opening_backward(const Opening *g, int64_t first, int64_t last, void *const
             const int64_t at = (n * rows + i) * columns * channels;
             for (int64_t j = 0, count; j < columns; j += count) {
                 count = pixels_at_once(s, columns - j);
-                begin_maps(s, &room, grad + j * channels, count, at + j * channels, arrays[1], arrays[2], places);
+                NAME(begin)(s, &room, grad + j * channels, count, at + j * channels, arrays[1], arrays[2], places);
             }
             for (int64_t j = 0; j < columns; j++)
                 for (int64_t c = 0; c < channels; c += LANES)
@@ -180,3 +205,17 @@ void opening_backward(const Opening *g, int64_t first, int64_t last, void *const
     }
     free(frame.framed), free(frame.offsets), free(grad), free(table);
 }
+
+#undef EACH_EIGHT
+#undef BY_WINDOW
+#undef LEFT
+#undef TYPE
+#undef REAL
+#undef WHOLE
+#undef NAME
+#undef LOAD
+#undef STORE
+#undef STORE_PAST
+#undef ROOTS
+
+#endif

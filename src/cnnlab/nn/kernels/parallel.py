@@ -10,6 +10,9 @@ from torch import Tensor
 
 from cnnlab.nn.kernels.library import load_kernels
 
+SUFFIXES = {torch.float32: "float32", torch.float64: "float64", torch.bfloat16: "bf16"}
+"""What the names of functions end in that are compiled for several types of maps."""
+
 
 def run_kernel(name: str, record: ctypes.Structure, num: int, *arrays: Tensor | np.ndarray | None) -> None:
     """Call a function of the library, as many items per thread as there are threads for.
@@ -26,9 +29,11 @@ def run_kernel(name: str, record: ctypes.Structure, num: int, *arrays: Tensor | 
     run_team(function, ctypes.byref(record), num, pointers, threads, has_torch_threads())
 
 
-def empty_maps(shape: Sequence[int], *, like: Tensor) -> Tensor:
+def empty_maps(shape: Sequence[int], *, like: Tensor, dtype: torch.dtype | None = None) -> Tensor:
     """Return maps to be written, N x C x H x W, channels-last; whatever torch's defaults are."""
-    return torch.empty(shape, dtype=like.dtype, device=like.device, memory_format=torch.channels_last)
+    return torch.empty(
+        shape, dtype=dtype or like.dtype, device=like.device, memory_format=torch.channels_last
+    )
 
 
 def _address(array: Tensor | np.ndarray | None) -> int | None:

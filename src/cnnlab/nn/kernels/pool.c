@@ -1,4 +1,8 @@
-/* The largest of each window of maps, and the way back. C is a multiple of LANES. */
+/* The largest of each window of maps, and the way back. C is a multiple of LANES.
+ *
+ * What looks at maps is compiled once for each type of theirs: TYPE in memory, float in arithmetic. */
+#ifndef TYPE
+
 #include "vectors.h"
 
 /* For functions of numbers that are known where they are called. */
@@ -25,70 +29,84 @@ static inline int is_whole(const Window *w, int64_t side) {
     return w->begin_y == 0 && w->begin_x == 0 && w->end_y == side && w->end_x == side;
 }
 
-/* As torch has it: the first of equals, and what is no number wins. */
-KNOWN void take_larger(const float *from, int32_t here, Lanes *top, Ints *place) {
-    const Lanes v = load(from);
-    const Ints wins = (v > *top) | (v != v);
-    *top = choose(wins, v, *top);
-    *place = (wins & here) | (*place & ~wins);
-}
-
-/* `at`: the window's first pixel; `place` may be NULL. With a side that is known all of the window is there. */
-KNOWN void pool_window(const Pool *g, const Window *w, const float *at, float *out, uint8_t *place, int side) {
-    const int64_t channels = g->channels, line = g->width * channels;
-    const int64_t first_y = side ? 0 : w->begin_y, first_x = side ? 0 : w->begin_x;
-    for (int64_t c = 0; c < channels; c += LANES) {
-        const float *from = at + c;
-        Lanes top = load(from + first_y * line + first_x * channels);
-        Ints where = {0};
-        where += (int32_t)(first_y * g->side + first_x);
-        if (side) {
-            UNROLL for (int p = 1; p < side * side; p++)
-                take_larger(from + p / side * line + p % side * channels, p, &top, &where);
-        } else {
-            for (int64_t dy = w->begin_y; dy < w->end_y; dy++)
-                for (int64_t dx = w->begin_x; dx < w->end_x; dx++)
-                    take_larger(from + dy * line + dx * channels, dy * g->side + dx, &top, &where);
-        }
-        store(out + c, top);
-        if (place != NULL) store_bytes(place + c, where);
-    }
-}
-
-/* Images first to last - 1. Arrays: maps; out; place, as out: which pixel of its window is the largest, line after
- * line; may be NULL. */
-void pool_forward(const Pool *g, int64_t first, int64_t last, void *const *arrays) {
-    const int64_t channels = g->channels, line = g->width * channels;
-    for (int64_t n = first; n < last; n++)
-        for (int64_t i = 0; i < g->out_height; i++)
-            for (int64_t j = 0; j < g->out_width; j++) {
-                const Window w = window_of(g, i, j);
-                const int64_t to = ((n * g->out_height + i) * g->out_width + j) * channels;
-                const float *at = (const float *)arrays[0] + (n * g->height + w.y) * line + w.x * channels;
-                float *out = (float *)arrays[1] + to;
-                uint8_t *place = arrays[2] != NULL ? (uint8_t *)arrays[2] + to : NULL;
-                if (g->side == 2 && is_whole(&w, 2))
-                    pool_window(g, &w, at, out, place, 2);
-                else if (g->side == 3 && is_whole(&w, 3))
-                    pool_window(g, &w, at, out, place, 3);
-                else
-                    pool_window(g, &w, at, out, place, 0);
-            }
-}
-
 /* To the gradient of a pixel, that of a window if it was the largest there. Windows that do not overlap write it. */
 KNOWN void give(float *to, int32_t here, Lanes grad, Ints where, int is_alone) {
     const Lanes share = (Lanes)((Ints)grad & (where == here));
     store(to, is_alone ? share : load(to) + share);
 }
 
+#define TYPE float
+#define NAME(verb) verb##_float32
+#define LOAD load
+#define STORE store
+#include "pool.c"
+
+#define TYPE uint16_t
+#define NAME(verb) verb##_bf16
+#define LOAD widen
+#define STORE narrow
+#include "pool.c"
+
+#else
+
+/* As torch has it: the first of equals, and what is no number wins. */
+KNOWN void NAME(take_larger)(const TYPE *from, int32_t here, Lanes *top, Ints *place) {
+    const Lanes v = LOAD(from);
+    const Ints wins = (v > *top) | (v != v);
+    *top = choose(wins, v, *top);
+    *place = (wins & here) | (*place & ~wins);
+}
+
+/* `at`: the window's first pixel; `place` may be NULL. With a side that is known all of the window is there. */
+KNOWN void NAME(pool_window)(const Pool *g, const Window *w, const TYPE *at, TYPE *out, uint8_t *place, int side) {
+    const int64_t channels = g->channels, line = g->width * channels;
+    const int64_t first_y = side ? 0 : w->begin_y, first_x = side ? 0 : w->begin_x;
+    for (int64_t c = 0; c < channels; c += LANES) {
+        const TYPE *from = at + c;
+        Lanes top = LOAD(from + first_y * line + first_x * channels);
+        Ints where = {0};
+        where += (int32_t)(first_y * g->side + first_x);
+        if (side) {
+            UNROLL for (int p = 1; p < side * side; p++)
+                NAME(take_larger)(from + p / side * line + p % side * channels, p, &top, &where);
+        } else {
+            for (int64_t dy = w->begin_y; dy < w->end_y; dy++)
+                for (int64_t dx = w->begin_x; dx < w->end_x; dx++)
+                    NAME(take_larger)(from + dy * line + dx * channels, dy * g->side + dx, &top, &where);
+        }
+        STORE(out + c, top);
+        if (place != NULL) store_bytes(place + c, where);
+    }
+}
+
+/* Images first to last - 1. Arrays: maps; out; place, as out: which pixel of its window is the largest, line after
+ * line; may be NULL. */
+void NAME(pool_forward)(const Pool *g, int64_t first, int64_t last, void *const *arrays) {
+    const int64_t channels = g->channels, line = g->width * channels;
+    for (int64_t n = first; n < last; n++)
+        for (int64_t i = 0; i < g->out_height; i++)
+            for (int64_t j = 0; j < g->out_width; j++) {
+                const Window w = window_of(g, i, j);
+                const int64_t to = ((n * g->out_height + i) * g->out_width + j) * channels;
+                const TYPE *at = (const TYPE *)arrays[0] + (n * g->height + w.y) * line + w.x * channels;
+                TYPE *out = (TYPE *)arrays[1] + to;
+                uint8_t *place = arrays[2] != NULL ? (uint8_t *)arrays[2] + to : NULL;
+                if (g->side == 2 && is_whole(&w, 2))
+                    NAME(pool_window)(g, &w, at, out, place, 2);
+                else if (g->side == 3 && is_whole(&w, 3))
+                    NAME(pool_window)(g, &w, at, out, place, 3);
+                else
+                    NAME(pool_window)(g, &w, at, out, place, 0);
+            }
+}
+
 /* As pool_window, the way back. */
-KNOWN void unpool_window(const Pool *g, const Window *w, float *at, const float *grad, const uint8_t *place, int side,
-                         int is_alone) {
+KNOWN void NAME(unpool_window)(const Pool *g, const Window *w, float *at, const TYPE *grad, const uint8_t *place,
+                               int side, int is_alone) {
     const int64_t channels = g->channels, line = g->width * channels;
     for (int64_t c = 0; c < channels; c += LANES) {
         const Ints where = load_bytes(place + c);
-        const Lanes v = load(grad + c);
+        const Lanes v = LOAD(grad + c);
         float *to = at + c;
         if (side) {
             UNROLL for (int p = 0; p < side * side; p++)
@@ -101,30 +119,41 @@ KNOWN void unpool_window(const Pool *g, const Window *w, float *at, const float 
     }
 }
 
-/* Arrays: grad_out; place; grad_maps. */
-void pool_backward(const Pool *g, int64_t first, int64_t last, void *const *arrays) {
+/* Arrays: grad_out; place; grad_maps. Gradients of windows are added up in float. */
+void NAME(pool_backward)(const Pool *g, int64_t first, int64_t last, void *const *arrays) {
     const int64_t channels = g->channels, line = g->width * channels;
     const int is_alone = g->side == 2 && g->stride == 2;
     /* Windows side by side that cover the maps write every pixel. */
     const int is_covered = is_alone && g->pad == 0 && 2 * g->out_height >= g->height && 2 * g->out_width >= g->width;
+    const int64_t image = g->height * line;
+    float *apart = sizeof(TYPE) == sizeof(float) ? NULL : room(image);
     for (int64_t n = first; n < last; n++) {
-        float *grad_maps = (float *)arrays[2] + n * g->height * line;
-        if (!is_covered) memset(grad_maps, 0, g->height * line * sizeof *grad_maps);
+        float *grad_maps = apart != NULL ? apart : (float *)arrays[2] + n * image;
+        if (!is_covered) memset(grad_maps, 0, image * sizeof *grad_maps);
         for (int64_t i = 0; i < g->out_height; i++)
             for (int64_t j = 0; j < g->out_width; j++) {
                 const Window w = window_of(g, i, j);
                 const int64_t from = ((n * g->out_height + i) * g->out_width + j) * channels;
-                const float *grad = (const float *)arrays[0] + from;
+                const TYPE *grad = (const TYPE *)arrays[0] + from;
                 const uint8_t *place = (const uint8_t *)arrays[1] + from;
                 float *at = grad_maps + w.y * line + w.x * channels;
                 if (is_alone && is_whole(&w, 2))
-                    unpool_window(g, &w, at, grad, place, 2, 1);
+                    NAME(unpool_window)(g, &w, at, grad, place, 2, 1);
                 else if (is_alone)
-                    unpool_window(g, &w, at, grad, place, 0, 1);
+                    NAME(unpool_window)(g, &w, at, grad, place, 0, 1);
                 else if (g->side == 3 && is_whole(&w, 3))
-                    unpool_window(g, &w, at, grad, place, 3, 0);
+                    NAME(unpool_window)(g, &w, at, grad, place, 3, 0);
                 else
-                    unpool_window(g, &w, at, grad, place, 0, 0);
+                    NAME(unpool_window)(g, &w, at, grad, place, 0, 0);
             }
+        for (int64_t i = 0; apart != NULL && i < image; i += LANES) STORE((TYPE *)arrays[2] + n * image + i, load(apart + i));
     }
+    free(apart);
 }
+
+#undef TYPE
+#undef NAME
+#undef LOAD
+#undef STORE
+
+#endif

@@ -8,9 +8,10 @@ from torch import Tensor
 from torch.autograd.function import Function
 
 from cnnlab.nn.kernels.guard import incoming, keep, kept, once_differentiable
-from cnnlab.nn.kernels.parallel import empty_maps, run_kernel
+from cnnlab.nn.kernels.parallel import SUFFIXES, empty_maps, run_kernel
 
 MAX_SIDE = 15  # a place in a window is a byte
+TYPES = (torch.float32, torch.bfloat16)  # of maps
 
 
 class _Pool(ctypes.Structure):
@@ -42,7 +43,7 @@ def max_pool(maps: Tensor, windows: Windows, out_height: int, out_width: int) ->
     The first of equal ones gets the gradient, and what is no number is the largest, as torch has it.
 
     Args:
-        maps: N x C x H x W, float32 on the CPU, channels-last; C is a multiple of 8.
+        maps: N x C x H x W on the CPU, of one of `TYPES`, channels-last; C is a multiple of 8.
         windows: each has a pixel of the maps; the last ones may reach over the edge.
         out_height: how many windows there are below each other.
         out_width: how many there are beside each other.
@@ -57,7 +58,7 @@ class _MaxPool(Function):
         out = empty_maps((num, channels, out_height, out_width), like=maps)
         place = torch.empty_like(out, dtype=torch.uint8) if ctx.needs_input_grad[0] else None
         record = _Pool(height, width, channels, out_height, out_width, *windows)
-        run_kernel("pool_forward", record, num, maps, out, place)
+        run_kernel(f"pool_forward_{SUFFIXES[maps.dtype]}", record, num, maps, out, place)
         keep(ctx, place)
         ctx.record, ctx.shape = record, maps.shape
         return out
@@ -70,5 +71,6 @@ class _MaxPool(Function):
         (place,) = kept(ctx)
         grad_out = incoming(grads[0])
         grad_maps = empty_maps(ctx.shape, like=grad_out)
-        run_kernel("pool_backward", ctx.record, len(grad_maps), grad_out, place, grad_maps)
+        name = f"pool_backward_{SUFFIXES[grad_out.dtype]}"
+        run_kernel(name, ctx.record, len(grad_maps), grad_out, place, grad_maps)
         return grad_maps, None, None, None

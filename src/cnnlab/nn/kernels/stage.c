@@ -7,15 +7,6 @@
 
 #include "vectors.h"
 
-static inline Lanes widen(const uint16_t *from) { return (Lanes)(load_shorts(from) << 16); }
-
-/* Nearest, ties to even; what is no number stays none. */
-static inline void narrow(uint16_t *to, Lanes v) {
-    const Ints bits = (Ints)v, isnt = v != v;
-    const Ints rounded = (bits + 0x7FFF + ((bits >> 16) & 1)) >> 16;
-    store_shorts(to, ((rounded & ~isnt) | (0x7FC0 & isnt)) & 0xFFFF);
-}
-
 typedef double Doubles __attribute__((vector_size(sizeof(double) * LANES)));
 
 static inline __attribute__((always_inline)) Doubles load_double(const double *from) {

@@ -11,10 +11,10 @@ from torch import Tensor
 from torch.autograd.function import Function
 
 from cnnlab.nn.kernels.guard import incoming, keep, kept, once_differentiable
-from cnnlab.nn.kernels.parallel import empty_maps, run_kernel
+from cnnlab.nn.kernels.parallel import SUFFIXES, empty_maps, run_kernel
 
 MAX_CHANNELS, MAX_REACH = 1024, 64  # C_MAX and MARGIN of stage.h
-TYPES = {torch.float32: "float32", torch.float64: "float64", torch.bfloat16: "bf16"}
+TYPES = tuple(SUFFIXES)  # of maps
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class _RunStage(Function):
         is_learning = ctx.needs_input_grad[0]
         top = torch.empty_like(out) if is_learning and stage.lrn else None
         place = torch.empty_like(out, dtype=torch.uint8) if is_learning else None
-        run_kernel(f"forward_{TYPES[maps.dtype]}", record, n, maps, out, top, place, noise)
+        run_kernel(f"forward_{SUFFIXES[maps.dtype]}", record, n, maps, out, top, place, noise)
         if is_learning:
             keep(ctx, top, place)
             ctx.record, ctx.shape = record, maps.shape
@@ -80,7 +80,7 @@ class _RunStage(Function):
         top, place = kept(ctx)
         grad_out = incoming(grads[0])
         grad = empty_maps(ctx.shape, like=grad_out)
-        name = f"backward_{TYPES[grad.dtype]}"
+        name = f"backward_{SUFFIXES[grad.dtype]}"
         run_kernel(name, ctx.record, len(grad), grad_out, grad, top, place)
         return grad, None, None
 

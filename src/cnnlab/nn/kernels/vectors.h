@@ -134,6 +134,22 @@ static inline void store_shorts(uint16_t *to, Ints v) {
 #endif
 }
 
+/* Numbers of bf16: the upper half of a float. */
+
+static inline Lanes widen(const uint16_t *from) { return (Lanes)(load_shorts(from) << 16); }
+
+/* Nearest, ties to even; what is no number stays none. Instructions for it take numbers below 1e-38 for 0. */
+static inline void narrow(uint16_t *to, Lanes v) {
+#if defined(__AVX512BF16__) && defined(__AVX512VL__)
+    const __m128bh numbers = _mm256_cvtneps_pbh((__m256)v);
+    memcpy(to, &numbers, sizeof numbers);
+#else
+    const Ints bits = (Ints)v, isnt = v != v;
+    const Ints rounded = (bits + 0x7FFF + ((bits >> 16) & 1)) >> 16;
+    store_shorts(to, ((rounded & ~isnt) | (0x7FC0 & isnt)) & 0xFFFF);
+#endif
+}
+
 static inline float *room(int64_t numbers) {
     float *memory = aligned_alloc(64, (numbers * sizeof(float) + 63) / 64 * 64);
     if (memory == NULL) abort(); /* some megabytes at most */

@@ -1,6 +1,10 @@
 /* Winograd's convolution of a block of tiles after the other, transforms and products together, so that a block
  * stays in the cache of its thread and no thread waits for another: for channels so few that their kernels stay
  * there too. */
+#define TYPE float
+#define NAME(verb) verb##_float32
+#define LOAD load
+#define STORE store
 #include "norm.h"
 #include "product.h"
 #include "winograd.h"
@@ -69,11 +73,11 @@ void blocks_forward(const Conv *g, int64_t first, int64_t last, void *const *arr
             const int64_t from = numbers_before(&made, start) / out, to = numbers_before(&made, start + count) / out;
             if (start == begin) {
                 /* Less about their mean, a channel loses no digits to a mean far from zero. */
-                add_moments(made_maps, from, to, out, zeros, sums);
+                add_moments_float32(made_maps, from, to, out, zeros, sums);
                 for (int64_t c = 0; c < out; c++) shift[c] = sums[c] / (to - from);
                 memset(sums, 0, 2 * out * sizeof *sums);
             }
-            add_moments(made_maps, from, to, out, shift, sums);
+            add_moments_float32(made_maps, from, to, out, shift, sums);
         }
         if (moments != NULL)
             finish_moments(shift, (numbers_before(&made, end) - numbers_before(&made, begin)) / out, out, sums);
@@ -90,7 +94,7 @@ static void spectrum_before_norm(const Shape *made, const Back *back, const floa
         const int64_t from = numbers_before(made, start + t), left = made->height - place_of(made, start + t).y;
         const Shape lines = {left < step ? left : step, made->width, made->channels, made->pitch, made->taps};
         const float *far[] = {grad_out + from, maps + from};
-        grad_before_norm(back, far[0], far[1], lines.height * lines.width, lines.channels, line);
+        grad_before_norm_float32(back, far[0], far[1], lines.height * lines.width, lines.channels, line);
         spectrum_of_grad(&lines, line, 0, wide, to, plane, sum, framed, far);
     }
 }
@@ -139,7 +143,7 @@ void blocks_backward(const Conv *g, int64_t first, int64_t last, void *const *ar
             if (grad_maps != NULL) grad_of_spectrum(&maps, grad_maps, start, count, spectrum, plane);
             if (seen == NULL) continue;
             const int64_t known = pixels_known(&maps, start + count);
-            add_grad_sums(grad_maps, arrays[0], summed, known, in, arrays[14], seen->factor, seen->offset, grad_sums);
+            add_grad_sums_float32(grad_maps, arrays[0], summed, known, in, arrays[14], seen->factor, seen->offset, grad_sums);
             summed = known;
         }
     }
