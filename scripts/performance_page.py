@@ -8,6 +8,10 @@ from typing import Any
 
 from cnnlab.runs import precision_text
 
+IN_BF16 = ", precision=bf16"
+"""What the name of a network that was timed in both precisions ends with."""
+LEAST_SHARE = {"alexnet_mnist5": 0.45}
+"""Which share of the rate of bf16 a step in bf16 is to reach."""
 MISSING = "Not measured yet: `make bench` does it.\n"
 LEAST_TIMES = {
     "alexnet_mnist3": 3.0,
@@ -49,7 +53,7 @@ def training(*paths: Path) -> str:
             other = [best["name"], f"{best['images_per_s']:,.0f}", f"{best['times']:.2f}"]
         rows.append(
             [
-                f"`{result['name']}`",
+                f"`{result['name'].removesuffix(IN_BF16)}`",
                 str(result["batch_size"]),
                 precision_text(result["execution"]),
                 f"{result['images_per_s']:,.0f}",
@@ -98,7 +102,7 @@ def goals(folder: Path) -> str:
     for path in sorted(folder.glob("time-to-*.json")):
         result = read(path)
         name, goal, top1 = f"`{result['name']}`", result["goal"], result["top1"]
-        rows.append([f"{name}: mean top1", f"{goal:.1%}", f"{top1:.2%}", _mark(top1 >= goal)])
+        rows.append([f"{name}: mean top1", f"{100 * goal:g}%", f"{top1:.2%}", _mark(top1 >= goal)])
         least = LEAST_TIMES_TO.get(result["name"])
         for peer in (result["peers"] or []) if least else []:
             turns = zip(result["seeds"], peer["turns"], strict=True)
@@ -107,6 +111,29 @@ def goals(folder: Path) -> str:
             what = f"{name}, times `{peer['name']}`"
             rows.append([what, f"{least:.1f} times", measured, _mark(peer["times"] >= least)])
     return table(["what", "goal", "measured", "reached"], rows) if rows else MISSING
+
+
+def goals_in_either(*paths: Path) -> str:
+    """Goals of steps that were timed in both precisions: of each network, the faster one."""
+    fastest: dict[str, dict[str, Any]] = {}
+    rows: list[list[str]] = []
+    for result in (result for path in paths for result in read(path) or []):
+        name = result["name"].removesuffix(IN_BF16)
+        result["name"] = f"{name}` in `{result['execution']['precision']}"
+        if name not in fastest or result["images_per_s"] > fastest[name]["images_per_s"]:
+            fastest[name] = result
+        share, least = result["share_of_matrix_rate"], LEAST_SHARE.get(name)
+        if least and result["execution"]["precision"] == "bf16":
+            rows.append(
+                [
+                    f"`{name}`: share of the rate of bf16",
+                    f"{least:.0%}",
+                    f"{share:.0%}",
+                    _mark(share >= least),
+                ]
+            )
+    of_steps = [_goal_of_steps(result, LEAST_TIMES[name]) for name, result in fastest.items()]
+    return table(["what", "goal", "measured", "reached"], of_steps + rows) if of_steps else MISSING
 
 
 def _goal_of_steps(result: dict[str, Any], least: float) -> list[str]:
@@ -155,14 +182,16 @@ def time_to(*paths: Path) -> str:
     results = [result for path in paths if (result := read(path)) is not None]
     if not results:
         return MISSING
-    header = ["recipe", "goal", "seeds", "top1 on test", "training", "a first run", "other", "its training"]
+    header = ["recipe", "goal", "seeds", "top1 on test", "together", "training", "a first run", "other", "its training"]
     header += ["its top1", "times"]
     rows = []
     for result in results:
         interval = result["top1_interval"]
         top1 = f"{result['top1']:.2%}"
         top1 += f" ({interval[0]:.2%} to {interval[1]:.2%})" if interval else ""
-        row = [f"`{result['name']}`", f"{result['goal']:.1%}", str(len(result["seeds"])), top1]
+        together = result.get("together_top1")
+        row = [f"`{result['name']}`", f"{100 * result['goal']:g}%", str(len(result["seeds"])), top1]
+        row += ["" if together is None else f"{together:.2%}"]
         row += [f"{result['train_seconds']:.1f} s", f"{result['all_seconds']:.1f} s"]
         for peer in result["peers"] or [None]:
             other = ["", "", "", ""]

@@ -21,7 +21,8 @@ STUDIES = ROOT / "docs" / "studies"
 FIGURES = STUDIES / "mnist" / "comparison.json"
 STUDY_PAGES = {ROOT / "docs" / f"{name}.md": name for name in ("origins", "pretraining")}
 PERFORMANCE = ROOT / "docs" / "performance"
-TRAINING = ("train-lrn", "train", "train-large")
+TRAINING = [PERFORMANCE / f"{part}.json" for part in ("train-lrn", "train", "train-large")]
+IN_BOTH_PRECISIONS = [path.with_name(f"bf16-{path.name}") for path in TRAINING]
 TOUR = re.compile(r"```sh\n(?P<commands>.*?)```\n\n```text\n(?P<printed>.*?)```\n", re.DOTALL)
 
 
@@ -58,10 +59,10 @@ def study(name: str) -> str:
 GENERATED = {
     README: {"networks": networks, "figures": figures},
     PERFORMANCE.with_suffix(".md"): {
-        "training": partial(
-            performance_page.training, *(PERFORMANCE / f"train{part}.json" for part in ("-lrn", "", "-large"))
-        ),
+        "training": partial(performance_page.training, *TRAINING),
         "goals": partial(performance_page.goals, PERFORMANCE),
+        "goals-bf16": partial(performance_page.goals_in_either, *IN_BOTH_PRECISIONS),
+        "training-bf16": partial(performance_page.training, *IN_BOTH_PRECISIONS),
         "precision": partial(study, "precision"),
         "norm": lambda: performance_page.cost_of_norm(*sorted(PERFORMANCE.glob("norm-*.json"))),
         "inference": partial(performance_page.inference, PERFORMANCE / "infer.json"),
@@ -75,7 +76,7 @@ GENERATED = {
 
 def with_generated_parts(text: str, page: Path = README) -> str:
     for name, make in GENERATED[page].items():
-        block = re.compile(rf"(<!-- begin {name}.*?-->\n)(.*?)(<!-- end {name} -->)", re.DOTALL)
+        block = re.compile(rf"(<!-- begin {name}:.*?-->\n)(.*?)(<!-- end {name} -->)", re.DOTALL)
         place = block.search(text)
         assert place, f"{page.name} has no place for {name}"
         text = text.replace(place[0], f"{place[1]}\n{make()}\n{place[3]}")

@@ -37,7 +37,8 @@ def train(
         typer.Option(
             "--variant",
             metavar="FIELD=VALUE",
-            help="Time every network with this setting too, such as model.args.lrn=false.",
+            help="Time every network with this setting too, such as model.args.lrn=false, or with several: "
+            "'model.args.lrn=false; precision=bf16'. May be given several times.",
         ),
     ] = None,
     layers: Annotated[bool, typer.Option("--layers", help="Time each layer by itself too.")] = False,
@@ -61,7 +62,7 @@ def train(
         rounds=rounds,
         steps=steps,
         peers=peers or [],
-        variants=[options.parse_settings([text], option="--variant") for text in variants or []],
+        variants=[options.parse_settings(text.split(";"), option="--variant") for text in variants or []],
         layers=layers,
         memory=memory,
         say=say,

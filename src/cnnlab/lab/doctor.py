@@ -63,11 +63,11 @@ def _hardware() -> list[Finding]:
     elif kernels.library is None:
         bf16 = "fast (AMX or AVX512-BF16): on the CPU training takes bf16"
     else:
-        bf16 = "fast (AMX or AVX512-BF16); on the CPU training takes float32, for which there are kernels"
+        bf16 = "fast (AMX or AVX512-BF16); on the CPU training takes float32, which has more kernels"
     if kernels.library is None:
         passes = f"{kernels.why}: torch computes alone, which takes longer"
     else:
-        of_bf16 = "; in bf16 for ReLU, pooling, LRN and dropout alone" if machine.has_fast_bf16() else ""
+        of_bf16 = "; in bf16 for all but most convolutions" if machine.has_fast_bf16() else ""
         passes = f"compiled: {kernels.why}{of_bf16}"
     free = shutil.disk_usage(Path.cwd()).free
     disk = f"{free / 1e9:.1f} GB free here"

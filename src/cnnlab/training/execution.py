@@ -120,7 +120,7 @@ def choose_execution(config: RunConfig) -> Execution:
         machine.keep_freed_memory()
     precision = config.precision
     if precision == "auto":
-        # Kernels in float32 won more over torch than bf16 did, though on different processors (LOG.md)
+        # Most convolutions have kernels in float32 alone: on AVX512-BF16 neither wins over all (LOG.md)
         precision = "bf16" if fast_bf16 and kernels.library is None else "float32"
     threads = config.threads or machine.default_threads()
     set_threads(threads)
