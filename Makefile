@@ -80,7 +80,7 @@ bench: $(VENV)/.installed $(TENSORFLOW_VENV)/.installed ## measure what docs/per
 	  "mnist-99 stays as it was measured: name a program to measure it beside, MNIST_PEERS=FILE")
 	$(MAKE) figures-table
 
-bench-bf16: $(VENV)/.installed $(TENSORFLOW_VENV)/.installed ## the steps in both precisions, where a processor multiplies bf16 (20 minutes)
+bench-bf16: $(VENV)/.installed $(TENSORFLOW_VENV)/.installed ## the steps in both precisions, where a processor multiplies bf16 (half an hour)
 	$(call measured,bf16-train-lrn,train alexnet_mnist3 --precision float32 --variant precision=bf16 \
 	  --variant model.args.lrn=false --variant 'model.args.lrn=false; precision=bf16' --batch-size 128 $(OTHERS))
 	$(call measured,bf16-train,train alexnet_mnist5 resnet20 lenet5 googlenet_small --precision float32 \

@@ -9,7 +9,7 @@ from typing import Any
 from cnnlab.runs import precision_text
 
 IN_BF16 = ", precision=bf16"
-"""What the name of a network that was timed in both precisions ends with."""
+"""What the name of a network that was timed in both precisions ends with; the last setting of a variant."""
 LEAST_SHARE = {"alexnet_mnist5": 0.45}
 """Which share of the rate of bf16 a step in bf16 is to reach."""
 MISSING = "Not measured yet: `make bench` does it.\n"
@@ -23,6 +23,7 @@ LEAST_TIMES = {
     "alexnet-cifar10": 1.3,
 }
 """How many times as fast as the fastest other a step is to be, on two cores."""
+GOALS = ["what", "goal", "measured", "reached"]
 MOST_FOR_NORM = 0.05
 LEAST_TIMES_TO = {"mnist-99": 4.0}
 """How many times as fast as another program a recipe is to reach its accuracy."""
@@ -94,7 +95,7 @@ def goals(folder: Path) -> str:
         for result in read(path):
             least = LEAST_TIMES.get(result["name"])
             if least and result["best_peer"]:
-                rows.append(_goal_of_steps(result, least))
+                rows.append(_goal_of_steps(result, least, f"`{result['name']}`"))
     if costs := _costs_of_norm(sorted(folder.glob("norm-*.json"))):
         measured = f"{median(costs):.1%} ({min(costs):.1%} to {max(costs):.1%} by processes)"
         is_reached = median(costs) <= MOST_FOR_NORM
@@ -110,37 +111,35 @@ def goals(folder: Path) -> str:
             measured = f"{peer['times']:.2f} ({shares[0]:.2f} to {shares[-1]:.2f} by seeds)"
             what = f"{name}, times `{peer['name']}`"
             rows.append([what, f"{least:.1f} times", measured, _mark(peer["times"] >= least)])
-    return table(["what", "goal", "measured", "reached"], rows) if rows else MISSING
+    return table(GOALS, rows) if rows else MISSING
 
 
 def goals_in_either(*paths: Path) -> str:
     """Goals of steps that were timed in both precisions: of each network, the faster one."""
     fastest: dict[str, dict[str, Any]] = {}
-    rows: list[list[str]] = []
+    shares: list[list[str]] = []
     for result in (result for path in paths for result in read(path) or []):
-        name = result["name"].removesuffix(IN_BF16)
-        result["name"] = f"{name}` in `{result['execution']['precision']}"
+        name, execution = result["name"].removesuffix(IN_BF16), result["execution"]
+        if name not in LEAST_TIMES or not result["best_peer"] or execution["emulated"]:
+            continue
         if name not in fastest or result["images_per_s"] > fastest[name]["images_per_s"]:
             fastest[name] = result
         share, least = result["share_of_matrix_rate"], LEAST_SHARE.get(name)
-        if least and result["execution"]["precision"] == "bf16":
-            rows.append(
-                [
-                    f"`{name}`: share of the rate of bf16",
-                    f"{least:.0%}",
-                    f"{share:.0%}",
-                    _mark(share >= least),
-                ]
-            )
-    of_steps = [_goal_of_steps(result, LEAST_TIMES[name]) for name, result in fastest.items()]
-    return table(["what", "goal", "measured", "reached"], of_steps + rows) if of_steps else MISSING
+        if least and execution["precision"] == "bf16":
+            what = f"`{name}`: share of the rate of bf16"
+            shares.append([what, f"{least:.0%}", f"{share:.0%}", _mark(share >= least)])
+    rows = [
+        _goal_of_steps(result, LEAST_TIMES[name], f"`{name}` in {result['execution']['precision']}")
+        for name, result in fastest.items()
+    ]
+    return table(GOALS, rows + shares) if rows else MISSING.replace("`make bench`", "`make bench-bf16`")
 
 
-def _goal_of_steps(result: dict[str, Any], least: float) -> list[str]:
+def _goal_of_steps(result: dict[str, Any], least: float, title: str) -> list[str]:
     best = next(peer for peer in result["peers"] if peer["name"] == result["best_peer"])
     ratios = [other / own for own, other in zip(result["seconds"], best["seconds"], strict=True)]
     measured = f"{best['times']:.2f} ({min(ratios):.2f} to {max(ratios):.2f} by rounds)"
-    what = f"`{result['name']}` at {result['batch_size']}, times {best['name']}"
+    what = f"{title} at {result['batch_size']}, times {best['name']}"
     return [what, f"{least:.1f} times", measured, _mark(best["times"] >= least)]
 
 
@@ -182,7 +181,17 @@ def time_to(*paths: Path) -> str:
     results = [result for path in paths if (result := read(path)) is not None]
     if not results:
         return MISSING
-    header = ["recipe", "goal", "seeds", "top1 on test", "together", "training", "a first run", "other", "its training"]
+    header = [
+        "recipe",
+        "goal",
+        "seeds",
+        "top1 on test",
+        "together",
+        "training",
+        "a first run",
+        "other",
+        "its training",
+    ]
     header += ["its top1", "times"]
     rows = []
     for result in results:

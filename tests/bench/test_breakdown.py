@@ -58,14 +58,12 @@ def lap(monkeypatch):
 def test_layers_that_run_as_one_are_one_part(lap, precision):
     result = break_down("some", lap("convnet_mnist", precision), rounds=2)
     names = [part.name for part in result.parts]
-    in_one = precision == "float32"
-    first = ["features.conv1+act1+pool1"] if in_one else ["features.conv1", "features.act1+pool1"]
-    assert names[: 2 + len(first)] == ["batch and augmentation", *first, "features.conv2"]
+    assert names[:3] == ["batch and augmentation", "features.conv1+act1+pool1", "features.conv2"]
     assert names[-2:] == ["update", "rest"] and len(set(names)) == len(names)
     conv1, conv2 = (
         part for part in result.parts if part.name.startswith(("features.conv1", "features.conv2"))
     )
-    assert (conv1.kind, conv2.kind) == ("in one pass" if in_one else "Conv2d", "Conv2d")
+    assert (conv1.kind, conv2.kind) == ("in one pass", "Conv2d")
     assert conv1.passes == 2 and conv2.passes == 3  # images need no gradient
     assert conv1.flops == 2 * 25 * 32 * 8 * 8 * 128  # 5x5, 32 maps of 8x8, steps of 128 images
     assert sum(part.seconds for part in result.parts) == pytest.approx(result.step)

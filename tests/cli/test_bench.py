@@ -57,6 +57,15 @@ def test_the_same_network_with_another_setting(run_cli):
     assert names == ["alexnet_mnist3-digits", "alexnet_mnist3-digits, lrn=False"]
 
 
+def test_a_variant_of_several_settings(run_cli):
+    both = "model.args.lrn=false; threads=1"
+    _, row = json.loads(run_cli("bench", "train", "alexnet_mnist3", *TINY, "--variant", both, "--json").out)
+    assert row["name"] == "alexnet_mnist3-digits, lrn=False, threads=1"
+    assert row["execution"]["threads"] == 1
+    result = run_cli("bench", "train", "lenet5", *TINY, "--variant", "threads=1;")
+    assert result.code == 2 and "--variant takes FIELD=VALUE" in result.err
+
+
 def test_inference(run_cli, tmp_path):
     few = ["--rounds", "2", "--steps", "1", "--threads", "1"]
     shown = run_cli("bench", "infer", "lenet5", "--plain", *few).out

@@ -15,7 +15,7 @@ from cnnlab.nn.kernels.library import Kernels
         (
             {"avx512_bf16"},
             True,
-            "fast (AMX or AVX512-BF16); on the CPU training takes float32, for which there are kernels",
+            "fast (AMX or AVX512-BF16); on the CPU training takes float32, which has more kernels",
         ),
         ({"amx_bf16"}, False, "fast (AMX or AVX512-BF16): on the CPU training takes bf16"),
         ({"avx2"}, True, "neither AMX nor AVX512-BF16: on the CPU training takes float32, and emulates bf16"),

@@ -30,10 +30,10 @@ def numbers(*shape, seed=0):
     return drawn.contiguous(memory_format=torch.channels_last)
 
 
-def learned(run, maps):
+def learned(run, maps, draw=numbers):
     maps = maps.clone().requires_grad_()
     out = run(maps)
-    (grad,) = torch.autograd.grad(out, maps, numbers(*out.shape, seed=1).to(out.dtype))
+    (grad,) = torch.autograd.grad(out, maps, draw(*out.shape, seed=1).to(out.dtype))
     return out.detach(), grad
 
 
@@ -131,12 +131,27 @@ def test_no_second_derivative(passes):
     assert passes
 
 
+def numbers_in_bf16(*shape, seed=0):
+    return numbers(*shape, seed=seed).bfloat16()
+
+
 @pytest.mark.parametrize("windows", WINDOWS)
 def test_bf16_is_torchs(passes, windows):
     """To the bit in values; gradients are summed up in float32 and rounded once."""
-    pool, maps = nn.MaxPool2d(**windows), numbers(2, 24, 6, 9).bfloat16()
-    out, grad = learned(lambda given: run_pool(pool, given), maps)
-    expected, expected_grad = learned(pool, maps.double())
+    pool, maps = nn.MaxPool2d(**windows), numbers_in_bf16(2, 24, 6, 9)
+    maps[0, 0] = 1e-40  # below what instructions for bf16 round
+    assert maps[0, 0].any()
+    out, grad = learned(lambda given: run_pool(pool, given), maps, numbers_in_bf16)
+    expected, expected_grad = learned(pool, maps.double(), numbers_in_bf16)
     assert passes == [maps.shape] and out.dtype == grad.dtype == torch.bfloat16
     assert torch.equal(out.double(), expected)
-    torch.testing.assert_close(grad.double(), expected_grad, rtol=2**-8, atol=1e-2)
+    assert torch.equal(grad, expected_grad.float().bfloat16())
+
+
+def test_bf16_in_quick_evaluation(passes):
+    pool, maps = nn.MaxPool2d(3, 2, 1).eval(), numbers_in_bf16(2, 8, 9, 9)
+    maps[0, 3, 4, 4] = torch.nan
+    with torch.no_grad(), quick_evaluation():
+        found = run_pool(pool, maps)
+    assert len(passes) == 1
+    torch.testing.assert_close(found, pool(maps), rtol=0, atol=0, equal_nan=True)

@@ -1,13 +1,14 @@
 """Batch norm, addition and ReLU as one: the values, gradients and moments of the layers one by one."""
 
 import copy
+import itertools
 import sys
 
 import pytest
 import torch
 from torch import nn
 
-from cnnlab.nn import FusedSequential, norm_act
+from cnnlab.nn import FusedSequential, norm_act, quick_evaluation
 from cnnlab.nn.kernels import norm_relu
 
 pytestmark = pytest.mark.usefixtures("kernels")
@@ -174,3 +175,36 @@ def test_bf16_is_the_same_to_its_rounding(passes, shape, is_added):
         bits = 2**-8 if mine.dtype == torch.bfloat16 else 2e-6
         scale = max(theirs.abs().max().double().item(), 1e-9)
         torch.testing.assert_close(mine.detach().double(), theirs.double(), rtol=bits, atol=bits / 4 * scale)
+
+
+def test_bf16_that_is_no_number_is_found(passes):
+    maps = numbers(2, 8, 4, 4).bfloat16()
+    maps[1, 3, 2, 2] = torch.nan
+    out = norm_act(make_norm(8), nn.ReLU(), maps)
+    assert len(passes) == 1
+    assert out[:, 3].isnan().all() and out[:, :3].isfinite().all() and out[:, 4:].isfinite().all()
+
+
+def test_bf16_in_quick_evaluation():
+    norm, act, maps = make_norm(8).eval(), nn.ReLU(), numbers(2, 8, 4, 4).bfloat16()
+    exact = act(copy.deepcopy(norm).double()(maps.double()))
+    with torch.no_grad(), quick_evaluation():
+        found = norm_act(norm, act, maps)
+    assert found.dtype == torch.bfloat16
+    torch.testing.assert_close(found.double(), exact, rtol=2**-8, atol=1e-6)
+
+
+def test_types_are_torchs_under_autocast(passes):
+    """Batch norm keeps the type of its maps; what is added to bf16 in float32 makes float32."""
+    maps, norm, act = numbers(2, 8, 4, 4), make_norm(8), nn.ReLU()
+    with torch.autocast("cpu", torch.bfloat16):
+        for first, added in itertools.product([maps, maps.bfloat16()], [None, maps, maps.bfloat16()]):
+            expected = norm(first) if added is None else norm(first) + added
+            assert norm_act(norm, act, first, added).dtype == expected.dtype
+    assert len(passes) == 4  # not where types differ
+
+
+def test_a_norm_in_bf16_is_torchs(passes):
+    norm, maps = make_norm(8).bfloat16(), numbers(2, 8, 4, 4).bfloat16()
+    expected = nn.ReLU()(copy.deepcopy(norm)(maps))
+    assert torch.equal(norm_act(norm, nn.ReLU(), maps), expected) and not passes

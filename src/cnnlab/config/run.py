@@ -40,8 +40,8 @@ class RunConfig(Section):
     """Where to compute; `auto` takes a GPU if there is one."""
     precision: Literal["auto", "float32", "bf16"] = "auto"
     """`auto` takes bf16 where it is the faster one: on most GPUs, and on a processor with instructions for it
-    where this project's kernels, which are of float32, cannot run. Where bf16 is asked for and there are
-    no instructions for it, it is emulated; by torch, slowly, where `compile` is on."""
+    where this project's kernels, most of which are of float32, cannot run. Where bf16 is asked for and there
+    are no instructions for it, it is emulated; by torch, slowly, where `compile` is on."""
     threads: int | None = Field(default=None, ge=1, le=1024)
     """Threads of the CPU; the cores this process may use if not given."""
     compile: Literal[False, True, "gpu"] = False

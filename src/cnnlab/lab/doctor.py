@@ -67,7 +67,7 @@ def _hardware() -> list[Finding]:
     if kernels.library is None:
         passes = f"{kernels.why}: torch computes alone, which takes longer"
     else:
-        of_bf16 = "; in bf16 for all but most convolutions" if machine.has_fast_bf16() else ""
+        of_bf16 = "; most convolutions in float32 alone" if machine.has_fast_bf16() else ""
         passes = f"compiled: {kernels.why}{of_bf16}"
     free = shutil.disk_usage(Path.cwd()).free
     disk = f"{free / 1e9:.1f} GB free here"

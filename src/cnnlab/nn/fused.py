@@ -72,7 +72,8 @@ def _run_opening(conv: Conv2d, images: Tensor, stage: Stage) -> Tensor:
     pad, dtype = conv.padding[0], type_of_maps(images)
     assert isinstance(pad, int)
     noise = _noise_for(conv_shape(conv, images), stage)
-    # Factors are rounded to bf16 where torch would do so; for float32 that does nothing
+    # Factors are rounded to bf16 where torch would do so, which leaves those of float32 as they are. What is
+    # added to their products, the bias, need not be.
     images, weight = (factor.to(dtype).float() for factor in (images, conv.weight))
     return run_opening(images, weight, conv.bias, pad=pad, stage=stage, noise=noise, dtype=dtype)
 

@@ -114,7 +114,7 @@ def _notes(folders: Sequence[RunFolder], num_tests: int, num_images: int) -> lis
         "summed up in float32, the result rounded to bf16; a processor with instructions for bf16 does the "
         "same in another order, and takes numbers below 1e-38 for 0."
     )
-    others = "Both differ in more than rounding: this project's kernels compute float32, those of torch bf16."
+    others = "Both differ in more than rounding: torch computes more of bf16 than of float32, kernels less."
     has_kernels = any(execution.get("kernels", "none") != "none" for execution in executions)
     return [
         f"Test top1 on all {num_images:,} test images, looked at once per run; mean and t interval over "

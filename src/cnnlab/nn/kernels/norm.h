@@ -63,7 +63,7 @@ typedef struct {
 
 /* To `sums`, 2 x C, what is left of pixels `begin` to `after` - 1 when `shift` is taken off, and its squares. */
 static void NAME(add_moments)(const TYPE *maps, int64_t begin, int64_t after, int64_t channels, const float *shift,
-                        double *sums) {
+                              double *sums) {
 #define TAKE                                  \
     one = LOAD(maps + i) - load(shift + at);  \
     other = one * one;
@@ -73,8 +73,9 @@ static void NAME(add_moments)(const TYPE *maps, int64_t begin, int64_t after, in
 
 /* Both sums of a gradient behind batch norm and ReLU, for pixels `begin` to `after` - 1: of that before ReLU, and of it
  * times maps less mean. What passes ReLU is told by factor maps + offset. */
-static void NAME(add_grad_sums)(const TYPE *grad_out, const TYPE *maps, int64_t begin, int64_t after, int64_t channels,
-                          const float *mean, const float *factor, const float *offset, double *sums) {
+static void NAME(add_grad_sums)(const TYPE *grad_out, const TYPE *maps, int64_t begin, int64_t after,
+                                int64_t channels, const float *mean, const float *factor, const float *offset,
+                                double *sums) {
 #define TAKE                                                                            \
     const Lanes v = LOAD(maps + i);                                                     \
     one = where_passing(v * load(factor + at) + load(offset + at), LOAD(grad_out + i)); \
@@ -83,7 +84,7 @@ static void NAME(add_grad_sums)(const TYPE *grad_out, const TYPE *maps, int64_t 
 #undef TAKE
 }
 
-/* That of some pixels. */
+/* The gradient before batch norm of some pixels. */
 static void NAME(grad_before_norm)(const Back *b, const TYPE *grad, const TYPE *maps, int64_t pixels,
                                    int64_t channels, TYPE *to) {
     for (int64_t c = 0; c < channels; c += LANES) {

@@ -6,6 +6,7 @@
  * C; K is a multiple of LANES.
  *
  * What the stage reads and writes is compiled once for each type of numbers, see stage.h; images and kernels are float.
+ * Forward, the stage takes its maxima before they are rounded to bf16; on the way back it has only the rounded ones.
  */
 #ifndef TYPE
 

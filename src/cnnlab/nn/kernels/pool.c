@@ -39,12 +39,14 @@ KNOWN void give(float *to, int32_t here, Lanes grad, Ints where, int is_alone) {
 #define NAME(verb) verb##_float32
 #define LOAD load
 #define STORE store
+#define STORE_AS_IT_WAS store
 #include "pool.c"
 
 #define TYPE uint16_t
 #define NAME(verb) verb##_bf16
 #define LOAD widen
 #define STORE narrow
+#define STORE_AS_IT_WAS halve
 #include "pool.c"
 
 #else
@@ -74,7 +76,7 @@ KNOWN void NAME(pool_window)(const Pool *g, const Window *w, const TYPE *at, TYP
                 for (int64_t dx = w->begin_x; dx < w->end_x; dx++)
                     NAME(take_larger)(from + dy * line + dx * channels, dy * g->side + dx, &top, &where);
         }
-        STORE(out + c, top);
+        STORE_AS_IT_WAS(out + c, top);
         if (place != NULL) store_bytes(place + c, where);
     }
 }
@@ -146,7 +148,8 @@ void NAME(pool_backward)(const Pool *g, int64_t first, int64_t last, void *const
                 else
                     NAME(unpool_window)(g, &w, at, grad, place, 0, 0);
             }
-        for (int64_t i = 0; apart != NULL && i < image; i += LANES) STORE((TYPE *)arrays[2] + n * image + i, load(apart + i));
+        if (apart == NULL) continue;
+        for (int64_t i = 0; i < image; i += LANES) STORE((TYPE *)arrays[2] + n * image + i, load(apart + i));
     }
     free(apart);
 }
@@ -155,5 +158,6 @@ void NAME(pool_backward)(const Pool *g, int64_t first, int64_t last, void *const
 #undef NAME
 #undef LOAD
 #undef STORE
+#undef STORE_AS_IT_WAS
 
 #endif

@@ -138,6 +138,9 @@ static inline void store_shorts(uint16_t *to, Ints v) {
 
 static inline Lanes widen(const uint16_t *from) { return (Lanes)(load_shorts(from) << 16); }
 
+/* Of numbers that are bf16 already. */
+static inline void halve(uint16_t *to, Lanes v) { store_shorts(to, ((Ints)v >> 16) & 0xFFFF); }
+
 /* Nearest, ties to even; what is no number stays none. Instructions for it take numbers below 1e-38 for 0. */
 static inline void narrow(uint16_t *to, Lanes v) {
 #if defined(__AVX512BF16__) && defined(__AVX512VL__)
@@ -152,7 +155,7 @@ static inline void narrow(uint16_t *to, Lanes v) {
 
 static inline float *room(int64_t numbers) {
     float *memory = aligned_alloc(64, (numbers * sizeof(float) + 63) / 64 * 64);
-    if (memory == NULL) abort(); /* some megabytes at most */
+    if (memory == NULL) abort(); /* some megabytes, or an image's maps */
     return memory;
 }
 #endif

@@ -6,6 +6,11 @@
 #define LOAD load
 #define STORE store
 #include "norm.h"
+/* Other headers have names of their own for these. */
+#undef TYPE
+#undef NAME
+#undef LOAD
+#undef STORE
 #include "product.h"
 #include "winograd.h"
 
@@ -143,7 +148,8 @@ void blocks_backward(const Conv *g, int64_t first, int64_t last, void *const *ar
             if (grad_maps != NULL) grad_of_spectrum(&maps, grad_maps, start, count, spectrum, plane);
             if (seen == NULL) continue;
             const int64_t known = pixels_known(&maps, start + count);
-            add_grad_sums_float32(grad_maps, arrays[0], summed, known, in, arrays[14], seen->factor, seen->offset, grad_sums);
+            add_grad_sums_float32(grad_maps, arrays[0], summed, known, in, arrays[14], seen->factor, seen->offset,
+                                  grad_sums);
             summed = known;
         }
     }
