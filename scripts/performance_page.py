@@ -115,8 +115,12 @@ def goals(folder: Path) -> str:
 
 
 def goals_in_either(*paths: Path) -> str:
-    """Goals of steps that were timed in both precisions: of each network, the faster one."""
+    """Goals of steps that were timed in both precisions: of each network, the faster one.
+
+    Beside them, what a step would reach that does nothing but multiply in bf16, at the machine's whole rate.
+    """
     fastest: dict[str, dict[str, Any]] = {}
+    limits: dict[str, str] = {}
     shares: list[list[str]] = []
     for result in (result for path in paths for result in read(path) or []):
         name, execution = result["name"].removesuffix(IN_BF16), result["execution"]
@@ -124,23 +128,35 @@ def goals_in_either(*paths: Path) -> str:
             continue
         if name not in fastest or result["images_per_s"] > fastest[name]["images_per_s"]:
             fastest[name] = result
+        if execution["precision"] != "bf16":
+            continue
         share, least = result["share_of_matrix_rate"], LEAST_SHARE.get(name)
-        if least and execution["precision"] == "bf16":
+        limits[name] = f"{_best(result)['times'] / share:.2f}"
+        if least:
             what = f"`{name}`: share of the rate of bf16"
-            shares.append([what, f"{least:.0%}", f"{share:.0%}", _mark(share >= least)])
+            shares.append([what, f"{least:.0%}", f"{share:.0%}", _mark(share >= least), ""])
     rows = [
-        _goal_of_steps(result, LEAST_TIMES[name], f"`{name}` in {result['execution']['precision']}")
+        [
+            *_goal_of_steps(result, LEAST_TIMES[name], f"`{name}` in {result['execution']['precision']}"),
+            limits.get(name, ""),
+        ]
         for name, result in fastest.items()
     ]
-    return table(GOALS, rows + shares) if rows else MISSING.replace("`make bench`", "`make bench-bf16`")
+    if not rows:
+        return MISSING.replace("`make bench`", "`make bench-bf16`")
+    return table([*GOALS, "at the whole rate of bf16"], rows + shares)
 
 
 def _goal_of_steps(result: dict[str, Any], least: float, title: str) -> list[str]:
-    best = next(peer for peer in result["peers"] if peer["name"] == result["best_peer"])
+    best = _best(result)
     ratios = [other / own for own, other in zip(result["seconds"], best["seconds"], strict=True)]
     measured = f"{best['times']:.2f} ({min(ratios):.2f} to {max(ratios):.2f} by rounds)"
     what = f"{title} at {result['batch_size']}, times {best['name']}"
     return [what, f"{least:.1f} times", measured, _mark(best["times"] >= least)]
+
+
+def _best(result: dict[str, Any]) -> dict[str, Any]:
+    return next(peer for peer in result["peers"] if peer["name"] == result["best_peer"])
 
 
 def _mark(is_reached: bool) -> str:
