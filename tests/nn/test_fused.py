@@ -70,6 +70,49 @@ def test_gradients_are_those_of_the_values(size):
     assert torch.autograd.gradcheck(lambda m: run_stage(m, stage, None), maps)
 
 
+@pytest.mark.parametrize("dtype", PRECISE)
+@pytest.mark.parametrize(("size", "drop"), [*itertools.product([1, 4, 5], [0.0, 0.3])])
+@pytest.mark.parametrize("shape", [(3, 16, 6, 4), (2, 5, 7, 7), (1, 70, 2, 3)])
+def test_the_same_without_pooling(passes, dtype, size, drop, shape):
+    """As in AlexNet, which normalises before windows of 3x3 are pooled."""
+    layers = [nn.ReLU(), LocalResponseNorm(size, alpha=0.01, k=1.5), *([Dropout(drop)] if drop else [])]
+    maps = maps_of(*shape, dtype=dtype)
+    found, expected = (
+        value_and_gradient(net, maps) for net in (FusedSequential(*layers), nn.Sequential(*layers))
+    )
+    assert passes == [Stage((size, 0.01, 1.5), drop, pools=False)]
+    for one, other in zip(found, expected, strict=True):
+        assert one.dtype == dtype and one.is_contiguous(memory_format=torch.channels_last)
+        torch.testing.assert_close(one, other, rtol=PRECISE[dtype], atol=PRECISE[dtype] * 4)
+
+
+def test_without_pooling_what_is_no_number_stays(passes):
+    maps = maps_of(2, 8, 3, 3)
+    maps[1, 3, 2, 2], maps[0, 0, 0, 0] = torch.nan, 0.0
+    layers = [nn.ReLU(), LocalResponseNorm(3, alpha=0.01)]
+    found, expected = (
+        value_and_gradient(net, maps) for net in (FusedSequential(*layers), nn.Sequential(*layers))
+    )
+    assert len(passes) == 1
+    for one, other in zip(found, expected, strict=True):
+        torch.testing.assert_close(one, other, equal_nan=True)
+    assert found[1][0, 0, 0, 0] == 0 and found[0][1, 3, 2, 2].isnan()
+
+
+@pytest.mark.parametrize(
+    "layer", [Dropout(0.5), LocalResponseNorm(5, alpha=0.1, beta=0.5), nn.MaxPool2d(3, 2)]
+)
+def test_relu_with_these_alone_is_no_stage(layer):
+    assert find_stage([nn.ReLU(), layer, Dropout(0.5)], torch.empty(2, 4, 6, 6)) == (0, Stage())
+
+
+@pytest.mark.parametrize("pools", [True, False])
+def test_gradients_of_both_are_those_of_the_values(pools):
+    maps = maps_of(2, 6, 5, 4, dtype=torch.float64).requires_grad_()
+    stage = Stage((4, 0.02, 1.5), pools=pools)
+    assert torch.autograd.gradcheck(lambda m: run_stage(m, stage, None), maps)
+
+
 def test_ties_go_to_the_first_and_what_is_no_number_stays():
     layers = layers_of(None)
     maps = torch.tensor([[2.0, 2.0, -1.0, -1.0], [1.0, 2.0, -1.0, -2.0]]).repeat(1, 1, 1, 1)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from itertools import takewhile
+from math import prod
 
 import numpy as np
 import torch
@@ -49,7 +50,7 @@ class FusedSequential(nn.Sequential):
             elif kind is nn.BatchNorm2d and may_round(layer) and after is not None:
                 if (out := norm_act_as_one(layer, after, input)) is not None:
                     num, input = 2, out
-            elif kind is nn.ReLU and type(after) is nn.MaxPool2d and can_run(input):
+            elif kind is nn.ReLU and type(after) in (nn.MaxPool2d, LocalResponseNorm) and can_run(input):
                 num, stage = find_stage(layers[index:], input)
                 input = _run_stage(input, stage) if num else input
             elif kind is nn.MaxPool2d and (out := pool_as_one(layer, input)) is not None:
@@ -80,9 +81,7 @@ def _run_opening(conv: Conv2d, images: Tensor, stage: Stage) -> Tensor:
 
 def _noise_for(shape: torch.Size, stage: Stage) -> np.ndarray | None:
     """Return the noise of a stage behind maps of that shape; None if it drops nothing."""
-    n, channels, height, width = shape
-    num_out = n * channels * -(-height // 2) * -(-width // 2)
-    return draw_noise(num_out) if stage.drop > 0 else None
+    return draw_noise(prod(stage.shape_after(shape))) if stage.drop > 0 else None
 
 
 def can_run(maps: Tensor) -> bool:
@@ -106,21 +105,24 @@ def find_opening(layers: Sequence[nn.Module], images: Tensor) -> tuple[int, Stag
     ):
         return 0, Stage()
     num, stage = _find_stage(others, conv_shape(conv, images))
-    return num + 1 if num else 0, stage
+    return (num + 1, stage) if num and stage.pools else (0, Stage())
 
 
 def _find_stage(layers: Sequence[nn.Module], shape: torch.Size) -> tuple[int, Stage]:
     free = list(takewhile(lambda layer: not is_watched(layer), layers[:4]))
-    if len(free) < 2 or type(free[0]) is not nn.ReLU or not _halves(free[1], shape):
+    if len(free) < 2 or type(free[0]) is not nn.ReLU:
         return 0, Stage()
-    num, lrn, drop = 2, None, 0.0
+    pools = _halves(free[1], shape)
+    num, lrn, drop = 1 + pools, None, 0.0
     if num < len(free) and type(norm := free[num]) is LocalResponseNorm and _is_usual(norm):
         lrn = (norm.size, norm.alpha, norm.k)
         num += 1
+    if not pools and lrn is None:
+        return 0, Stage()
     if num < len(free) and type(dropout := free[num]) is Dropout:
         drop = dropout.p if dropout.training else 0.0
         num += 1
-    return num, Stage(lrn, drop)
+    return num, Stage(lrn, drop, pools)
 
 
 def find_narrow(layers: Sequence[nn.Module], maps: Tensor) -> int:

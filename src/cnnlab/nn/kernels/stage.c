@@ -1,4 +1,4 @@
-/* What follows a convolution in the AlexNets, in one pass over its maps: ReLU, pooling of 2x2 pixels, local
+/* What follows a convolution in the AlexNets, in one pass over its maps: ReLU, pooling of 2x2 pixels or none, local
  * response normalisation with a power of 3/4, dropout; and the way back. What comes after pooling is in stage.h.
  *
  * Maps lie as N x H x W x C. This file is compiled once for each type of numbers: TYPE in memory, REAL in arithmetic.
@@ -80,12 +80,22 @@ static inline void NAME(pool)(const Stage *s, const TYPE *maps, int64_t i, int64
     }
 }
 
-/* Images first to last - 1. Arrays: maps, N x H x W x C; out, top, place, noise, N x H/2 x W/2 x C, halves rounded
+/* The same where nothing is pooled. */
+static inline void NAME(rectify)(const Stage *s, const TYPE *pixel, REAL *v, uint8_t *where) {
+    const int64_t channels = s->channels;
+    for (int64_t c = 0; c < channels; c += LANES) {
+        const NAME(Reals) value = NAME(take)(pixel + c, LEFT);
+        NAME(store)(v + c, NAME(choose)(value < 0, (NAME(Reals)){0}, value));
+        NAME(put_bytes)(where + c, LANES, (value <= 0) & STOPPED); /* not what is no number */
+    }
+}
+
+/* Images first to last - 1. Arrays: maps, N x H x W x C; out, top, place, noise, N x H/side x W/side x C, halves rounded
  * up. noise may be NULL: nothing is dropped. place may be NULL: there will be no way back. top may be NULL where that
  * is so, or nothing is normalised. */
 void NAME(forward)(const Stage *s, int64_t first, int64_t last, void *const *arrays) {
     const int64_t image = s->height * s->width * s->channels, line = line_of(s);
-    const int64_t rows = (s->height + 1) / 2, columns = (s->width + 1) / 2;
+    const int64_t rows = (s->height + s->side - 1) / s->side, columns = (s->width + s->side - 1) / s->side;
     NAME(Room) room;
     memset(&room, 0, sizeof room);
     for (int64_t n = first; n < last; n++)
@@ -95,7 +105,10 @@ void NAME(forward)(const Stage *s, int64_t first, int64_t last, void *const *arr
                 const int64_t at = ((n * rows + i) * columns + j) * s->channels;
                 count = pixels_at_once(s, columns - j);
                 for (int64_t p = 0; p < count; p++)
-                    NAME(pool)(s, maps, i, j + p, room.v + p * line, room.where + p * line);
+                    if (s->side == 1)
+                        NAME(rectify)(s, maps + (i * columns + j + p) * s->channels, room.v + p * line, room.where + p * line);
+                    else
+                        NAME(pool)(s, maps, i, j + p, room.v + p * line, room.where + p * line);
                 NAME(finish)(s, &room, room.v, room.where, count, at, arrays[1], arrays[2], arrays[3], arrays[4]);
             }
     end_past();
@@ -104,8 +117,8 @@ void NAME(forward)(const Stage *s, int64_t first, int64_t last, void *const *arr
 /* The gradient of an image's maps, from that of their largest of output pixel (i, j). */
 static inline void NAME(unpool)(const Stage *s, TYPE *maps, int64_t i, int64_t j, const REAL *v, const uint8_t *place) {
     const int64_t channels = s->channels;
-    for (int p = 0; p < 4; p++) {
-        const int64_t y = 2 * i + (p >> 1), x = 2 * j + (p & 1);
+    for (int p = 0; p < s->side * s->side; p++) {
+        const int64_t y = s->side * i + (p >> 1), x = s->side * j + (p & 1);
         if (y >= s->height || x >= s->width) continue;
         TYPE *pixel = maps + (y * s->width + x) * channels;
         for (int64_t c = 0; c < channels; c += LANES) {
@@ -119,7 +132,7 @@ static inline void NAME(unpool)(const Stage *s, TYPE *maps, int64_t i, int64_t j
 void NAME(backward)(const Stage *s, int64_t first, int64_t last, void *const *arrays) {
     const uint8_t *place = arrays[3];
     const int64_t image = s->height * s->width * s->channels, line = line_of(s);
-    const int64_t rows = (s->height + 1) / 2, columns = (s->width + 1) / 2;
+    const int64_t rows = (s->height + s->side - 1) / s->side, columns = (s->width + s->side - 1) / s->side;
     NAME(Room) room;
     memset(&room, 0, sizeof room);
     for (int64_t n = first; n < last; n++)

@@ -21,6 +21,7 @@ enum { WHERE = 3, STOPPED = 4, DROPPED = 8 }; /* bits of `place`: STOPPED by ReL
 /* What is done, in one record, so that Python's side and this one name the same things. */
 typedef struct {
     int64_t height, width, channels; /* of the convolution's maps */
+    int64_t side;                    /* of the windows that are pooled: 2, or 1 where nothing is */
     int64_t below, above;            /* channels of a window beside its own; normalise only if >= 0 */
     double alpha, k;
     int64_t threshold; /* drop where the noise is below it, of 65,536 */

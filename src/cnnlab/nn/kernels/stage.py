@@ -1,4 +1,4 @@
-"""`stage.c` for torch: ReLU, 2x2 pooling, LRN and dropout of maps in one pass, with the gradient."""
+"""`stage.c` for torch: ReLU, 2x2 pooling or none, LRN and dropout of maps in one pass, with the gradient."""
 
 import ctypes
 from collections.abc import Sequence
@@ -19,23 +19,35 @@ TYPES = tuple(SUFFIXES)  # of maps
 
 @dataclass(frozen=True)
 class Stage:
-    """What is done with the maps, besides ReLU and pooling.
+    """What is done with the maps, besides ReLU.
 
     Attributes:
         lrn: size, alpha and k of the normalisation, as in `LocalResponseNorm` with a power of 3/4; None for
             none.
         drop: probability to drop a value.
+        pools: whether windows of 2x2 pixels are pooled, before all else.
     """
 
     lrn: tuple[int, float, float] | None = None
     drop: float = 0.0
+    pools: bool = True
+
+    @property
+    def side(self) -> int:
+        """The side of the windows that become one pixel."""
+        return 2 if self.pools else 1
+
+    def shape_after(self, shape: Sequence[int]) -> tuple[int, int, int, int]:
+        """Return the shape of what becomes of maps of this one, N x C x H x W; halves are rounded up."""
+        n, channels, height, width = shape
+        return n, channels, -(-height // self.side), -(-width // self.side)
 
 
 class StageRecord(ctypes.Structure):
     """`Stage` of stage.h."""
 
     _fields_ = [
-        *((name, ctypes.c_int64) for name in ("height", "width", "channels", "below", "above")),
+        *((name, ctypes.c_int64) for name in ("height", "width", "channels", "side", "below", "above")),
         *((name, ctypes.c_double) for name in ("alpha", "k")),
         ("threshold", ctypes.c_int64),
         ("scale", ctypes.c_double),
@@ -43,7 +55,7 @@ class StageRecord(ctypes.Structure):
 
 
 def run_stage(maps: Tensor, stage: Stage, noise: np.ndarray | None) -> Tensor:
-    """Return dropout(lrn(max_pool(relu(maps)))).
+    """Return dropout(lrn(max_pool(relu(maps)))), where the stage has these.
 
     Args:
         maps: N x C x H x W on the CPU, of one of `TYPES`, channels-last; at most `MAX_CHANNELS` channels.
@@ -51,7 +63,7 @@ def run_stage(maps: Tensor, stage: Stage, noise: np.ndarray | None) -> Tensor:
         noise: one uint16 for each value of the result as it lies in memory; None to drop nothing.
 
     Returns:
-        N x C x H/2 x W/2, halves rounded up, channels-last, of the type of `maps`.
+        N x C x H/2 x W/2, halves rounded up, or N x C x H x W; channels-last, of the type of `maps`.
     """
     return _RunStage.apply(maps, stage, noise)
 
@@ -59,14 +71,12 @@ def run_stage(maps: Tensor, stage: Stage, noise: np.ndarray | None) -> Tensor:
 class _RunStage(Function):
     @staticmethod
     def forward(ctx: Any, maps: Tensor, stage: Stage, noise: np.ndarray | None) -> Tensor:
-        n, channels, height, width = maps.shape
-        shape = (n, channels, (height + 1) // 2, (width + 1) // 2)
-        out = empty_maps(shape, like=maps)
+        out = empty_maps(stage.shape_after(maps.shape), like=maps)
         record = record_of_stage(maps.shape, stage, noise)
         is_learning = ctx.needs_input_grad[0]
         top = torch.empty_like(out) if is_learning and stage.lrn else None
         place = torch.empty_like(out, dtype=torch.uint8) if is_learning else None
-        run_kernel(f"forward_{SUFFIXES[maps.dtype]}", record, n, maps, out, top, place, noise)
+        run_kernel(f"forward_{SUFFIXES[maps.dtype]}", record, len(maps), maps, out, top, place, noise)
         if is_learning:
             keep(ctx, top, place)
             ctx.record, ctx.shape = record, maps.shape
@@ -91,7 +101,7 @@ def record_of_stage(shape: Sequence[int], stage: Stage, noise: np.ndarray | None
     size, alpha, k = stage.lrn or (0, 0.0, 1.0)
     below, above = (size // 2, (size - 1) // 2) if stage.lrn else (-1, -1)
     threshold, scale = drop_threshold(stage.drop) if noise is not None else (0, 1.0)
-    return StageRecord(height, width, channels, below, above, alpha, k, threshold, scale)
+    return StageRecord(height, width, channels, stage.side, below, above, alpha, k, threshold, scale)
 
 
 def drop_threshold(probability: float) -> tuple[int, float]:
