@@ -131,7 +131,6 @@ def test_of_both_precisions_the_faster_one_counts(page, tmp_path):
         "goal": "45%",
         "measured": "48%",
         "reached": "yes",
-        "at the whole rate of bf16": "",
     }
     assert second["at the whole rate of bf16"] == "4.20"  # twice as fast at 48 % of the rate
     assert [row["network"] for row in cells(page.training(path))][:4] == ["`resnet20`"] * 2 + [

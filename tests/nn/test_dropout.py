@@ -34,6 +34,14 @@ def test_gradients_have_the_same_mask():
     assert out.is_contiguous(memory_format=torch.channels_last)
 
 
+def test_the_layout_of_maps_does_not_change_their_masks():
+    masks = []
+    for layout in (torch.channels_last, torch.contiguous_format):
+        torch.manual_seed(3)
+        masks.append(Dropout(0.5)(torch.ones(4, 8, 6, 5).contiguous(memory_format=layout)))
+    assert torch.equal(*masks)
+
+
 @pytest.mark.parametrize(("p", "expected"), [(0.0, 1.0), (1.0, 0.0)])
 def test_nothing_or_everything(p, expected):
     assert Dropout(p)(torch.ones(20)).tolist() == [expected] * 20

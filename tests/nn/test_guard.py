@@ -196,3 +196,19 @@ def test_batch_norm_of_a_channel_with_an_outlier():
     found = FusedSequential(norm, nn.ReLU())(maps)
     expected = plain(maps.double()).relu().float()
     assert (found - expected).abs().max() < 0.01
+
+
+@pytest.mark.parametrize(
+    "layers",
+    [
+        [nn.ReLU(), LocalResponseNorm(5, alpha=1e-4)],
+        [nn.ReLU(), nn.MaxPool2d(2)],
+        [nn.BatchNorm2d(8), nn.ReLU()],
+        [conv_of(8, 32, 3)],
+    ],
+)
+def test_a_batch_of_gradients_is_refused_with_a_remedy(layers):
+    maps = maps_of(8).requires_grad_()
+    out = FusedSequential(*layers)(maps)
+    with pytest.raises(RuntimeError, match=r"one gradient at a time.*CNNLAB_KERNELS=off"):
+        torch.autograd.grad(out, maps, torch.ones(3, *out.shape), is_grads_batched=True)

@@ -23,12 +23,13 @@ class Dropout(nn.Dropout):
         is_ours = input.device.type == "cpu" and not torch.compiler.is_compiling()
         if not self.training or self.p == 0 or not is_ours:
             return functional.dropout(input, self.p, self.training)
-        is_nhwc = input.dim() == 4 and input.is_contiguous(memory_format=torch.channels_last)
-        laid_out = input.permute(0, 2, 3, 1) if is_nhwc else input
+        # Maps get the same masks however they lie in memory, which a kernel may change
+        are_maps = input.dim() == 4
+        laid_out = input.permute(0, 2, 3, 1) if are_maps else input
         threshold, scale = drop_threshold(self.p)
         is_kept = torch.from_numpy(draw_noise(input.numel()) >= threshold).view(laid_out.shape)
         kept = is_kept.to(input.dtype) * scale
-        return input * (kept.permute(0, 3, 1, 2) if is_nhwc else kept)
+        return input * (kept.permute(0, 3, 1, 2) if are_maps else kept)
 
 
 def draw_noise(num: int) -> np.ndarray:

@@ -19,6 +19,11 @@ ONCE = (
     b"CNNLAB_KERNELS=off leaves all of it but LRN to torch"
 )
 
+BATCHED = (
+    "what cnnlab computes in one pass takes one gradient at a time, not a batch; take them in a loop, or "
+    "set CNNLAB_KERNELS=off, which leaves all of it but LRN to torch"
+)
+
 
 def can_take(
     maps: Tensor,
@@ -89,7 +94,14 @@ def kept(ctx: Any) -> list[Any]:
 
 
 def incoming(grad: Tensor) -> Tensor:
-    """Return a gradient as C reads it: channels-last, and no negative view."""
+    """Return a gradient as C reads it: channels-last, and no negative view.
+
+    Raises:
+        RuntimeError: it is a batch of gradients (`is_grads_batched`, `jacobian(vectorize=True)`).
+    """
+    functorch: Any = torch._C._functorch  # pyright: ignore[reportAttributeAccessIssue]
+    if functorch.is_batchedtensor(grad) or functorch.is_legacy_batchedtensor(grad):
+        raise RuntimeError(BATCHED)
     return grad.resolve_neg().contiguous(memory_format=torch.channels_last)
 
 
