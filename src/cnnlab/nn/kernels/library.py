@@ -41,6 +41,7 @@ HEADERS = tuple(
     Path(__file__).with_name(name)
     for name in (
         "vectors.h",
+        "type_ends.h",
         "norm.h",
         "product.h",
         "winograd_lines.h",

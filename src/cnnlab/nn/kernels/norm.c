@@ -151,9 +151,6 @@ void NAME(norm_backward)(const Norm *g, int64_t first, int64_t last, void *const
     }
 }
 
-#undef TYPE
-#undef NAME
-#undef LOAD
-#undef STORE
+#include "type_ends.h"
 
 #endif

@@ -207,16 +207,6 @@ void NAME(backward)(const Opening *g, int64_t first, int64_t last, void *const *
     free(frame.framed), free(frame.offsets), free(grad), free(table);
 }
 
-#undef EACH_EIGHT
-#undef BY_WINDOW
-#undef LEFT
-#undef TYPE
-#undef REAL
-#undef WHOLE
-#undef NAME
-#undef LOAD
-#undef STORE
-#undef STORE_PAST
-#undef ROOTS
+#include "type_ends.h"
 
 #endif

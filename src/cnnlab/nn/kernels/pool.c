@@ -154,10 +154,6 @@ void NAME(pool_backward)(const Pool *g, int64_t first, int64_t last, void *const
     free(apart);
 }
 
-#undef TYPE
-#undef NAME
-#undef LOAD
-#undef STORE
-#undef STORE_AS_IT_WAS
+#include "type_ends.h"
 
 #endif

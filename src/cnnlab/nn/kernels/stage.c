@@ -147,16 +147,6 @@ void NAME(backward)(const Stage *s, int64_t first, int64_t last, void *const *ar
             }
 }
 
-#undef EACH_EIGHT
-#undef BY_WINDOW
-#undef LEFT
-#undef TYPE
-#undef REAL
-#undef WHOLE
-#undef NAME
-#undef LOAD
-#undef STORE
-#undef STORE_PAST
-#undef ROOTS
+#include "type_ends.h"
 
 #endif

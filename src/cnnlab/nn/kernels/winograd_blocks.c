@@ -6,11 +6,7 @@
 #define LOAD load
 #define STORE store
 #include "norm.h"
-/* Other headers have names of their own for these. */
-#undef TYPE
-#undef NAME
-#undef LOAD
-#undef STORE
+#include "type_ends.h"
 #include "product.h"
 #include "winograd.h"
 
