@@ -50,6 +50,35 @@ def test_every_way_to_ask_works(name, channels):
     assert shapes[-1] == (len(run.class_names),)
 
 
+@pytest.mark.parametrize(
+    ("name", "part", "num_maps"),
+    [
+        ("alexnet_mnist3", "dropout3", 256),
+        ("convnet_cifar10", "group3", 256),
+        ("googlenet_small", "inception5b", 512),  # its four branches side by side
+        ("lenet5", "pool2", 16),
+        ("preact_resnet20", "act2", 64),
+        ("resnet20", "stage3", 64),
+        pytest.param("googlenet", "inception5b", 1024, marks=pytest.mark.slow),
+        pytest.param("resnet50", "stage4", 2048, marks=pytest.mark.slow),
+    ],
+)
+def test_grad_cam_asks_for_whole_parts(name, part, num_maps):
+    run = registry_run(name, channels=3)
+    images, classes = some_images(2, 3, model_info(name).image_size), torch.tensor([1, 0])
+    seen, layer = grad_cam(run, images, classes)
+    assert layer == f"features.{part}"
+    maps = []
+    handle = run.model.get_submodule(layer).register_forward_hook(lambda _layer, _in, out: maps.append(out))
+    logits = run.model(network_inputs(run, images).requires_grad_())
+    handle.remove()
+    assert maps[0].shape[1] == num_maps
+    rises = torch.autograd.grad(logits.gather(1, classes[:, None]).sum(), maps[0])[0].mean((2, 3))
+    by_hand = torch.einsum("nk,nkhw->nhw", rises, maps[0].detach()).clamp_min(0)
+    scaled = torch.nn.functional.interpolate(by_hand[:, None], seen.shape[1:], mode="bilinear")[:, 0]
+    assert scaled.norm() > 0 and float((seen - scaled).norm() / scaled.norm()) < 1e-4
+
+
 def test_auxiliary_heads_are_not_asked():
     run = registry_run("googlenet_small", channels=1, aux=True)
     assert penultimate(run, some_images(2, 1, run.crop_size)).shape == (2, run.model.head.fc.in_features)

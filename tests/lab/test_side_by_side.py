@@ -94,6 +94,7 @@ def test_lines_of_runs_side_by_side_carry_their_number(tmp_path):
     said = []
     folders = finish_all([task(0), task(1)], tmp_path, jobs=2, say=said.append, seconds_left=lambda: ", soon")
     assert all(folder.evaluation for folder in folders)
+    assert [folder.environment["runs_at_once"] for folder in folders] == [2, 2]
     assert sorted(line for line in said if "is trained" in line) == [
         "[1/2, soon] run 0: is trained",
         "[2/2, soon] run 1: is trained",

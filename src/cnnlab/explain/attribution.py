@@ -55,16 +55,16 @@ def grad_cam(run: Run, images: Tensor, classes: Tensor) -> tuple[Tensor, str]:
 
     Each map counts with the mean of the logit's gradient along it; what speaks against the class is cut to 0.
 
+    Maps are those of a whole part of the network, such as an Inception module with all its branches or a stage
+    with its shortcut.
+
     Returns:
-        N x h x w, at least 0; and the name of the layer whose maps these are.
+        N x h x w, at least 0; and the name of the part whose maps these are.
 
     Source: Selvaraju et al., arXiv:1610.02391, section 3.
     """
-    layers = {
-        name: layer
-        for name, layer in run.model.named_modules()
-        if name.startswith("features.") and next(layer.children(), None) is None
-    }
+    features = run.model.get_submodule("features")
+    layers = {f"features.{name}": part for name, part in features.named_children()}
     inputs = network_inputs(run, images).requires_grad_()
     with outputs_of(layers) as outputs:
         logits = run.model(inputs)

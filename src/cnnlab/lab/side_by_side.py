@@ -106,7 +106,7 @@ def finish_all(
             def say_which(line: str) -> None:
                 say(f"[{index + 1}/{total}] {line}")
 
-            process = partial(launch_process, processes=processes, say=say_which)
+            process = partial(launch_process, processes=processes, say=say_which, at_once=min(jobs, total))
             return pool.submit(finish, index, launch or process)
 
         return _in_chains([task.chain for task in tasks], jobs, start, fail=processes.end)
