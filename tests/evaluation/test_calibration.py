@@ -16,9 +16,13 @@ def logits_and_labels(num=4000, classes=5, *, sharpen=1.0, seed=0):
     return sharpen * logits, labels
 
 
+def confident_and_right(probs, labels):
+    return probs.amax(1), metrics.is_correct(probs, labels)
+
+
 def test_bins_by_hand():
     probs = torch.tensor([[0.95, 0.05], [0.85, 0.15], [0.9, 0.1], [0.45, 0.55], [0.0, 1.0]])
-    bins = reliability(probs, torch.tensor([0, 1, 0, 1, 1]), num_bins=5)
+    bins = reliability(*confident_and_right(probs, torch.tensor([0, 1, 0, 1, 1])), num_bins=5)
     assert [part.num_images for part in bins] == [0, 0, 1, 0, 4]
     assert (bins[2].low, bins[2].high) == (0.4, 0.6)
     assert bins[2].confidence == pytest.approx(0.55) and bins[2].accuracy == 1.0
@@ -29,7 +33,7 @@ def test_bins_by_hand():
 def test_bins_add_up_to_the_calibration_error():
     logits, labels = logits_and_labels(sharpen=3.0)
     probs = logits.softmax(1)
-    bins = reliability(probs, labels, num_bins=15)
+    bins = reliability(*confident_and_right(probs, labels), num_bins=15)
     gaps = [
         part.num_images * abs(part.accuracy - part.confidence)
         for part in bins
@@ -43,7 +47,7 @@ def test_bins_are_those_of_scikit_learn():
     probs = logits.softmax(1)
     right = metrics.is_correct(probs, labels).numpy()
     accuracy, confidence = calibration_curve(right, probs.amax(1).numpy(), n_bins=10)
-    ours = [part for part in reliability(probs, labels) if part.num_images]
+    ours = [part for part in reliability(*confident_and_right(probs, labels)) if part.num_images]
     assert [part.accuracy for part in ours] == pytest.approx(list(accuracy), abs=1e-6)
     assert [part.confidence for part in ours] == pytest.approx(list(confidence), abs=1e-6)
 

@@ -25,7 +25,7 @@ def make_evaluated(tmp_path):
         probs = torch.tensor([[0.9, 0.1]]).repeat(NUM_IMAGES, 1)
         wrong = [(first_wrong + n) % NUM_IMAGES for n in range(NUM_IMAGES - num_correct)]
         probs[wrong] = torch.tensor([0.2, 0.8])
-        scores = some_scores(num_correct / NUM_IMAGES)
+        scores = some_scores(num_correct / NUM_IMAGES, ("a", "b"))
         evaluation = Evaluation(data, "test", fingerprint, ("a", "b"), labels, probs, scores, 0.1)
         save_predictions(folder, evaluation)
         folder.evaluation = evaluation.as_dict()
@@ -102,6 +102,33 @@ def test_the_cost_is_a_mean_and_a_peak(make_evaluated):
 def test_words_follow_the_test(make_evaluated, first, second, verdict):
     _, two = compare_runs(groups_of(make_evaluated, first, second)).networks
     assert two.test is not None and two.test.verdict == verdict
+
+
+def test_p_values_of_several_comparisons_are_holms(make_evaluated):
+    base, near = [950, 953, 951], [953, 957, 953]  # differences 3, 4, 2: p = 0.035 by itself
+    groups = groups_of(make_evaluated, base, near)
+    alone = compare_runs(groups).networks[1].test
+    assert alone is not None and 0.025 < alone.p_value < 0.05
+    assert (alone.p_holm, alone.verdict) == (alone.p_value, "better")
+    groups["three"] = [make_evaluated("alexnet_mnist3", seed, n) for seed, n in enumerate([951, 951, 953])]
+    _, two, three = compare_runs(groups).networks
+    assert two.test is not None and three.test is not None
+    assert two.test.p_value == alone.p_value
+    assert two.test.p_holm == pytest.approx(2 * alone.p_value)
+    assert two.test.verdict == "cannot be told apart"
+    assert three.test.p_holm == three.test.p_value > 0.5  # the largest counts once
+
+
+def test_the_best_is_told_apart_or_not(make_evaluated):
+    groups = groups_of(make_evaluated, [950, 953, 951], [981, 983, 980])
+    assert compare_runs(groups).rivals is None  # of two there is one pair, which is tested anyway
+    groups["three"] = [make_evaluated("alexnet_mnist3", seed, n) for seed, n in enumerate([981, 981, 982])]
+    comparison = compare_runs(groups)
+    assert (comparison.best.name, comparison.rivals) == ("two", ("three",))
+    groups["three"] = [make_evaluated("alexnet_mnist5", seed, n) for seed, n in enumerate([940, 941, 940])]
+    assert compare_runs(groups).rivals == ()
+    few = {name: runs[:2] for name, runs in groups.items()}
+    assert compare_runs(few).rivals is None  # two seeds say nothing of a network
 
 
 def test_one_seed_is_compared_over_images(make_evaluated):

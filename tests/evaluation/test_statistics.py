@@ -7,6 +7,7 @@ from scipy import stats
 
 from cnnlab.evaluation import (
     effect_size,
+    holm,
     mcnemar,
     mean_interval,
     next_interval,
@@ -107,6 +108,14 @@ def test_resolution_does_not_change_a_real_spread():
 
 def test_no_difference_cannot_be_told_apart():
     assert paired_t([0.9, 0.8, 0.7], [0.9, 0.8, 0.7], resolution=1e-4) == 1.0
+
+
+def test_holm_worked_by_hand():
+    # In order: 0.005 x 4, 0.01 x 3, 0.03 x 2, 0.04 x 1, which may not be less than the one before.
+    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert holm([0.6, 0.7]) == [1.0, 1.0]
+    assert holm([0.03]) == [0.03] and holm([]) == []
+    assert holm([0.02, 0.02, 0.02]) == pytest.approx([0.06] * 3)
 
 
 def test_the_next_of_three_values():

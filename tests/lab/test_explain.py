@@ -7,6 +7,7 @@ import sys
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -17,7 +18,7 @@ from cnnlab.evaluation import load_predictions
 from cnnlab.explain import suspected_labels
 from cnnlab.lab import explain_pictures
 from cnnlab.reporting import chinese_font
-from cnnlab.runs import RunFolder
+from cnnlab.runs import RunFolder, load_weights, save_weights
 
 module = sys.modules[lab.explain.__module__]
 STEMS = {"diagram", "filters", "layers", "pixels", "answers", "map"}
@@ -104,6 +105,60 @@ def test_labels_that_may_be_wrong(run, monkeypatch):
     names = stored.class_names
     assert rows[0]["label"] == names[expected[0].true]
     assert rows[0]["network_says"] == names[expected[0].predicted]
+
+
+def small_folder(place, *, num_images):
+    """Write two classes of pictures, light and dark."""
+    for label, grey in (("dark", 60), ("light", 200)):
+        (place / label).mkdir(parents=True)
+        for number in range(num_images):
+            Image.new("RGB", (16, 16), (grey + number, grey, grey)).save(place / label / f"{number}.png")
+    return place
+
+
+def test_few_test_images_make_no_map(tmp_path):
+    folder = small_folder(tmp_path / "pictures", num_images=10)
+    run = lab.train("convnet_mnist", data=str(folder), steps=2, out=tmp_path, threads=1)
+    said = []
+    lab.explain(run, out=tmp_path / "out", warn=said.append)
+    assert stems(tmp_path / "out") == STEMS - {"map"}
+    assert any("without a map of images, which takes 5; test has 2" in line for line in said)
+
+
+def test_labels_that_may_be_wrong_are_named_by_their_files(tmp_path, monkeypatch):
+    folder = small_folder(tmp_path / "pictures", num_images=30)
+    for number in range(0, 30, 2):  # labels that are wrong
+        Image.new("RGB", (16, 16), (200 + number, 200, 200)).save(folder / "dark" / f"{number}.png")
+    (folder / "dark" / "00.png").write_bytes(b"no picture")
+    run = lab.train("convnet_mnist", data=str(folder), steps=2, out=tmp_path, threads=1)
+    monkeypatch.setattr(module, "suspected_labels", partial(suspected_labels, sure=0.0))
+    lab.explain(run, out=tmp_path / "out")
+    stored = load_predictions(RunFolder(Path(run)))
+    rows = list(csv.DictReader((tmp_path / "out" / "labels.csv").read_text().splitlines()))
+    assert len(rows) == int((~stored.is_correct).sum()) > 0
+    test = lab.splits.load_split(RunFolder(Path(run)), "test")
+    for row in rows:
+        image = np.array(Image.open(folder / row["file"]))
+        seen = test.images[int(row["test_image"])]
+        assert row["file"].startswith(f"{row['label']}/")
+        assert int(seen[0, 0, 0]) == image[0, 0, 0]  # each picture has a red of its own
+
+
+def test_the_answer_of_the_run_is_explained_not_that_of_one_view(run, tmp_path):
+    copy = Path(shutil.copytree(run, tmp_path / "copy"))
+    folder = RunFolder(copy)
+    stored = load_predictions(folder)
+    weights, description = load_weights(folder.predictions)
+    sure = int(torch.where(stored.is_correct, -1.0, stored.probs.amax(1)).argmax())
+    other = int(stored.labels[sure] + 1) % 10
+    if other == int(stored.probs[sure].argmax()):
+        other = (other + 1) % 10
+    weights["probs"][sure] = torch.full((10,), 0.0005).index_fill(0, torch.tensor([other]), 0.9955)
+    save_weights(folder.predictions, weights, description)
+    result = lab.explain(copy, out=tmp_path / "out")
+    first = result["images"][0]
+    assert (first["name"], first["label"]) == (f"test image {sure}", stored.class_names[other])
+    assert first["prob"] == pytest.approx(0.9955)
 
 
 def test_pictures_of_ones_own(run, tmp_path):

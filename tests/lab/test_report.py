@@ -270,6 +270,76 @@ def test_bad_runs_are_named_in_a_line(report_runs, tmp_path):
         lab.report([report_runs[0], other], out=tmp_path)
 
 
+def test_two_seeds_show_the_difference_of_the_one_that_is_tested(report_runs, tmp_path, plain):
+    runs = [report_runs[at] for at in (0, 1, 3, 4)]
+    top1 = [json.loads((run / "eval.json").read_text())["top1"] for run in runs]
+    assert points(top1[2] - top1[0]) != points((top1[2] + top1[3] - top1[0] - top1[1]) / 2)
+    (path,) = lab.report(runs, out=tmp_path)
+    assert f"{points(top1[2] - top1[0])} (seed 0)" in in_words(path)
+
+
+@pytest.fixture
+def three_networks(report_runs, tmp_path):
+    """Runs of both networks, and of a third one that is the second under another name."""
+    thirds = []
+    for run in report_runs[3:]:
+        copy = shutil.copytree(run, tmp_path / "third" / run.name)
+        config = (copy / "config.toml").read_text()
+        (copy / "config.toml").write_text(config.replace('recipe = ""', 'recipe = "third"'))
+        thirds.append(copy)
+        assert RunFolder.open(copy).config.recipe == "third"
+    return [*report_runs, *thirds]
+
+
+def test_who_is_best_is_said_with_those_it_cannot_be_told_apart_from(three_networks, tmp_path, plain):
+    (path,) = lab.report(three_networks, out=tmp_path)
+    words = in_words(path)
+    assert "It cannot be told apart from" in words and "by Holm's method" in words
+    assert "Since 2 are compared with it, p is Holm's" in words and "S. Holm" in words
+
+
+def test_the_fastest_is_named_where_all_had_the_same_hardware(report_runs, tmp_path, plain):
+    (path,) = lab.report(report_runs, out=tmp_path)
+    assert "trains fastest" in in_words(path) and "has the fewest parameters" in in_words(path)
+    other = shutil.copytree(report_runs[3], tmp_path / "elsewhere" / report_runs[3].name)
+    environment = json.loads((other / "environment.json").read_text())
+    environment["execution"]["hardware"] = "Another processor"
+    environment["packages"]["torch"] = "2.11.0"
+    (other / "environment.json").write_text(json.dumps(environment))
+    (path,) = lab.report([*report_runs[:3], other, *report_runs[4:]], out=tmp_path)
+    words = in_words(path)
+    assert "trains fastest" not in words and "their times cannot be compared" in words
+    here = json.loads((report_runs[0] / "environment.json").read_text())["packages"]["torch"]
+    assert f"torch {here} / 2.11.0" in words
+
+
+def test_a_run_that_is_left_out_says_nothing_of_the_others(report_runs, tmp_path, plain):
+    alone = shutil.copytree(report_runs[2], tmp_path / "seed2" / report_runs[2].name)
+    environment = json.loads((alone / "environment.json").read_text())
+    environment["data"]["train"]["num_images"] = 123_456
+    (alone / "environment.json").write_text(json.dumps(environment))
+    (path,) = lab.report([alone, *report_runs[:2], *report_runs[3:5]], out=tmp_path)
+    assert "is left out" in in_words(path) and "123,456" not in in_words(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "line"),
+    [
+        ("eval.json", lambda values: values["per_class"].pop("3"), r"eval\.json: damaged: per_class: "),
+        ("eval.json", lambda values: values["confusion_matrix"].pop(), r"eval\.json: damaged: confusion_mat"),
+        ("cost.json", lambda values: values.pop("epochs"), r"cost\.json lacks 'epochs'\. Train it again"),
+        ("cost.json", lambda values: values.pop("steps"), r"cost\.json lacks 'steps'\. Train it again"),
+    ],
+)
+def test_files_that_lack_something_are_named(report_runs, tmp_path, plain, name, change, line):
+    copy = shutil.copytree(report_runs[0], tmp_path / "copy")
+    values = json.loads((copy / name).read_text())
+    change(values)
+    (copy / name).write_text(json.dumps(values))
+    with pytest.raises(RunError, match=line):
+        lab.report([copy], out=tmp_path)
+
+
 @pytest.mark.parametrize(
     ("options", "line"),
     [

@@ -45,7 +45,7 @@ def test_images(folder: RunFolder) -> SimpleNamespace:
     probs[torch.arange(40), labels] = 0.94
     probs[::8] = probs[::8].roll(1, dims=1)
     names = ("ant", "bee", "cat", "dog")
-    scores = {**some_scores(0.875), "top1_interval": [0.7, 0.95]}
+    scores = {**some_scores(0.875, names), "top1_interval": [0.7, 0.95]}
     evaluation = Evaluation("some", "test", "f", names, labels, probs, scores, 0.1)
     save_predictions(folder, evaluation)
     folder.evaluation = evaluation.as_dict()

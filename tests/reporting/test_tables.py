@@ -39,7 +39,7 @@ SECOND = replace(
     top1=(0.995, 0.9951, 0.9961),
     mean_top1=0.9954,
     interval=(0.994, 0.9968),
-    test=PairedTest(0.0019, 0.0123, "paired t over seeds", "better"),
+    test=PairedTest(0.0019, 0.0123, 0.0123, "paired t over seeds", "better"),
     seconds_per_epoch=120.0,
     train_seconds=7_200.0,
 )
@@ -84,13 +84,13 @@ def test_ensembles_stand_in_a_note_and_in_csv():
 
 
 def test_small_p_values_are_not_zero():
-    tiny = replace(SECOND, test=PairedTest(-0.1, 1e-9, "paired t over seeds", "worse"))
+    tiny = replace(SECOND, test=PairedTest(-0.1, 1e-9, 1e-9, "paired t over seeds", "worse"))
     _, (_, row) = comparison_rows(replace(COMPARISON, networks=(FIRST, tiny)))
     assert row[3:5] == ["-10.00 points: worse", "< 0.001"]
 
 
 def test_a_difference_of_one_seed_is_not_taken_for_that_of_the_means():
-    test = PairedTest(-1 / 6, 0.001, "McNemar over images, seed 4", "lower in this run")
+    test = PairedTest(-1 / 6, 0.001, 0.001, "McNemar over images, seed 4", "lower in this run")
     second = replace(SECOND, top1=(0.8, 0.9961), mean_top1=0.89805, test=test)
     _, (_, row) = comparison_rows(replace(COMPARISON, seeds=(4, 5), networks=(FIRST, second)))
     assert row[3] == "-16.67 points (seed 4): lower in this run"

@@ -7,6 +7,9 @@ import typer
 from cnnlab.cli import options
 from cnnlab.cli.output import print_json, print_line, print_table, say
 
+SCORES = ("recall", "precision", "f1")
+"""Of each class, as eval.json calls them; files of earlier versions lack the last."""
+
 
 def evaluate(
     run: options.Run,
@@ -39,10 +42,10 @@ def evaluate(
         print(f"top1 on the first {first['num_images']:,} images alone {_top1(first)}")
     print(f"top5 {scores['top5']:.2%}   loss {scores['loss']:.4f}   ece {scores['ece']:.4f}\n")
     rows = [
-        (name, f"{figures['num_images']:,}", _share(figures["recall"]), _share(figures["precision"]))
+        (name, f"{figures['num_images']:,}", *(_share(figures.get(score)) for score in SCORES))
         for name, figures in scores["per_class"].items()
     ]
-    print_table(("class", "images", "recall", "precision"), rows, right=(1, 2, 3))
+    print_table(("class", "images", "recall", "precision", "F1"), rows, right=(1, 2, 3, 4))
 
 
 def _top1(scores: dict[str, Any]) -> str:

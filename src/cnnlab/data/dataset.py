@@ -21,6 +21,7 @@ class Dataset:
         is_digits: light strokes on a dark ground, centred: what photographs must be brought to at prediction.
         fingerprint: sha256 over the shape, the class names, the images and the labels.
         num_converted: how many of the images were grey and have been made colour, as was asked for.
+        files: of the images, relative to their folder, in their order; empty for those of published sets.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Dataset:
     is_digits: bool
     fingerprint: str
     num_converted: int = 0
+    files: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         assert self.images.dtype == torch.uint8 and self.images.ndim == 4, self.images.shape

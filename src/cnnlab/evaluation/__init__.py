@@ -16,6 +16,7 @@ from cnnlab.evaluation.scoring import Evaluation, check_first, score
 from cnnlab.evaluation.statistics import (
     Interval,
     effect_size,
+    holm,
     mcnemar,
     mean_interval,
     next_interval,
@@ -48,6 +49,7 @@ __all__ = [
     "evaluated_scores",
     "fit_temperature",
     "hardware_of",
+    "holm",
     "load_predictions",
     "load_run",
     "mcnemar",

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from cnnlab.evaluation import metrics
-
 NUM_BINS = 10
 COLDEST, HOTTEST = 0.05, 20.0
 
@@ -31,18 +29,17 @@ class ReliabilityBin:
     accuracy: float | None
 
 
-def reliability(probs: Tensor, labels: Tensor, *, num_bins: int = NUM_BINS) -> list[ReliabilityBin]:
-    """Return confidence against accuracy, in equal bins of the confidence (the largest probability).
+def reliability(confidence: Tensor, is_correct: Tensor, *, num_bins: int = NUM_BINS) -> list[ReliabilityBin]:
+    """Return confidence against accuracy, in equal bins of the confidence.
 
     Args:
-        probs: N x num_classes.
-        labels: N, int64.
+        confidence: N, the largest probability of each image.
+        is_correct: N, bool, whether its class is the label.
         num_bins: how many.
 
     Source: C. Guo et al., arXiv:1706.04599, section 2.
     """
-    confidence = probs.double().amax(1)
-    right = metrics.is_correct(probs, labels).double()
+    confidence, right = confidence.double(), is_correct.double()
     places = ((confidence * num_bins).ceil().long() - 1).clamp(0, num_bins - 1)
     bins = []
     for index in range(num_bins):

@@ -1,4 +1,4 @@
-"""Networks compared on the same test images: accuracy with its uncertainty, a test of each pair, and cost.
+"""Networks compared on the same test images: accuracy with its uncertainty, tests against the first, cost.
 
 What may be said depends on the seeds. With one or two, a test over images tells these trained networks apart;
 only from three on does a test over seeds tell how the networks do when trained again.
@@ -6,7 +6,7 @@ only from three on does a test over seeds tell how the networks do when trained 
 
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from statistics import fmean
 from typing import Any, Self
 
@@ -14,7 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from cnnlab.errors import RunError
 from cnnlab.evaluation.ensemble import Ensemble, ensemble_of
-from cnnlab.evaluation.paired import PairedTest, against
+from cnnlab.evaluation.paired import PairedTest, against, as_family, rivals_of_best
 from cnnlab.evaluation.statistics import mean_interval, wilson_interval
 from cnnlab.evaluation.views import ONE_VIEW, views_in_words
 from cnnlab.runs import RunFolder, precision_text
@@ -72,6 +72,8 @@ class Comparison:
         commits: of the source that the runs came from; `+` marks changes beyond it.
         command: what makes this comparison again; empty if unknown.
         views: of each test image, and what of them is averaged; see `views_in_words`.
+        rivals: names of networks that cannot be told apart from the best one; None where that is not tested,
+            see `rivals_of_best`.
     """
 
     data: str
@@ -83,6 +85,12 @@ class Comparison:
     commits: tuple[str, ...]
     command: str = ""
     views: str = ONE_VIEW
+    rivals: tuple[str, ...] | None = None
+
+    @property
+    def best(self) -> NetworkResult:
+        """The network with the highest mean."""
+        return max(self.networks, key=lambda network: network.mean_top1)
 
     def as_dict(self) -> dict[str, Any]:
         """Return everything for JSON: fractions, seconds, bytes."""
@@ -140,16 +148,20 @@ def compare_runs(
                     "data.train_size."
                 )
     baseline = next(iter(groups.values()))
+    results = [_result(name, group, baseline, must_test) for name, group in groups.items()]
+    tests = as_family([result.test for result in results])
+    rivals = rivals_of_best([result.top1 for result in results], num_images=first["num_images"])
     return Comparison(
         data=first["data"],
         fingerprint=first["fingerprint"],
         num_images=first["num_images"],
         seeds=tuple(folder.config.seed for folder in baseline),
-        networks=tuple(_result(name, group, baseline, must_test) for name, group in groups.items()),
+        networks=tuple(replace(result, test=test) for result, test in zip(results, tests, strict=True)),
         hardware=tuple(sorted({hardware_of(folder) for folder in folders})),
         commits=tuple(sorted({folder.environment.get("commit") or "unknown" for folder in folders})),
         command=command,
         views=_views(first),
+        rivals=None if rivals is None else tuple(results[at].name for at in rivals),
     )
 
 

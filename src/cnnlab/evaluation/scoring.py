@@ -137,11 +137,12 @@ def bind_labels(run: Run, dataset: Dataset) -> Tensor:
 def _scores(probs: Tensor, labels: Tensor, class_names: tuple[str, ...]) -> dict[str, Any]:
     confusion = metrics.confusion_matrix(probs, labels)
     per_class = {
-        name: {"recall": recall, "precision": precision, "num_images": num_images}
-        for name, recall, precision, num_images in zip(
+        name: {"recall": recall, "precision": precision, "f1": f1, "num_images": num_images}
+        for name, recall, precision, f1, num_images in zip(
             class_names,
             metrics.recall(confusion),
             metrics.precision(confusion),
+            metrics.f1(confusion),
             confusion.sum(1).tolist(),
             strict=True,
         )

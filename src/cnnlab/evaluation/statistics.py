@@ -129,6 +129,24 @@ def paired_t(values_a: Sequence[float], values_b: Sequence[float], *, resolution
     return 2 * _t_cdf(-abs(mean) / error, num - 1) if error > 1e-13 else 0.0
 
 
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Return p values of a family of tests such that one below 5 % anywhere in it comes by chance in 5 %.
+
+    The least is multiplied by the number of tests, the next by one less, and so on; none gets below one that
+    was smaller, nor above 1.
+
+    Args:
+        p_values: of each test by itself.
+
+    Source: S. Holm, Scand. J. Statist. 6, 65-70, 1979.
+    """
+    adjusted, largest = [0.0] * len(p_values), 0.0
+    for rank, at in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
+        largest = max(largest, (len(p_values) - rank) * p_values[at])
+        adjusted[at] = min(1.0, largest)
+    return adjusted
+
+
 def effect_size(values_a: Sequence[float], values_b: Sequence[float], *, resolution: float = 0.0) -> float:
     """Return Cohen's d of paired values: the mean of b - a over the spread of these differences.
 

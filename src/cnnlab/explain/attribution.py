@@ -55,8 +55,8 @@ def grad_cam(run: Run, images: Tensor, classes: Tensor) -> tuple[Tensor, str]:
 
     Each map counts with the mean of the logit's gradient along it; what speaks against the class is cut to 0.
 
-    Maps are those of a whole part of the network, such as an Inception module with all its branches or a stage
-    with its shortcut.
+    Maps are those of a whole part of the network, such as an Inception module with all its branches or a
+    stage with its shortcuts.
 
     Returns:
         N x h x w, at least 0; and the name of the part whose maps these are.

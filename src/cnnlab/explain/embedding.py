@@ -13,7 +13,7 @@ from cnnlab.explain.inputs import network_inputs
 
 Method = Literal["pca", "tsne"]
 PERPLEXITY = 30.0  # of t-SNE: about how many neighbours count
-MIN_IMAGES = 5
+MIN_IN_MAP, MAX_IN_MAP = 5, 1000
 
 
 @torch.no_grad()
@@ -37,6 +37,14 @@ def penultimate(run: Run, images: Tensor) -> Tensor:
     return torch.cat(seen).float()
 
 
+def images_of_map(num_images: int) -> Tensor:
+    """Return which images a map shows, N, int64: all, or 1,000 at equal distances.
+
+    The first ones would not do: images of a folder lie class by class.
+    """
+    return torch.linspace(0, num_images - 1, min(num_images, MAX_IN_MAP), dtype=torch.float64).long()
+
+
 def embed(values: Tensor, *, method: Method = "pca", seed: int = 0) -> np.ndarray:
     """Return a place in the plane for each image, N x 2, float64.
 
@@ -51,8 +59,8 @@ def embed(values: Tensor, *, method: Method = "pca", seed: int = 0) -> np.ndarra
 
     Source: van der Maaten and Hinton, JMLR 9, 2579-2605, 2008 (t-SNE); as scikit-learn computes both.
     """
-    if len(values) < MIN_IMAGES:
-        raise ConfigError(f"A map of images needs at least {MIN_IMAGES} of them. Received: {len(values)}.")
+    if len(values) < MIN_IN_MAP:
+        raise ConfigError(f"A map of images needs at least {MIN_IN_MAP} of them. Received: {len(values)}.")
     numbers = values.double().numpy()
     if method == "tsne":
         from sklearn.manifold import TSNE

@@ -15,6 +15,7 @@ from cnnlab.data import Dataset, centre_crop
 from cnnlab.errors import CnnlabError, ConfigError, RunError
 from cnnlab.evaluation import Run, StoredPredictions, load_predictions, load_run, predict_probs
 from cnnlab.explain import (
+    MIN_IN_MAP,
     grad_cam,
     integrated_gradients,
     occlusion,
@@ -54,12 +55,14 @@ class ExplainedImage:
         drawn_name: the same in the language of the pictures.
         pixels: C x H x W, uint8, of the run's form.
         true: index of its class, where that is known.
+        answer: the class that the run gave it when it was tested, and its probability; None of other images.
     """
 
     name: str
     drawn_name: str
     pixels: Tensor
     true: int | None
+    answer: tuple[int, float] | None = None
 
 
 def explain(
@@ -128,7 +131,7 @@ def explain(
     draw_network(run, add, words)
     pixels = torch.stack([image.pixels for image in images])
     names, true = [image.drawn_name for image in images], [image.true for image in images]
-    rows = attributions_of(run, pixels, names, true)
+    rows = attributions_of(run, pixels, names, true, [image.answer for image in images])
     answers = [
         {"name": image.name, "label": row.explained, "prob": row.prob, "true": row.true}
         for image, row in zip(images, rows, strict=True)
@@ -137,7 +140,11 @@ def explain(
     written = []
     if test is not None and stored is not None:
         draw_test(run, test, stored, method, add, words)
-        write_bytes(place / "labels.csv", _labels_csv(stored).encode())
+        if len(test) < MIN_IN_MAP and warn is not None:
+            warn(
+                f"{run.folder.path}: without a map of images, which takes {MIN_IN_MAP}; test has {len(test)}."
+            )
+        write_bytes(place / "labels.csv", _labels_csv(test, stored).encode())
         written.append(place / "labels.csv")
     for shown, picture in pictures:
         for ending, content in ((".png", picture.png), (".svg", picture.svg)):
@@ -186,24 +193,32 @@ def _chosen(test: Dataset, stored: StoredPredictions, drawn: Text) -> list[Expla
             drawn("pictures.test_image", index=index),
             test.images[index],
             int(stored.labels[index]),
+            (int(stored.probs[index].argmax()), float(stored.probs[index].max())),
         )
         for index in [*wrong, *right]
     ]
 
 
 def attributions_of(
-    run: Run, pixels: Tensor, names: Sequence[str], true: Sequence[int | None]
+    run: Run,
+    pixels: Tensor,
+    names: Sequence[str],
+    true: Sequence[int | None],
+    answers: Sequence[tuple[int, float] | None],
 ) -> list[Attribution]:
-    """Ask, in four ways, which pixels a network's own answers rest on.
+    """Ask, in four ways, which pixels a network's answers rest on.
 
     Args:
         run: a finished run.
         pixels: N x C x H x W, uint8, of the run's form.
         names: of the images.
         true: index of each one's class, where that is known.
+        answers: class and probability, where the run has answered; what one view of the image gives if not.
     """
     probs = predict_probs(run, pixels)
-    classes = probs.argmax(1)
+    now = zip(probs.argmax(1).tolist(), probs.amax(1).tolist(), strict=True)
+    answers = [kept or new for kept, new in zip(answers, now, strict=True)]
+    classes = torch.tensor([label for label, _prob in answers])
     gradient = saliency(run, pixels, classes)
     integrated, _ = integrated_gradients(run, pixels, classes)
     seen, _ = grad_cam(run, pixels, classes)
@@ -212,18 +227,22 @@ def attributions_of(
     rows = []
     for index, (name, label) in enumerate(zip(names, true, strict=True)):
         parts = (gradient[index], integrated[index], seen[index], falls[index])
-        answer = run.class_names[int(classes[index])], float(probs[index].max())
+        answer = run.class_names[answers[index][0]], answers[index][1]
         known = None if label is None else run.class_names[label]
         rows.append(Attribution(window[index], name, *answer, known, *parts))
     return rows
 
 
-def _labels_csv(stored: StoredPredictions) -> str:
-    """Return a line for each label that may be wrong."""
+def _labels_csv(test: Dataset, stored: StoredPredictions) -> str:
+    """Return a line for each label that may be wrong, with its file where it has one of its own."""
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(["test_image", "label", "network_says", "prob", "prob_of_label"])
+    of_file = ["file"] * bool(test.files)
+    writer.writerow(["test_image", *of_file, "label", "network_says", "prob", "prob_of_label"])
     for answer in suspected_labels(stored.labels, stored.probs):
         names = stored.class_names[answer.true], stored.class_names[answer.predicted]
-        writer.writerow([answer.index, *names, f"{answer.prob:.6f}", f"{answer.prob_of_true:.6f}"])
+        file_name = [test.files[answer.index]] if test.files else []
+        writer.writerow(
+            [answer.index, *file_name, *names, f"{answer.prob:.6f}", f"{answer.prob_of_true:.6f}"]
+        )
     return file.getvalue()

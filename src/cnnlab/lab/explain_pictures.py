@@ -8,10 +8,12 @@ from torch import Tensor
 from cnnlab.data import Dataset
 from cnnlab.evaluation import Run, StoredPredictions
 from cnnlab.explain import (
+    MIN_IN_MAP,
     Method,
     activations,
     embed,
     first_filters,
+    images_of_map,
     penultimate,
     structure,
     sure_mistakes,
@@ -31,7 +33,6 @@ from cnnlab.reporting import (
     run_title,
 )
 
-NUM_IN_MAP = 1000
 NUM_LISTED = 12
 MAX_LAYERS = 64
 """Of one picture; deeper networks get several."""
@@ -84,7 +85,7 @@ def draw_images(
         heading = page("explain.layers", which=of_page)
         add(f"layers-{number}" if is_part else "layers", heading, page("explain.layers_how"), picture)
     title = drawn("explain.pixels_title", network=run.network)
-    picture = attributions_picture(rows, title=title, text=drawn)
+    picture = attributions_picture(rows, run.class_names, title=title, text=drawn)
     add("pixels", page("explain.pixels"), page("explain.pixels_how"), picture)
 
 
@@ -107,7 +108,9 @@ def draw_test(
     title = run_title(run.folder, text=drawn)
     picture = answers_picture(test.images, *answers, blocks, title=title, text=drawn)
     add("answers", page("explain.answers"), page("explain.answers_how"), picture)
-    some = slice(0, NUM_IN_MAP)
+    if len(test) < MIN_IN_MAP:
+        return
+    some = images_of_map(len(test))
     places = embed(penultimate(run, test.images[some]), method=method)
     note, caption = (text(f"explain.map_{method}", num=f"{len(places):,}") for text in (drawn, page))
     picture = image_map(

@@ -15,13 +15,22 @@ from cnnlab.evaluation import (
     Run,
     StoredPredictions,
     at_temperature,
+    evaluated_scores,
     fit_temperature,
     load_predictions,
     load_run,
     metrics,
     predict_probs,
 )
-from cnnlab.explain import embed, first_filters, penultimate, sure_mistakes, suspected_labels
+from cnnlab.explain import (
+    MIN_IN_MAP,
+    embed,
+    first_filters,
+    images_of_map,
+    penultimate,
+    sure_mistakes,
+    suspected_labels,
+)
 from cnnlab.lab.explain import attributions_of
 from cnnlab.lab.splits import load_split
 from cnnlab.reporting import (
@@ -34,8 +43,7 @@ from cnnlab.reporting import (
 from cnnlab.reporting.report import NetworkExtras, NetworkFacts, ShownMistake, Temperature, network_diagram
 from cnnlab.threads import set_threads
 
-MAX_MISTAKES, NUM_EXPLAINED, NUM_ON_SLIDE, NUM_IN_MAP = 60, 4, 3, 1000
-MIN_IN_MAP = 5
+MAX_MISTAKES, NUM_EXPLAINED, NUM_ON_SLIDE = 60, 4, 3
 
 
 @dataclass(frozen=True)
@@ -134,12 +142,13 @@ def network_extras(network: NetworkFacts, found: Findings, text: Text) -> Networ
         for row, mistake in zip(found.attributions, found.extras.mistakes, strict=False)
     ]
     places = found.map
+    class_names = evaluated_scores(network.folders[0])["class_names"]
     return replace(
         found.extras,
         diagram=network_diagram(network, text),
         slide_diagram=network_diagram(network, text, is_slide=True),
-        pixels=attributions_picture(rows, text=text) if rows else None,
-        slide_pixels=attributions_picture(rows[:NUM_ON_SLIDE], text=text) if rows else None,
+        pixels=attributions_picture(rows, class_names, text=text) if rows else None,
+        slide_pixels=attributions_picture(rows[:NUM_ON_SLIDE], class_names, text=text) if rows else None,
         filters=first_filters_picture(*found.filters, text=text) if found.filters else None,
         map=image_map(places.places, places.labels, places.is_correct, places.class_names, text=text)
         if places
@@ -152,14 +161,15 @@ def _attributions(run: Run, mistakes: list[ShownMistake]) -> tuple[Attribution, 
     """Return which pixels some mistakes rest on; their names are given where they are drawn."""
     true = [one.true for one in mistakes]
     pixels = torch.stack([one.pixels for one in mistakes])
-    return tuple(attributions_of(run, pixels, [""] * len(mistakes), true))
+    answers = [(one.predicted, one.prob) for one in mistakes]
+    return tuple(attributions_of(run, pixels, [""] * len(mistakes), true, answers))
 
 
 def _map(run: Run, test: Dataset, stored: StoredPredictions) -> ImageMap | None:
-    """Place the first images as the network sees them."""
+    """Place some images as the network sees them."""
     if len(test) < MIN_IN_MAP:
         return None
-    some = slice(0, NUM_IN_MAP)
+    some = images_of_map(len(test))
     values = penultimate(run, test.images[some])
     names = stored.class_names
     return ImageMap(embed(values), stored.labels[some], stored.is_correct[some], names, values.shape[1])
@@ -173,6 +183,8 @@ def _temperature(
     except CnnlabError as error:
         warn(f"{run.folder.path}: without a temperature: {error}")
         return None
-    value = fit_temperature(predict_probs(run, val.images), val.labels)
+    views = run.folder.config.evaluation  # what is mended was answered by these
+    probs = predict_probs(run, val.images, tta=views.tta, average=views.average)
+    value = fit_temperature(probs, val.labels)
     after = metrics.ece(at_temperature(stored.probs, value), stored.labels)
     return Temperature(value, metrics.ece(stored.probs, stored.labels), after)

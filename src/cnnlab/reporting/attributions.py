@@ -1,6 +1,6 @@
 """Which pixels an answer rests on, by four ways side by side."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 # Lengths in inches.
 CELL, CAPTION, MARGIN, TITLE, HEADING, NOTE = 1.25, 0.44, 0.12, 0.45, 0.4, 0.52
 NOTE_LETTERS = 105  # in a line
+MAX_LETTERS = 40
 HEADINGS = ("image", "saliency", "integrated", "grad_cam", "occlusion")
 
 
@@ -58,11 +59,14 @@ class Attribution:
     occlusion: Tensor
 
 
-def attributions_picture(rows: Sequence[Attribution], *, title: str = "", text: Text = ENGLISH) -> Picture:
+def attributions_picture(
+    rows: Sequence[Attribution], class_names: Sequence[str], *, title: str = "", text: Text = ENGLISH
+) -> Picture:
     """Draw a line for each image, and what each way says of it; how to read it, where there is a title."""
     width = max(len(HEADINGS) * CELL, title_width(title)) + 2 * MARGIN
     above = TITLE if title else MARGIN
     height = above + HEADING + len(rows) * (CELL + CAPTION) + (NOTE if title else 0.0)
+    drawn = dict(zip(class_names, drawable_names(class_names), strict=True))
     with new_figure(width, height) as figure:
         write_title(figure, title, y=1 - 0.1 / height)
         for column, heading in enumerate(HEADINGS):
@@ -71,7 +75,7 @@ def attributions_picture(rows: Sequence[Attribution], *, title: str = "", text: 
         sheet = new_sheet(figure)
         for index, row in enumerate(rows):
             top = above + HEADING + index * (CELL + CAPTION)
-            _draw_row(figure, sheet, row, top, text)
+            _draw_row(figure, sheet, row, top, drawn, text)
         if title:
             note = broken_into_lines(text("pictures.colours"), NOTE_LETTERS)
             write_at(figure, MARGIN, height - NOTE + 0.08, note, fontsize=7.5, color=GREY)
@@ -79,7 +83,9 @@ def attributions_picture(rows: Sequence[Attribution], *, title: str = "", text: 
         return to_picture(figure, alt=text("pictures.pixels_alt", answers=answers))
 
 
-def _draw_row(figure: "Figure", sheet: "Axes", row: Attribution, top: float, text: Text) -> None:
+def _draw_row(
+    figure: "Figure", sheet: "Axes", row: Attribution, top: float, drawn: Mapping[str, str], text: Text
+) -> None:
     side = CELL - 0.08
     grey = drawable(row.image.float().mean(0, keepdim=True).div(255))
     for column in range(len(HEADINGS)):
@@ -96,10 +102,11 @@ def _draw_row(figure: "Figure", sheet: "Axes", row: Attribution, top: float, tex
             values = (row.integrated if column == 2 else row.occlusion).numpy()
             largest = max(float(np.abs(values).max()), 1e-12)
             show_on(sheet, values, *place, cmap="RdBu_r", vmin=-largest, vmax=largest)
-    explained, true = drawable_names([row.explained, row.true or ""])
     is_wrong = row.true is not None and row.true != row.explained
     style = {"fontsize": 9, "color": VERMILION if is_wrong else "black"}
     sure = text("pictures.sure", prob=shown_prob(row.prob))
-    write_at(figure, MARGIN, top + side + 0.03, text.join([explained, sure]), **style)
-    below = text("pictures.true", name=true) if row.true is not None else row.name
-    write_at(figure, MARGIN, top + side + 0.19, below[:40], fontsize=8.5, color=GREY)
+    write_at(figure, MARGIN, top + side + 0.03, text.join([drawn[row.explained], sure]), **style)
+    below = text("pictures.true", name=drawn[row.true]) if row.true is not None else row.name
+    if len(below) > MAX_LETTERS:  # files of one folder differ at their ends
+        below = f"…{below[-MAX_LETTERS + 1 :]}"
+    write_at(figure, MARGIN, top + side + 0.19, below, fontsize=8.5, color=GREY)

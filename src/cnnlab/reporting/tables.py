@@ -51,10 +51,12 @@ def comparison_notes(comparison: Comparison) -> list[str]:
         )
     if others:
         tests = {result.test.method for result in others if result.test}
-        pairs = ", each pair by itself" if len(others) > 1 else ""
-        notes.append(f"Test against {first.name}: {', '.join(sorted(tests))}, two-sided{pairs}.")
+        family = f"; p by Holm's method, for {len(others)} comparisons" if len(others) > 1 else ""
+        notes.append(f"Test against {first.name}: {', '.join(sorted(tests))}, two-sided{family}.")
         if len(comparison.seeds) < 3:
             notes.append("One or two seeds show how these runs differ, not the networks: use 3 or more.")
+    if comparison.rivals is not None:
+        notes.append(_best_in_words(comparison))
     if any(result.ensemble for result in comparison.networks):
         notes.append(f"Ensemble, the mean of all seeds' probabilities: {_ensembles(comparison)} (Wilson).")
     notes.append(f"Hardware: {'; '.join(comparison.hardware)}.")
@@ -90,12 +92,14 @@ def to_csv(comparison: Comparison) -> str:
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
     columns = ["name", "network", "mean_top1", "low", "high", "interval_method", "difference", "p_value"]
-    columns += ["test_method", "verdict", "seconds_per_epoch", "train_seconds", "num_parameters"]
+    columns += ["p_holm", "test_method", "verdict", "seconds_per_epoch", "train_seconds", "num_parameters"]
     columns += ["peak_memory_bytes", *(f"top1_seed{seed}" for seed in comparison.seeds)]
     writer.writerow([*columns, "ensemble_top1", "ensemble_low", "ensemble_high"])
     for result in comparison.networks:
         test = result.test
-        against = [test.difference, test.p_value, test.method, test.verdict] if test else [""] * 4
+        against = [""] * 5
+        if test:
+            against = [test.difference, test.p_value, test.p_holm, test.method, test.verdict]
         cost = [result.seconds_per_epoch, result.train_seconds, result.num_parameters]
         row = [result.name, result.network, result.mean_top1, *result.interval, result.interval_method]
         together = [result.ensemble.top1, *result.ensemble.interval] if result.ensemble else [""] * 3
@@ -142,12 +146,18 @@ def _row(result: NetworkResult) -> list[str]:
         f"{result.mean_top1:.2%}",
         f"{low:.2%} to {high:.2%}",
         against,
-        "" if test is None else "< 0.001" if test.p_value < 0.001 else f"{test.p_value:.3f}",
+        "" if test is None else "< 0.001" if test.p_holm < 0.001 else f"{test.p_holm:.3f}",
         _duration(result.seconds_per_epoch),
         _duration(result.train_seconds),
         f"{result.num_parameters:,}",
         f"{result.peak_memory_bytes / 1e6:,.0f} MB",
     ]
+
+
+def _best_in_words(comparison: Comparison) -> str:
+    rivals = ", ".join(comparison.rivals or ())
+    apart = f"cannot be told apart from {rivals}" if rivals else "better than each of the others"
+    return f"Highest mean: {comparison.best.name}; {apart} (paired t over seeds, Holm's method)."
 
 
 def _ensembles(comparison: Comparison) -> str:

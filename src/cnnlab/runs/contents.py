@@ -4,9 +4,10 @@ Fields without a default are needed by whoever reads the file; the others are ch
 Fields that are not named here are let through: later versions may write more.
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
 
 # Where pydantic would speak of Python's types.
 _IN_OUR_WORDS = {
@@ -63,6 +64,7 @@ class ClassScores(Content):
 
     recall: Share | None
     precision: Share | None
+    f1: Share | None = None
     num_images: Count
 
 
@@ -94,6 +96,15 @@ class Scores(Content):
     average: Literal["logits", "probs"] = "probs"
     first: FirstScores | None = None
 
+    @model_validator(mode="after")
+    def _classes_agree(self) -> Self:
+        names, rows = self.class_names, self.confusion_matrix
+        if set(self.per_class) != set(names):
+            raise _fault("per_class: does not have the classes that class_names has")
+        if [len(row) for row in rows] != [len(names)] * len(names):
+            raise _fault(f"confusion_matrix: is not {len(names)} x {len(names)}, as class_names says")
+        return self
+
 
 class MetricsLine(Content):
     """A line of metrics.jsonl."""
@@ -106,6 +117,11 @@ class MetricsLine(Content):
     lr: float = 0.0
     images_per_s: float = 0.0
     seconds: Seconds = 0.0
+
+
+def _fault(message: str) -> PydanticCustomError:
+    """Return an error whose message stays as it is."""
+    return PydanticCustomError("fields_disagree", "{message}", {"message": message})
 
 
 def what_is_wrong(values: Any, content: type[BaseModel]) -> str:

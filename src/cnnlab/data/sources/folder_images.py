@@ -17,6 +17,7 @@ from cnnlab.data.images.decode_many import decode_many
 from cnnlab.data.images.resize import resize_images, to_channels
 from cnnlab.data.sources.folder import Folder, FolderFile, scan_folder, split_folder
 from cnnlab.data.sources.image_cache import read_image_cache, write_image_cache
+from cnnlab.data.sources.unreadable import refusal, report_unreadable
 from cnnlab.data.splits import check_train_size, named_keys, stratified_choice
 from cnnlab.errors import DataError, MissingResourceError
 from cnnlab.machine import CACHE_VARIABLE, cache_folder
@@ -27,8 +28,6 @@ DEFAULT_IMAGE_SIZE = 64
 
 _SPARE_BYTES = 2**26
 """Left free on the cache's disk."""
-_MAX_NAMED = 10
-"""Unreadable files that are named one by one; all of them are counted."""
 
 
 @dataclass
@@ -86,7 +85,7 @@ def load_folder(
         name = f"{root.resolve().name[:40]}-{split}-{hashlib.sha256(slot.encode()).hexdigest()[:16]}.images"
         path = cache_folder() / "folders" / name
         state = _state(folder, files[split], deciding)
-        dataset = _from_cache(path, state, folder, split, strict=strict, warn=warn)
+        dataset = _from_cache(path, state, folder, split, files[split], strict=strict, warn=warn)
         if dataset is None:
             if channels is None:
                 decided = decided or (1 if _are_grey(root, deciding) else 3)
@@ -125,7 +124,14 @@ def _are_grey(root: Path, files: Sequence[FolderFile]) -> bool:
 
 
 def _from_cache(
-    path: Path, state: str, folder: Folder, split: str, *, strict: bool, warn: Callable[[str], None]
+    path: Path,
+    state: str,
+    folder: Folder,
+    split: str,
+    files: Sequence[FolderFile],
+    *,
+    strict: bool,
+    warn: Callable[[str], None],
 ) -> Dataset | None:
     """Return the split from the cache if it is there, undamaged, and made from the same files."""
     cached = read_image_cache(path)
@@ -140,8 +146,15 @@ def _from_cache(
     if dataset.fingerprint != footer["fingerprint"]:
         warn(f"{path}: is damaged; the images are decoded again")
         return None
-    _report(folder.root, footer["unreadable"], strict=strict, warn=warn)
-    return replace(dataset, num_converted=footer["num_converted"])
+    report_unreadable(folder.root, footer["unreadable"], strict=strict, warn=warn)
+    return replace(
+        dataset, num_converted=footer["num_converted"], files=_readable(files, footer["unreadable"])
+    )
+
+
+def _readable(files: Sequence[FolderFile], unreadable: Sequence[Sequence[str]]) -> tuple[str, ...]:
+    skipped = {path for path, _reason in unreadable}
+    return tuple(file.path for file in files if file.path not in skipped)
 
 
 def _decode(task: _Task, path: Path, state: str, *, warn: Callable[[str], None]) -> Dataset:
@@ -160,7 +173,7 @@ def _decode(task: _Task, path: Path, state: str, *, warn: Callable[[str], None])
         if free < needed:
             raise OSError(errno.ENOSPC, f"{needed / 1e6:.0f} MB must be free, {free / 1e6:.0f} MB are")
         write_image_cache(path, _decoded_parts(task), make_footer)
-        dataset = _from_cache(path, state, task.folder, task.split, strict=task.strict, warn=warn)
+        dataset = _from_cache(path, state, task.folder, task.split, task.files, strict=task.strict, warn=warn)
         if dataset is not None:
             return dataset
         raise OSError(errno.EIO, "what was written is not what is read back")
@@ -183,10 +196,10 @@ def _decode(task: _Task, path: Path, state: str, *, warn: Callable[[str], None])
         end += len(part)
     images, labels = images[:end], labels[:end]
     _check_labels(task, labels, warn=warn)
-    _report(task.folder.root, task.unreadable, strict=task.strict, warn=warn)
+    report_unreadable(task.folder.root, task.unreadable, strict=task.strict, warn=warn)
     name = task.folder.root.resolve().name
     dataset = make_dataset(name, task.split, images, labels, task.folder.class_names)
-    return replace(dataset, num_converted=task.num_converted)
+    return replace(dataset, num_converted=task.num_converted, files=_readable(task.files, task.unreadable))
 
 
 def _decoded_parts(task: _Task) -> Iterator[tuple[Tensor, Tensor]]:
@@ -202,7 +215,7 @@ def _decoded_parts(task: _Task) -> Iterator[tuple[Tensor, Tensor]]:
     for file, decoded in decode_many(task.files, decode):
         if isinstance(decoded, DataError):
             if task.strict:
-                raise _refusal(str(decoded))
+                raise refusal(str(decoded))
             task.unreadable.append((file.path, str(decoded)))
             continue
         image, is_converted = decoded
@@ -226,25 +239,6 @@ def _check_labels(task: _Task, labels: Tensor, *, warn: Callable[[str], None]) -
         lacking = task.split
     else:
         return
-    _report(root, task.unreadable, strict=task.strict, warn=warn)
+    report_unreadable(root, task.unreadable, strict=task.strict, warn=warn)
     command = f"cnnlab data check {shlex.quote(str(root))}"
     raise DataError(f"{root}: no image of {lacking} can be read; see `{command}`.")
-
-
-def _report(
-    root: Path, unreadable: Sequence[Sequence[str]], *, strict: bool, warn: Callable[[str], None]
-) -> None:
-    """Name what was skipped, and count it; refuse it if strict."""
-    if strict and unreadable:
-        raise _refusal(unreadable[0][1])
-    for _path, reason in unreadable[:_MAX_NAMED]:
-        warn(f"skipped: {reason}")
-    if unreadable:
-        warn(f"{root}: unreadable images that were skipped: {len(unreadable)}")
-
-
-def _refusal(reason: str) -> DataError:
-    """Return the error about an unreadable file where none is to be skipped."""
-    return DataError(
-        f"{reason} Repair or remove it; or let it be skipped: without --strict, or data.strict = false."
-    )

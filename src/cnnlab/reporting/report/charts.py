@@ -130,12 +130,14 @@ def _accuracy_axis(errors: Sequence[float], text: Text) -> Axis:
     """Return an axis of accuracies on which errors are logarithmic: near 100 % a tenth of a point is seen."""
     worst = max(errors, default=1.0)
     best = max(min(errors, default=0.1) * 0.8, BEST_ERROR)
-    ticks = [1 - tick for tick in ERROR_TICKS if best <= tick <= worst * 1.1]
+    is_beyond = min(errors, default=1.0) < BEST_ERROR  # such points lie on the upper end
+    worst = max(worst * 1.1, best * 2)
+    ticks = [1 - tick for tick in ERROR_TICKS if best <= tick <= worst]
     return Axis(
         text("charts.val_top1"),
-        1 - max(worst * 1.1, best * 2),
+        1 - worst,
         1 - best,
         ticks,
-        lambda value: f"{100 * value:.5g}",
-        lambda value: -math.log(max(1 - value, BEST_ERROR / 10)),
+        lambda value: ("≥ " if value >= 1 - best and is_beyond else "") + f"{100 * value:.5g}",
+        lambda value: -math.log(max(1 - value, best)),
     )

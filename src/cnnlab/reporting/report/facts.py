@@ -132,7 +132,6 @@ class Facts:
         class_counts: test images of each class.
         splits: images in `train`, `val` and `test`.
         fingerprints: of each split.
-        environment: of the first run: versions and hardware.
     """
 
     comparison: Comparison
@@ -144,4 +143,3 @@ class Facts:
     class_counts: tuple[int, ...]
     splits: dict[str, int]
     fingerprints: dict[str, str]
-    environment: dict[str, Any]

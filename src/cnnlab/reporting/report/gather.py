@@ -2,15 +2,15 @@
 
 import math
 from collections.abc import Callable, Sequence
-from pathlib import Path
+from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from cnnlab.errors import RunError
 from cnnlab.evaluation import (
-    StoredPredictions,
     compare_runs,
     evaluated_scores,
     load_predictions,
@@ -21,6 +21,7 @@ from cnnlab.evaluation import (
 from cnnlab.models import model_info
 from cnnlab.reporting.report.curves import accuracy_of_all, curve_of, epoch_seconds, reached
 from cnnlab.reporting.report.facts import Curve, Disagreement, Facts, NetworkFacts
+from cnnlab.reporting.report.groups import by_network
 from cnnlab.reporting.report.shape import shape_of
 from cnnlab.runs import RunFolder
 
@@ -68,7 +69,7 @@ def gather(folders: Sequence[RunFolder], *, command: str = "", images_of: Images
     if not finished:
         names = ", ".join(str(folder.path) for folder in folders)
         raise RunError(f"report: none of these runs has finished: {names}. Go on with: cnnlab resume RUN")
-    groups = _groups(finished)
+    groups = by_network(finished)
     common = set.intersection(*({folder.config.seed for folder in group} for group in groups.values()))
     if not common:
         seeds = "; ".join(
@@ -85,7 +86,7 @@ def gather(folders: Sequence[RunFolder], *, command: str = "", images_of: Images
     curves = {name: tuple(map(curve_of, group)) for name, group in paired.items()}
     target = accuracy_of_all([curve for some in curves.values() for curve in some])
     answers = {name: _answers(group) for name, group in paired.items()}
-    first = finished[0]
+    first = next(iter(paired.values()))[0]
     scores = evaluated_scores(first)
     data = first.environment.get("data", {})
     return Facts(
@@ -115,31 +116,7 @@ def gather(folders: Sequence[RunFolder], *, command: str = "", images_of: Images
             **{split: data[split]["fingerprint"] for split in ("train", "val") if split in data},
             "test": scores["fingerprint"],
         },
-        environment=first.environment,
     )
-
-
-def _groups(folders: Sequence[RunFolder]) -> dict[str, list[RunFolder]]:
-    """Return runs that differ in the seed alone together, by a name that no other group has."""
-    by_settings: dict[str, list[RunFolder]] = {}
-    for folder in folders:
-        key = folder.config.with_changes({"seed": 0}, source="report").to_toml()
-        by_settings.setdefault(key, []).append(folder)
-    groups: dict[str, list[RunFolder]] = {}
-    for group in by_settings.values():
-        config = group[0].config
-        base = name = (config.recipe or config.model.name).removesuffix(f"-{Path(config.data.name).name}")
-        number = 2
-        while name in groups:
-            name, number = f"{base} ({number})", number + 1
-        by_seed = {folder.config.seed: folder for folder in group}
-        if len(by_seed) < len(group):
-            twice = next(folder for folder in group if by_seed[folder.config.seed] is not folder)
-            raise RunError(
-                f"{twice.path}: another run of the same settings and seed was given too. Leave one out."
-            )
-        groups[name] = [by_seed[seed] for seed in sorted(by_seed)]
-    return groups
 
 
 def _progress(folder: RunFolder) -> tuple[int, int | None]:
@@ -148,11 +125,20 @@ def _progress(folder: RunFolder) -> tuple[int, int | None]:
     return (lines[-1]["step"] if lines else 0), folder.config.train.steps
 
 
-def _answers(group: Sequence[RunFolder]) -> list[StoredPredictions]:
+@dataclass(frozen=True)
+class _Answers:
+    """What a report needs of a run's answers to the test images: N confidences, and whether each is right."""
+
+    confidence: Tensor
+    is_correct: Tensor
+
+
+def _answers(group: Sequence[RunFolder]) -> list[_Answers]:
     """Return what each run answered; nothing where that of one was not kept."""
     if not all(folder.predictions.exists() for folder in group):
         return []
-    return [load_predictions(folder) for folder in group]
+    stored = map(load_predictions, group)  # one at a time: those of many classes are large
+    return [_Answers(one.probs.amax(1), one.is_correct) for one in stored]
 
 
 def _network(
@@ -161,8 +147,8 @@ def _network(
     *,
     curves: tuple[Curve, ...],
     target: float | None,
-    answers: Sequence[StoredPredictions],
-    baseline: Sequence[StoredPredictions],
+    answers: Sequence[_Answers],
+    baseline: Sequence[_Answers],
     images_of: ImagesOf | None,
 ) -> NetworkFacts:
     config = group[0].config
@@ -183,8 +169,8 @@ def _network(
         shape=shape_of(group[0], len(scores[0]["class_names"]), images_of),
         file_bytes=group[0].weights.stat().st_size if group[0].weights.exists() else None,
         settings=_settings(group[0]),
-        epochs=group[0].cost["epochs"],
-        steps=group[0].cost["steps"],
+        epochs=_cost(group[0], "epochs"),
+        steps=_cost(group[0], "steps"),
         curves=curves,
         epoch_seconds=(fmean(one.cost["seconds_per_epoch"] for one in group), None)
         if math.isnan(mean)
@@ -201,7 +187,9 @@ def _network(
         ece=fmean(one["ece"] for one in scores),
         loss=fmean(one["loss"] for one in scores),
         bins=tuple(
-            reliability(torch.cat([one.probs for one in answers]), torch.cat([one.labels for one in answers]))
+            reliability(
+                torch.cat([one.confidence for one in answers]), torch.cat([one.is_correct for one in answers])
+            )
         )
         if answers
         else (),
@@ -214,7 +202,13 @@ def _network(
     )
 
 
-def _disagreement(seed: int, first: StoredPredictions, this: StoredPredictions) -> Disagreement:
+def _cost(folder: RunFolder, name: str) -> Any:
+    if name not in folder.cost:
+        raise RunError(f"{folder.path}: cost.json lacks {name!r}. Train it again.")
+    return folder.cost[name]
+
+
+def _disagreement(seed: int, first: _Answers, this: _Answers) -> Disagreement:
     only_first = int((first.is_correct & ~this.is_correct).sum())
     only_this = int((this.is_correct & ~first.is_correct).sum())
     p_value = mcnemar(first.is_correct.tolist(), this.is_correct.tolist())

@@ -32,7 +32,7 @@ def question(facts: Facts, text: Text) -> str:
 def summary(facts: Facts, text: Text) -> list[str]:
     """Return what came out, in a few sentences."""
     results = facts.comparison.networks
-    best = max(results, key=lambda result: result.mean_top1)
+    best, rivals = facts.comparison.best, facts.comparison.rivals
     common = {
         "num_images": f"{facts.comparison.num_images:,}",
         "data": facts.comparison.data,
@@ -42,20 +42,18 @@ def summary(facts: Facts, text: Text) -> list[str]:
     }
     key, name = ("summary.one", "network") if len(results) == 1 else ("summary.many", "best")
     sentences = [text(key, **{name: best.name}, **common)]
-    for result in results[1:]:
-        sentences.append(verdict(result, results[0], text))
+    if rivals is not None:
+        key = "summary.best_with_rivals" if rivals else "summary.best_alone"
+        sentences.append(text(key, best=best.name, networks=text.names(rivals)))
+    sentences += [verdict(result, results[0], text) for result in results[1:]]
     if len(results) > 1:
-        fastest = min(results, key=lambda result: result.train_seconds)
+        if len(facts.comparison.hardware) == 1:  # elsewhere times cannot be compared
+            fastest = min(results, key=lambda result: result.train_seconds)
+            time = duration(fastest.train_seconds)
+            sentences.append(text("summary.fastest", network=fastest.name, time=time))
         smallest = min(results, key=lambda result: result.num_parameters)
-        sentences.append(
-            text(
-                "summary.cheapest",
-                fastest=fastest.name,
-                fastest_time=duration(fastest.train_seconds),
-                smallest=smallest.name,
-                parameters=f"{smallest.num_parameters:,}",
-            )
-        )
+        parameters = f"{smallest.num_parameters:,}"
+        sentences.append(text("summary.smallest", network=smallest.name, parameters=parameters))
     if len(facts.comparison.seeds) < MIN_SEEDS_FOR_T:
         sentences.append(text("summary.one_seed"))
     return sentences
@@ -75,7 +73,7 @@ def verdict(result: NetworkResult, first: NetworkResult, text: Text) -> str:
         network=result.name,
         first=first.name,
         points=points(test.difference),
-        p=p_value(test.p_value),
+        p=p_value(test.p_holm),
         test=text("methods.paired_t") if is_t else text("methods.mcnemar", seed=seed),
     )
 
@@ -95,6 +93,8 @@ def setup(facts: Facts, text: Text) -> list[str]:
     if tests:
         key = "setup.tests_seeds" if tests == {PAIRED_T} else "setup.tests_images"
         sentences.append(text(key, first=comparison.networks[0].name) + " " + text("setup.level"))
+        if (num_others := len(comparison.networks) - 1) > 1:
+            sentences.append(text("setup.family", num=num_others))
     untested = [result.name for result in comparison.networks[1:] if result.test is None]
     if untested:
         first = comparison.networks[0].name
@@ -112,7 +112,8 @@ def method_papers(facts: Facts) -> list[str]:
     results = facts.comparison.networks
     keys = ["student1908" if results[0].interval_method == OVER_SEEDS else "wilson1927"]
     tests = {result.test.method for result in results if result.test}
-    return [*keys, *(["mcnemar1947"] if tests - {PAIRED_T} else [])]
+    family = ["holm1979"] if len(results) > 2 and tests else []
+    return [*keys, *(["mcnemar1947"] if tests - {PAIRED_T} else []), *family]
 
 
 def left_out(facts: Facts, text: Text) -> list[str]:
@@ -218,8 +219,6 @@ def threats(facts: Facts, text: Text) -> list[str]:
     sentences.append(
         text("threats.test_set", num_images=f"{comparison.num_images:,}", points=f"{100 * uncertain:.2f}")
     )
-    if len(comparison.networks) > 2:
-        sentences.append(text("threats.pairs", num=len(comparison.networks) - 1))
     sentences.append(text("threats.one_data"))
     if len(facts.networks) > 1:
         sentences.append(text("threats.tuning"))

@@ -31,6 +31,17 @@ def weights_hashes(facts: Facts) -> dict[str, str]:
     }
 
 
+def _versions_of(facts: Facts) -> tuple[str, list[str]]:
+    """Return the versions of Python and of each package; all of them, where runs differ."""
+    seen: dict[str, dict[str, None]] = {}
+    for folder in (folder for network in facts.networks for folder in network.folders):
+        known = {"python": folder.environment.get("python", "?"), **folder.environment.get("packages", {})}
+        for name, number in known.items():
+            seen.setdefault(name, {})[number] = None
+    python, *packages = (" / ".join(numbers) for numbers in seen.values())
+    return python, [f"{name} {numbers}" for name, numbers in zip(list(seen)[1:], packages, strict=True)]
+
+
 def _sha256(folder: RunFolder) -> str:
     with folder.weights.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
@@ -38,13 +49,11 @@ def _sha256(folder: RunFolder) -> str:
 
 def versions(facts: Facts, text: Text) -> list[str]:
     """Return commit, versions and fingerprints, in sentences."""
-    environment = facts.environment
-    packages = [f"{name} {number}" for name, number in environment.get("packages", {}).items()]
+    python, packages = _versions_of(facts)
     some = commits(facts)
     sentences = [text("reproduce.commit", commits=text.join(some))]
     if any(commit.endswith("+") for commit in some):
         sentences.append(text("reproduce.changed"))
-    python = environment.get("python", "?")
     sentences.append(text("reproduce.versions", python=python, versions=text.join(packages)))
     prints = [
         f"{text(f'data.{split}')} {value[:SHOWN_DIGITS]}" for split, value in facts.fingerprints.items()

@@ -1,7 +1,7 @@
 """The tables of a report, made of its facts: the same for the page, the slides and Markdown."""
 
 from cnnlab.evaluation import NetworkResult, effect_size, mean_interval
-from cnnlab.evaluation.paired import MIN_SEEDS_FOR_T
+from cnnlab.evaluation.paired import MIN_SEEDS_FOR_T, PAIRED_T
 from cnnlab.reporting.report.extras import Extras
 from cnnlab.reporting.report.facts import Facts, NetworkFacts
 from cnnlab.reporting.report.table import Cell, ReportTable, nothing, number
@@ -80,7 +80,10 @@ def _against(
         return [*(Cell("", 0.0) for _ in range(1 + 2 * has_t + has_p)), Cell(text("results.first"))]
     test = result.test
     difference = test.difference if test else result.mean_top1 - first.mean_top1
-    cells = [Cell(points(difference), difference)]
+    words = points(difference)
+    if test and test.method != PAIRED_T and len(result.top1) > 1:  # not the difference of the means
+        words = text("results.of_seed", points=words, seed=test.method.rpartition(" ")[2])
+    cells = [Cell(words, difference)]
     if has_t:
         differences = [mine - theirs for mine, theirs in zip(result.top1, first.top1, strict=True)]
         # The spread of a difference is that of two roundings, as in the test: both then say the same.
@@ -88,7 +91,7 @@ def _against(
         assert ends.low is not None and ends.high is not None
         cells.append(Cell(f"{points(ends.low)} … {points(ends.high)}", ends.low))
     if has_p:
-        cells.append(Cell(p_value(test.p_value), test.p_value) if test else nothing())
+        cells.append(Cell(p_value(test.p_holm), test.p_holm) if test else nothing())
     if has_t:
         d = effect_size(first.top1, result.top1, resolution=unit)
         cells.append(Cell(f"{d:+.1f}", d))
