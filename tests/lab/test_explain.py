@@ -49,6 +49,7 @@ def test_everything_is_drawn_and_shown(run):
     assert all((out / source).exists() for source in sources)
     assert len(re.findall(r'alt="[^"]{20,}"', page)) == len(STEMS)
     assert "http" not in page  # nothing is loaded from elsewhere
+    assert re.search(r'<th scope="row">features\.conv1</th><td>Conv2d</td><td>32 x 8 x 8</td><td>\d', page)
 
 
 def words_of(out):

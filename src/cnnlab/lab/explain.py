@@ -27,6 +27,7 @@ from cnnlab.lab.explain_pictures import Words, draw_images, draw_network, draw_t
 from cnnlab.lab.image_files import find_images
 from cnnlab.lab.predict import prepare_image
 from cnnlab.lab.splits import load_split
+from cnnlab.models import layer_table
 from cnnlab.reporting import (
     ENGLISH,
     LANGUAGES,
@@ -152,7 +153,8 @@ def explain(
             written.append(place / f"{shown.stem}{ending}")
     title = run_title(run.folder, text=words.page)
     facts = [words.page("explain.images", num=len(images))]
-    page = explain_page(title, facts, [shown for shown, _ in pictures], text=words.page)
+    layers = layer_table(run.model, in_channels=run.in_channels, image_size=run.crop_size)
+    page = explain_page(title, facts, [shown for shown, _ in pictures], layers, text=words.page)
     write_bytes(place / "index.html", page.encode())
     return {
         "out": str(place),
