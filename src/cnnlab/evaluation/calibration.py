@@ -8,7 +8,6 @@ from torch import Tensor
 
 from cnnlab.evaluation import metrics
 
-NUM_BINS = 10
 COLDEST, HOTTEST = 0.05, 20.0
 
 
@@ -31,13 +30,15 @@ class ReliabilityBin:
     accuracy: float | None
 
 
-def reliability(probs: Tensor, labels: Tensor, *, num_bins: int = NUM_BINS) -> list[ReliabilityBin]:
+def reliability(
+    probs: Tensor, labels: Tensor, *, num_bins: int = metrics.NUM_ECE_BINS
+) -> list[ReliabilityBin]:
     """Return confidence against accuracy, in equal bins of the confidence (the largest probability).
 
     Args:
         probs: N x num_classes.
         labels: N, int64.
-        num_bins: how many.
+        num_bins: how many; as many as the calibration error has, which is then the mean gap of these bins.
 
     Source: C. Guo et al., arXiv:1706.04599, section 2.
     """
