@@ -182,6 +182,21 @@ def test_runs_of_seeds_that_others_lack_are_named(report_runs, tmp_path, plain):
     assert " is better than " not in text and " is worse than " not in text
 
 
+@pytest.mark.parametrize("num", [1, 2])
+def test_runs_without_a_validation_are_named_and_others_keep_their_curves(report_runs, tmp_path, plain, num):
+    runs = [shutil.copytree(report_runs[index], tmp_path / Path(report_runs[index]).name) for index in (0, 3)]
+    for run in runs[:num]:
+        lines = (run / "metrics.jsonl").read_text().splitlines(keepends=True)
+        (run / "metrics.jsonl").write_text("".join(line for line in lines if '"val"' not in line))
+    text = Text("en")
+    for path in lab.report(runs, out=tmp_path / "out", formats=["html", "md", "pptx"]):
+        words = in_words(path)
+        if num == 1:
+            assert text("training.missing", runs=runs[0].name) in words
+            assert path.suffix != ".html" or text("training.per_epoch") in words
+        assert (text("training.none") in words) == (num == 2)
+
+
 @pytest.fixture
 def without_answers(report_runs, tmp_path):
     """Return a function that copies runs of some seeds of both networks, and forgets what they answered."""
