@@ -33,7 +33,7 @@ def test_bins_by_hand():
 def test_bins_add_up_to_the_calibration_error():
     logits, labels = logits_and_labels(sharpen=3.0)
     probs = logits.softmax(1)
-    bins = reliability(*confident_and_right(probs, labels), num_bins=15)
+    bins = reliability(*confident_and_right(probs, labels))
     gaps = [
         part.num_images * abs(part.accuracy - part.confidence)
         for part in bins
@@ -47,7 +47,7 @@ def test_bins_are_those_of_scikit_learn():
     probs = logits.softmax(1)
     right = metrics.is_correct(probs, labels).numpy()
     accuracy, confidence = calibration_curve(right, probs.amax(1).numpy(), n_bins=10)
-    ours = [part for part in reliability(*confident_and_right(probs, labels)) if part.num_images]
+    ours = [part for part in reliability(*confident_and_right(probs, labels), num_bins=10) if part.num_images]
     assert [part.accuracy for part in ours] == pytest.approx(list(accuracy), abs=1e-6)
     assert [part.confidence for part in ours] == pytest.approx(list(confidence), abs=1e-6)
 

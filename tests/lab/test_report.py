@@ -109,7 +109,7 @@ def test_what_is_given_stands_on_the_cover_and_is_text(pages):
 
 def test_both_languages_are_spoken(pages):
     assert 'lang="en"' in pages["en"] and "Threats to validity" in pages["en"]
-    assert 'lang="zh-Hans"' in pages["zh"] and "有效性的限制" in pages["zh"]
+    assert 'lang="zh-Hans"' in pages["zh"] and "效度威胁" in pages["zh"]
 
 
 def test_networks_are_looked_into_once_for_both_languages(report_runs, tmp_path, plain, monkeypatch):
@@ -180,6 +180,21 @@ def test_runs_of_seeds_that_others_lack_are_named(report_runs, tmp_path, plain):
     # One seed: a test over images, and no word of which network is better.
     assert "McNemar over images, seed 0" in text and "not of how they would do when trained again" in text
     assert " is better than " not in text and " is worse than " not in text
+
+
+@pytest.mark.parametrize("num", [1, 2])
+def test_runs_without_a_validation_are_named_and_others_keep_their_curves(report_runs, tmp_path, plain, num):
+    runs = [shutil.copytree(report_runs[index], tmp_path / Path(report_runs[index]).name) for index in (0, 3)]
+    for run in runs[:num]:
+        lines = (run / "metrics.jsonl").read_text().splitlines(keepends=True)
+        (run / "metrics.jsonl").write_text("".join(line for line in lines if '"val"' not in line))
+    text = Text("en")
+    for path in lab.report(runs, out=tmp_path / "out", formats=["html", "md", "pptx"]):
+        words = in_words(path)
+        if num == 1:
+            assert text("training.missing", runs=runs[0].name) in words
+            assert path.suffix != ".html" or text("training.per_epoch") in words
+        assert (text("training.none") in words) == (num == 2)
 
 
 @pytest.fixture

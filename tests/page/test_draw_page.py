@@ -163,7 +163,7 @@ def test_language_and_theme_change_and_are_kept(answering, visit):
     opened.card(DIGITS).locator(".guess strong").wait_for()
     page.click("#language")
     page.click("#theme")
-    api.expect(page.get_by_role("heading", name="回答")).to_be_visible()
+    api.expect(page.get_by_role("heading", name="预测")).to_be_visible()
     api.expect(page.locator("#state")).to_contain_text("就绪")
     assert page.evaluate("document.documentElement.lang") == "zh-Hans"
     assert page.evaluate(ground) == "rgb(22, 24, 27)"
@@ -242,4 +242,4 @@ def test_the_static_folder_works_and_goes_on_when_the_host_is_gone(
     opened.page.locator("#images button").last.click()
     api.expect(opened.page.locator("#truth")).to_contain_text("its label is")
     opened.page.click("#language")
-    api.expect(opened.page.get_by_role("heading", name="回答")).to_be_visible()
+    api.expect(opened.page.get_by_role("heading", name="预测")).to_be_visible()

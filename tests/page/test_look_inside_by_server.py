@@ -113,12 +113,12 @@ def test_without_the_runtime_the_server_gives_the_maps(asked, explained, visit):
     page.click("#language")
     page.set_viewport_size({"width": 360, "height": 740})
     chinese = figures(page, "logits · 全连接层")
-    assert [one["title"] for one in chinese][:3] == ["第一层的滤波器", "输入", "它看的地方"]
+    assert [one["title"] for one in chinese][:3] == ["第一层的滤波器", "输入", "关注的区域"]
     assert page.evaluate("document.documentElement.scrollWidth") == 360
     page.wait_for_timeout(600)
     assert len(opened.asked) == number  # neither another language nor another width is another question
     page.click("#clear")
-    api.expect(page.locator("#layers")).to_contain_text("需要一幅画")
+    api.expect(page.locator("#layers")).to_contain_text("需要先画一幅画")
     assert len(opened.asked) == number
     if not has_runtime():
         pytest.skip("compared with nothing: needs ONNX Runtime Web: make page-runtime")

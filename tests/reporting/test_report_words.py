@@ -1,5 +1,6 @@
 """The words of a report: the same sentences, with the same facts in them, in each language."""
 
+import re
 import string
 
 import pytest
@@ -52,6 +53,23 @@ def test_no_sentence_has_a_figure_of_its_own():
 def test_a_sentence_with_its_facts():
     sentence = Text("en")("data.size", size="28 x 28", colour="grey")
     assert sentence == "The networks see images of 28 x 28 pixels, grey."
+
+
+def test_signs_of_punctuation_are_those_of_the_language():
+    assert Text("en").flow(["One.", "", "Two."]) == "One. Two."
+    assert Text("zh").flow(["一。", "", "二。"]) == "一。二。"
+    signs = (" ", ", ", "; ", ": ")
+    assert [Text("en").sign(sign) for sign in signs] == list(signs)
+    assert [Text("zh").sign(sign) for sign in signs] == ["", "，", "；", "："]  # noqa: RUF001
+
+
+def test_chinese_sentences_have_chinese_signs():
+    """No ASCII comma, colon or semicolon beside a Chinese letter, and no blank around Chinese signs."""
+    chinese, signs = "[\u4e00-\u9fff]", "[，。：；、（）]"  # noqa: RUF001
+    for section, sentences in load_words("zh").items():
+        for name, sentence in sentences.items():
+            wrong = re.search(f"{chinese}[,;:]|[,;:]{chinese}|{signs} | {signs}", sentence)
+            assert not wrong, f"{section}.{name}: {sentence}"
 
 
 def test_lists():

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-NUM_BINS = 10
+from cnnlab.evaluation.metrics import NUM_ECE_BINS
+
 COLDEST, HOTTEST = 0.05, 20.0
 
 
@@ -29,13 +30,15 @@ class ReliabilityBin:
     accuracy: float | None
 
 
-def reliability(confidence: Tensor, is_correct: Tensor, *, num_bins: int = NUM_BINS) -> list[ReliabilityBin]:
+def reliability(
+    confidence: Tensor, is_correct: Tensor, *, num_bins: int = NUM_ECE_BINS
+) -> list[ReliabilityBin]:
     """Return confidence against accuracy, in equal bins of the confidence.
 
     Args:
         confidence: N, the largest probability of each image.
         is_correct: N, bool, whether its class is the label.
-        num_bins: how many.
+        num_bins: how many; as many as the calibration error has, which is then the mean gap of these bins.
 
     Source: C. Guo et al., arXiv:1706.04599, section 2.
     """

@@ -148,10 +148,12 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def effect_size(values_a: Sequence[float], values_b: Sequence[float], *, resolution: float = 0.0) -> float:
-    """Return Cohen's d of paired values: the mean of b - a over the spread of these differences.
+    """Return Cohen's d_z: the mean of b - a over the standard deviation of these paired differences.
 
-    About 0.2 is called small, 0.5 medium, 0.8 large. The spread is taken to be at least what rounding causes,
-    as in `paired_t`.
+    It tells how steady a difference is over seeds, not how large: one of a tenth of a point that every seed
+    shows has a large d_z. Cohen's words small, medium and large, for 0.2, 0.5 and 0.8, are for independent
+    groups, whose d divides by the spread of the values themselves. The standard deviation is taken to be at
+    least what rounding causes, as in `paired_t`.
 
     Args:
         values_a: the first network's scores, one per seed, at least two.

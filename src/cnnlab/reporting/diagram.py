@@ -116,41 +116,45 @@ def _write_caption(
         write_at(figure, left, top, part.name, fontsize=9.5, fontweight="bold")
         write_at(figure, left, top + 0.19, "x".join(map(str, part.shape)), fontsize=9.5)
         return
-    beside = ", ".join(SHORT.get(name, name) for name in part.beside)
+    beside = [SHORT.get(name, name) for name in part.beside]
+    comma = text.sign(", ")
     lines = [
         (part.name, {"fontweight": "bold"}),
         (" x ".join(map(str, part.shape)), {}),
-        *((line, {"color": GREY}) for line in (*_broken(_detail(part, text)), *_broken(beside)) if line),
+        *(
+            (line, {"color": GREY})
+            for line in (*_broken(_detail(part, text), comma), *_broken(beside, comma))
+        ),
         *([(f"{part.parameters:,}", {"color": GREY, "style": "italic"})] if part.parameters else []),
     ]
     for number, (line, style) in enumerate(lines[:6]):
         write_at(figure, left, top + 0.15 * number, line, fontsize=6.5, **style)
 
 
-def _detail(part: Part, text: Text) -> str:
+def _detail(part: Part, text: Text) -> list[str]:
     """Return what a part does, in a few words: kernel and stride, or what a block holds."""
     if part.kind in ("image", "dense"):
-        return ""
+        return []
     if part.convolutions:
         key = "pictures.convolution" if part.convolutions == 1 else "pictures.convolutions"
-        return text(key, num=part.convolutions)
+        return [text(key, num=part.convolutions)]
     window = f"{part.window}x{part.window}"
     if part.pools:
         key = f"pictures.{part.pools}" if part.window else f"pictures.{part.pools}_of_all"
-        words = text(key, window=window)
+        words = [text(key, window=window)]
     else:
-        words = window if part.window else part.kind
+        words = [window if part.window else part.kind]
     if part.stride != 1:
-        words += ", " + text("pictures.stride", stride=part.stride)
-    return words + (", " + text("pictures.towers", num=part.towers) if part.towers > 1 else "")
+        words.append(text("pictures.stride", stride=part.stride))
+    return [*words, *([text("pictures.towers", num=part.towers)] if part.towers > 1 else [])]
 
 
-def _broken(text: str, *, most: int = 20) -> list[str]:
-    """Return a text in lines of at most about so many letters, broken behind commas."""
-    lines = [""]
-    for word in text.split(", "):
-        longer = f"{lines[-1]}, {word}" if lines[-1] else word
-        if len(longer) <= most:
+def _broken(words: Sequence[str], comma: str, *, most: int = 18) -> list[str]:
+    """Return words in lines of at most about so many letters, Chinese ones twice, broken behind commas."""
+    lines: list[str] = []
+    for word in words:
+        longer = f"{lines[-1]}{comma}{word}" if lines else word
+        if lines and len(longer) + sum(ord(letter) >= 0x2E80 for letter in longer) <= most:
             lines[-1] = longer
         else:
             lines.append(word)

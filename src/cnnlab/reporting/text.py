@@ -8,6 +8,7 @@ from importlib.resources import files
 from typing import Any
 
 LANGUAGES = ("en", "zh")
+CHINESE_SIGNS = {" ": "", ", ": "，", "; ": "；", ": ": "："}  # noqa: RUF001 # they bring their own blank
 
 
 class Text:
@@ -30,6 +31,14 @@ class Text:
     def html_lang(self) -> str:
         """Return the language as pages name it."""
         return "zh-Hans" if self.lang == "zh" else "en"
+
+    def sign(self, sign: str) -> str:
+        """Return what stands between parts, as its language writes it: a blank, `, `, `; ` or `: `."""
+        return CHINESE_SIGNS[sign] if self.lang == "zh" else sign
+
+    def flow(self, sentences: Sequence[str]) -> str:
+        """Return sentences one after the other; no blank follows a Chinese full stop."""
+        return self.sign(" ").join(sentence for sentence in sentences if sentence)
 
     def join(self, parts: Sequence[str]) -> str:
         """Return parts as a list within a sentence."""

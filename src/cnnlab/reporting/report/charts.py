@@ -52,14 +52,15 @@ def loss_chart(networks: Sequence[NetworkFacts], text: Text) -> str:
     for index, network in enumerate(networks):
         curve = network.curves[0]
         for part, points in enumerate((curve.train, curve.val)):
-            which = text("charts.train" if part == 0 else "charts.val")
-            marked = [
-                (point[0], point[2], f"{network.name}, {which}, {point[0]:.3g}: {point[2]:.4f}")
-                for point in points
-                if point[2] > 0
-            ]
+            of = text("charts.train" if part == 0 else "charts.val")
+            of = network.name + text.sign(", ") + of
+            marked = []
+            for point in points:
+                if point[2] > 0:
+                    known = {"epoch": f"{point[0]:.3g}", "loss": f"{point[2]:.4f}"}
+                    marked.append((point[0], point[2], text("charts.loss_point", of=of, **known)))
             # Training dotted, validation in full; a network has its colour in every chart.
-            lines.append(Line(f"{network.name}, {which}", marked, index, dash=0 if part else 2))
+            lines.append(Line(of, marked, index, dash=0 if part else 2))
             values += [point[1] for point in marked]
             furthest = max([furthest, *(point[0] for point in marked)])
     low, high = min(values, default=0.1), max(values, default=1.0)

@@ -7,6 +7,8 @@ from cnnlab.reporting.report.citations import Citations
 from cnnlab.reporting.report.extras import Cover, Extras
 from cnnlab.reporting.report.facts import Facts
 from cnnlab.reporting.report.page import MAX_CONFUSED
+from cnnlab.reporting.report.threats import threats
+from cnnlab.reporting.report.validated import not_validated
 from cnnlab.reporting.report.writing import percent
 from cnnlab.reporting.text import Text
 
@@ -17,7 +19,7 @@ def markdown_report(facts: Facts, extras: Extras, cover: Cover, text: Text) -> s
     blocks = [f"# {cover.title or prose.title(facts, text)}", about]
     blocks += [_heading(text, "summary"), *prose.summary(facts, text)]
     cite = Citations()
-    methods = f"{text('references.methods')} {cite.inline(*prose.method_papers(facts))}"
+    methods = _cited(cite, text, text("references.methods"), *prose.method_papers(facts))
     blocks += [
         _heading(text, "setup"),
         f"**{prose.question(facts, text)}**",
@@ -29,12 +31,12 @@ def markdown_report(facts: Facts, extras: Extras, cover: Cover, text: Text) -> s
     blocks += _networks(facts, cite, text)
     blocks.append(_heading(text, "training"))
     if facts.target is None:
-        blocks.append(text("training.none"))
+        blocks += not_validated(facts, text)
     else:
         blocks.append(text("training.reached", target=percent(facts.target, digits=1)))
         blocks.append(tables.reached_table(facts, text).to_markdown())
     blocks += _results(facts, cite, text)
-    blocks += [_heading(text, "calibration"), f"{text('calibration.intro')} {cite.inline('guo2017')}"]
+    blocks += [_heading(text, "calibration"), _cited(cite, text, prose.calibration(text), "guo2017")]
     blocks.append(tables.calibration_table(facts, extras, text).to_markdown())
     blocks += [_heading(text, "cost"), tables.costs_table(facts, extras, text).to_markdown()]
     blocks.append(text("cost.times"))
@@ -42,7 +44,7 @@ def markdown_report(facts: Facts, extras: Extras, cover: Cover, text: Text) -> s
     if latency:
         known = {"processor": latency.processor, "threads": latency.threads, "passes": latency.num_passes}
         blocks.append(text("cost.latency_note", **known))
-    blocks += [_heading(text, "threats"), _list(prose.threats(facts, text)), cite.inline("wilson1927")]
+    blocks += [_heading(text, "threats"), _list(threats(facts, text)), cite.inline("wilson1927")]
     blocks.append(_heading(text, "reproduce"))
     if facts.comparison.command:
         blocks += [text("reproduce.command"), _code([facts.comparison.command])]
@@ -60,7 +62,7 @@ def _networks(facts: Facts, cite: Citations, text: Text) -> list[str]:
     blocks = [_heading(text, "networks")]
     for network in facts.networks:
         blocks += [f"### {network.name}"]
-        blocks.append(f"{prose.why(network, text)} {cite.inline(*prose.papers(network, text))}".strip())
+        blocks.append(_cited(cite, text, prose.why(network, text), *prose.papers(network, text)))
         blocks.append(prose.numbers(network, text))
     blocks += [f"### {text('networks.trained')}", tables.settings_table(facts, text).to_markdown()]
     return [*blocks, text("networks.trained_note")]
@@ -75,7 +77,7 @@ def _results(facts: Facts, cite: Citations, text: Text) -> list[str]:
     if images.rows:
         blocks += [
             f"### {text('results.images')}",
-            f"{text('results.images_note')} {cite.inline('mcnemar1947')}",
+            _cited(cite, text, text("results.images_note"), "mcnemar1947"),
             images.to_markdown(),
         ]
     blocks += [_heading(text, "classes"), text("results.classes_note")]
@@ -87,6 +89,10 @@ def _results(facts: Facts, cite: Citations, text: Text) -> list[str]:
     if confused.rows:
         blocks += [f"### {text('results.confused')}", confused.to_markdown()]
     return blocks
+
+
+def _cited(cite: Citations, text: Text, said: str, *keys: str) -> str:
+    return text.flow([said, cite.inline(*keys)])
 
 
 def _heading(text: Text, section: str) -> str:

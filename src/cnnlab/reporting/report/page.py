@@ -14,6 +14,8 @@ from cnnlab.reporting.report import charts, prose, reproduce, tables, writing
 from cnnlab.reporting.report.citations import Citations
 from cnnlab.reporting.report.extras import Cover, Extras
 from cnnlab.reporting.report.facts import Facts
+from cnnlab.reporting.report.threats import threats
+from cnnlab.reporting.report.validated import has_curves, not_validated
 from cnnlab.reporting.text import Text
 
 SECTIONS = (
@@ -72,6 +74,9 @@ def html_report(facts: Facts, extras: Extras, cover: Cover, text: Text, *, versi
             [(result.name, result.mean_top1, *result.interval) for result in facts.comparison.networks], text
         ),
         accuracy={by: charts.accuracy_chart(networks, text, by=by) for by in ("epoch", "seconds")},
+        has_curves=has_curves(facts),
+        not_validated=not_validated(facts, text),
+        threats=threats(facts, text),
         loss=charts.loss_chart(networks, text),
         has_matrix=has_matrix,
         confusions={

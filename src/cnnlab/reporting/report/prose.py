@@ -1,13 +1,12 @@
 """The sentences of a report, made of its facts: the same for the page, the slides and Markdown."""
 
-from collections.abc import Sequence
-
-from cnnlab.evaluation import ONE_VIEW, NetworkResult, t_factor, wilson_interval
+from cnnlab.evaluation import ONE_VIEW, NetworkResult
 from cnnlab.evaluation.comparison import OVER_SEEDS
+from cnnlab.evaluation.metrics import NUM_ECE_BINS
 from cnnlab.evaluation.paired import MIN_SEEDS_FOR_T, PAIRED_T
 from cnnlab.reporting.report.architectures import architecture
 from cnnlab.reporting.report.extras import Extras
-from cnnlab.reporting.report.facts import Facts, NetworkFacts
+from cnnlab.reporting.report.facts import Facts, NetworkFacts, Shape
 from cnnlab.reporting.report.writing import duration, interval, p_value, percent, points, verdict_key
 from cnnlab.reporting.tables import short_commit
 from cnnlab.reporting.text import Text
@@ -92,7 +91,8 @@ def setup(facts: Facts, text: Text) -> list[str]:
     tests = {result.test.method for result in comparison.networks if result.test}
     if tests:
         key = "setup.tests_seeds" if tests == {PAIRED_T} else "setup.tests_images"
-        sentences.append(text(key, first=comparison.networks[0].name) + " " + text("setup.level"))
+        said = text(key, first=comparison.networks[0].name)
+        sentences.append(text.flow([said, text("setup.level")]))
         if (num_others := len(comparison.networks) - 1) > 1:
             sentences.append(text("setup.family", num=num_others))
     untested = [result.name for result in comparison.networks[1:] if result.test is None]
@@ -103,7 +103,7 @@ def setup(facts: Facts, text: Text) -> list[str]:
     if comparison.views != ONE_VIEW:
         evaluation = facts.networks[0].folders[0].config.evaluation
         sentences.append(text("setup.views", tta=evaluation.tta, average=evaluation.average))
-    sentences.append(text("setup.hardware", hardware="; ".join(hardware(facts, text))))
+    sentences.append(text("setup.hardware", hardware=text.sign("; ").join(hardware(facts, text))))
     return sentences + left_out(facts, text)
 
 
@@ -154,10 +154,7 @@ def data(facts: Facts, extras: Extras, text: Text) -> list[str]:
     num_classes = len(facts.class_names)
     known = {split: counts.get(split, "?") for split in ("train", "val", "test")}
     sentences = [text("data.counts", data=facts.comparison.data, num_classes=num_classes, **known)]
-    shape = next((network.shape for network in facts.networks if network.shape), None)
-    if shape is not None:
-        colour = text("data.grey" if shape.in_channels == 1 else "data.colour")
-        sentences.append(text("data.size", size=f"{shape.image_size} x {shape.image_size}", colour=colour))
+    sentences += _seen(facts, text)
     about = extras.data
     if about.num_checked is not None:
         faults = about.num_unreadable, about.num_altered, about.num_duplicates, about.num_shared
@@ -176,15 +173,32 @@ def data(facts: Facts, extras: Extras, text: Text) -> list[str]:
     return sentences
 
 
+def _seen(facts: Facts, text: Text) -> list[str]:
+    """Return what size and colour the networks see: once, or by name where they differ."""
+    names: dict[tuple[int, int], list[str]] = {}
+    for network in facts.networks:
+        if network.shape:
+            seen = network.shape.image_size, network.shape.in_channels
+            names.setdefault(seen, []).append(network.name)
+    known = {
+        seen: {"size": _square(seen[0]), "colour": text("data.grey" if seen[1] == 1 else "data.colour")}
+        for seen in names
+    }
+    if len(names) < 2:
+        return [text("data.size", **one) for one in known.values()]
+    each = [text("data.size_of", networks=text.names(names[seen]), **known[seen]) for seen in names]
+    return [text("data.sizes", sizes=text.sign("; ").join(each))]
+
+
 def why(network: NetworkFacts, text: Text) -> str:
     """Return why a network is built as it is; empty for one that is not of cnnlab's registry."""
-    told = architecture(network.network, text.lang)
-    return f"{told.why} {told.here}" if told else ""
+    told = architecture(network.network, text.lang, network.arguments)
+    return text.flow([told.why, told.here]) if told else ""
 
 
 def papers(network: NetworkFacts, text: Text) -> tuple[str, ...]:
     """Return the keys of the sources of a network."""
-    told = architecture(network.network, text.lang)
+    told = architecture(network.network, text.lang, network.arguments)
     return told.papers if told else ()
 
 
@@ -192,7 +206,8 @@ def numbers(network: NetworkFacts, text: Text) -> str:
     """Return how large a network is, and what was changed of it."""
     if network.shape:
         parameters, macs = f"{network.shape.layers.parameters:,}", f"{network.shape.layers.macs / 1e6:,.1f}"
-        sentences = [text("networks.numbers", parameters=parameters, macs=macs)]
+        sentences = [_becomes(network.shape, text)]
+        sentences.append(text("networks.numbers", parameters=parameters, macs=macs))
     else:
         parameters = network.folders[0].cost["parameters"]
         sentences = [
@@ -204,46 +219,32 @@ def numbers(network: NetworkFacts, text: Text) -> str:
     if network.arguments:
         changed = text.join([f"{name} = {value}" for name, value in network.arguments.items()])
         sentences.append(text("networks.arguments", arguments=changed))
-    return " ".join(sentences)
+    return text.flow(sentences)
 
 
-def threats(facts: Facts, text: Text) -> list[str]:
-    """Return what speaks against taking the result for more than it is."""
-    comparison = facts.comparison
-    num = len(comparison.seeds)
-    if num >= MIN_SEEDS_FOR_T:
-        sentences = [text("threats.seeds", num_seeds=num, factor=f"{t_factor(num):.1f}")]
-    else:
-        sentences = [text("threats.few_seeds", num_seeds=num)]
-    uncertain = max(_half_width(result.top1, comparison.num_images) for result in comparison.networks)
-    sentences.append(
-        text("threats.test_set", num_images=f"{comparison.num_images:,}", points=f"{100 * uncertain:.2f}")
-    )
-    sentences.append(text("threats.one_data"))
-    if len(facts.networks) > 1:
-        sentences.append(text("threats.tuning"))
-    sentences.append(text("threats.images_once"))
-    if len({network.steps for network in facts.networks}) > 1:
-        each = [f"{network.name}: {network.steps:,}" for network in facts.networks]
-        sentences.append(text("threats.unequal", steps=text.join(each)))
-    if len(comparison.hardware) > 1:
-        sentences.append(text("threats.hardware_differs"))
-    if runs_at_once(facts):
-        sentences.append(text("threats.at_once"))
-    if len(comparison.commits) > 1:
-        sentences.append(text("threats.commits_differ", commits=text.join(commits(facts))))
-    return [*sentences, text("threats.explanations")]
+def _becomes(shape: Shape, text: Text) -> str:
+    """Return which maps an image becomes before the last layers; empty where no part makes maps."""
+    makers = [
+        part
+        for part in shape.parts
+        if part.kind == "block" or (part.kind in ("convolution", "pooling") and part.window)
+    ]
+    if not makers:
+        return ""
+    maps, *sides = makers[-1].shape
+    size = " x ".join(map(str, sides)) or _square(1)  # a part's shape leaves out sides of a single pixel
+    return text("networks.becomes", image=_square(shape.image_size), maps=f"{maps:,}", size=size)
+
+
+def _square(side: int) -> str:
+    return f"{side} x {side}"
+
+
+def calibration(text: Text) -> str:
+    """Return what the calibration error is."""
+    return text("calibration.intro", bins=NUM_ECE_BINS)
 
 
 def commits(facts: Facts) -> list[str]:
     """Return the commits that the runs came from, short; a + marks changes beyond one."""
     return [short_commit(commit) for commit in facts.comparison.commits]
-
-
-def _half_width(top1: Sequence[float], num_images: int) -> float:
-    halves = []
-    for share in top1:
-        ends = wilson_interval(round(share * num_images), num_images)
-        assert ends.low is not None and ends.high is not None
-        halves.append((ends.high - ends.low) / 2)
-    return max(halves)

@@ -8,6 +8,8 @@ from cnnlab.reporting.report.architectures import reference
 from cnnlab.reporting.report.deck import BOTTOM, COLOURS, LEFT, TOP, WIDTH, Deck
 from cnnlab.reporting.report.extras import Cover, Extras
 from cnnlab.reporting.report.facts import Facts, NetworkFacts
+from cnnlab.reporting.report.threats import threats
+from cnnlab.reporting.report.validated import not_validated
 from cnnlab.reporting.report.writing import percent
 from cnnlab.reporting.text import Text
 
@@ -42,7 +44,7 @@ def slides_report(facts: Facts, extras: Extras, cover: Cover, text: Text) -> byt
     _mistakes(deck, facts, extras, text)
     _cost(deck, facts, extras, text)
     slide = deck.slide(text("sections.threats"))
-    deck.bullets(slide, prose.threats(facts, text), LEFT, TOP, WIDTH, BOTTOM - TOP)
+    deck.bullets(slide, threats(facts, text), LEFT, TOP, WIDTH, BOTTOM - TOP)
     slide = deck.slide(text("sections.conclusion"), notes=reproduce.versions(facts, text))
     lines = prose.summary(facts, text)
     if len(facts.networks) > MAX_NETWORKS:
@@ -76,11 +78,15 @@ def _network(deck: Deck, network: NetworkFacts, extras: Extras, text: Text) -> N
 
 def _training(deck: Deck, facts: Facts, text: Text) -> None:
     slide = deck.slide(text("sections.training"), notes=[text("training.how")])
-    if facts.target is None:
-        deck.bullets(slide, [text("training.none")], LEFT, TOP, WIDTH, 1.0)
+    missing = not_validated(facts, text)
+    if not any(network.curves[0].val for network in facts.networks):
+        deck.bullets(slide, missing, LEFT, TOP, WIDTH, BOTTOM - TOP)
         return
     for column, by in enumerate(("epoch", "seconds")):
         _curves(deck, slide, facts, text, by=by, left=LEFT + column * (HALF + 0.3))
+    if facts.target is None:
+        deck.bullets(slide, missing, LEFT, 4.75, WIDTH, BOTTOM - 4.75)
+        return
     target = text("training.reached", target=percent(facts.target, digits=1))
     deck.write(slide, target, LEFT, 4.75, WIDTH, 0.5, sizes=(16, 14, 12))
     deck.table(slide, tables.reached_table(facts, text), 5.2)
@@ -97,13 +103,15 @@ def _curves(deck: Deck, slide: "Slide", facts: Facts, text: Text, *, by: str, le
     data: Any = XyChartData()
     errors = []
     for network in facts.networks:
+        if not network.curves[0].val:
+            continue
         series = data.add_series(network.name)
         for point in network.curves[0].val:
             errors.append(max(100 * (1 - point[3]), SMALLEST_ERROR))
             series.add_data_point(point[0 if by == "epoch" else 1], round(errors[-1], 3))
     place = Inches(left), Inches(TOP - 0.05), Inches(HALF), Inches(3.3)
     frame: Any = slide.shapes.add_chart(XL_CHART_TYPE.XY_SCATTER_LINES, *place, data)
-    frame._element.nvGraphicFramePr.cNvPr.set("descr", text(f"charts.{by}") + ": " + text("slides.curves"))
+    frame._element.nvGraphicFramePr.cNvPr.set("descr", text("slides.curves", by=text(f"charts.{by}")))
     chart = frame.chart
     deck.style_chart(chart, 12)
     chart.has_title = False
@@ -183,12 +191,12 @@ def _mistakes(deck: Deck, facts: Facts, extras: Extras, text: Text) -> None:
 
 
 def _cost(deck: Deck, facts: Facts, extras: Extras, text: Text) -> None:
-    notes = [text("cost.times"), text("calibration.intro"), text("calibration.temperature_note")]
+    notes = [text("cost.times"), prose.calibration(text), text("calibration.temperature_note")]
     slide = deck.slide(text("sections.cost"), notes=notes)
     end = deck.table(slide, tables.costs_table(facts, extras, text), TOP)
     deck.write(slide, text("sections.calibration"), LEFT, end + 0.35, WIDTH, 0.45, sizes=(20,))
     end = deck.table(slide, tables.calibration_table(facts, extras, text), end + 0.85)
-    lines = [text("calibration.intro")]
+    lines = [prose.calibration(text)]
     latency = next((extra.latency for extra in extras.networks.values() if extra.latency), None)
     if latency:
         lines.append(

@@ -200,9 +200,9 @@ def costs_table(facts: Facts, extras: Extras, text: Text) -> ReportTable:
             middle = f"{latency.low:.2f}–{latency.high:.2f}"  # noqa: RUF001 # the dash of ranges
             row.append(Cell(f"{latency.milliseconds:.2f} ({middle})", latency.milliseconds))
         rows.append(row)
-    header = [text("cost.network"), text("networks.parameters"), f"{text('networks.macs')}, M"]
-    header += [text("cost.epoch"), text("cost.training"), f"{text('cost.memory')}, MB"]
-    return ReportTable([*header, f"{text('cost.size')}, MB", f"{text('cost.latency')}, ms"], rows)
+    keys = ("macs", "epoch", "training", "memory", "size", "latency")
+    header = [text("cost.network"), text("networks.parameters"), *(text(f"cost.{key}") for key in keys)]
+    return ReportTable(header, rows)
 
 
 def runs_table(facts: Facts, hashes: dict[str, str], text: Text) -> ReportTable:
