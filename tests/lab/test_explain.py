@@ -171,6 +171,19 @@ def test_pictures_of_ones_own(run, tmp_path):
     assert stems(tmp_path / "out") == STEMS
 
 
+def test_a_picture_of_any_name_is_explained(run, tmp_path, capsys):
+    digit = torch.zeros(40, 40, dtype=torch.uint8)
+    digit[8:32, 19:22] = 255
+    path = (
+        tmp_path
+        / "odd\udcff \x1b[31m \N{ROCKET} and a name that is far too long to stand below its image.png"
+    )
+    Image.fromarray(digit.numpy()).save(path)
+    result = lab.explain(run, path, out=tmp_path / "out")
+    assert result["images"][0]["name"] == str(path) and stems(tmp_path / "out") == STEMS
+    assert "Warning" not in capsys.readouterr().err
+
+
 def test_without_test_images_the_rest_is_drawn(run, tmp_path):
     copy = tmp_path / "copy"
     shutil.copytree(run, copy)

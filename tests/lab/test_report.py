@@ -310,7 +310,7 @@ def test_who_is_best_is_said_with_those_it_cannot_be_told_apart_from(three_netwo
     (path,) = lab.report(three_networks, out=tmp_path)
     words = in_words(path)
     assert "It cannot be told apart from" in words and "by Holm's method" in words
-    assert "Since 2 are compared with it, p is Holm's" in words and "S. Holm" in words
+    assert "Since 2 networks are compared with it, p is Holm's" in words and "S. Holm" in words
 
 
 def test_the_fastest_is_named_where_all_had_the_same_hardware(report_runs, tmp_path, plain):
@@ -342,6 +342,7 @@ def test_a_run_that_is_left_out_says_nothing_of_the_others(report_runs, tmp_path
     [
         ("eval.json", lambda values: values["per_class"].pop("3"), r"eval\.json: damaged: per_class: "),
         ("eval.json", lambda values: values["confusion_matrix"].pop(), r"eval\.json: damaged: confusion_mat"),
+        ("eval.json", lambda values: values.update(top1=1.0), r"predictions\.safetensors: does not hold the"),
         ("cost.json", lambda values: values.pop("epochs"), r"cost\.json lacks 'epochs'\. Train it again"),
         ("cost.json", lambda values: values.pop("steps"), r"cost\.json lacks 'steps'\. Train it again"),
     ],
@@ -355,10 +356,46 @@ def test_files_that_lack_something_are_named(report_runs, tmp_path, plain, name,
         lab.report([copy], out=tmp_path)
 
 
+def test_metrics_without_times_are_named(report_runs, tmp_path, plain):
+    copy = shutil.copytree(report_runs[0], tmp_path / "copy")
+    lines = [json.loads(line) for line in (copy / "metrics.jsonl").read_text().splitlines()]
+    lines[1].pop("seconds")
+    (copy / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    with pytest.raises(RunError, match=r"copy: line 2 of metrics\.jsonl lacks 'seconds'\. Train again"):
+        lab.report([copy], out=tmp_path)
+
+
+def test_a_run_in_a_folder_of_any_name_is_reported(report_runs, tmp_path, plain):
+    copy = shutil.copytree(report_runs[0], tmp_path / "odd\udcff <b>")
+    for path in lab.report([copy], out=tmp_path / "out", formats=["html", "md", "pptx"]):
+        assert path.stat().st_size > 1000
+
+
+def test_a_run_without_its_environment_is_the_one_that_is_named(report_runs, tmp_path, plain):
+    copy = shutil.copytree(report_runs[0], tmp_path / "copy")
+    (copy / "environment.json").unlink()
+    with pytest.raises(
+        RunError, match=r"copy: environment\.json does not say which train images it has seen"
+    ):
+        lab.report([copy, report_runs[3]], out=tmp_path)
+
+
+def test_weights_of_another_network_are_refused(report_runs, tmp_path):
+    copy = shutil.copytree(report_runs[0], tmp_path / "copy")
+    shutil.copy(report_runs[3] / "model.safetensors", copy)
+    with pytest.raises(
+        RunError, match=r"holds the weights of convnet_fast, but config\.toml.* of convnet_mnist"
+    ):
+        lab.report([copy], out=tmp_path)
+
+
 @pytest.mark.parametrize(
     ("options", "line"),
     [
         ({"lang": "fr"}, r"--lang: must be en or zh\. Received: fr\."),
+        ({"author": "A" * 201}, r"--author: must be one line of at most 200 letters.*'A{40}'\.\.\.\."),
+        ({"title": "one\ntwo"}, r"--title: must be one line .* Received: 'one\\ntwo'\."),
+        ({"course": "\udcff"}, r"--course: must be one line .*UTF-8\. Received: '\\udcff'\."),
         ({"formats": ["doc"]}, r"--format: must be of html.*\. Received: doc\."),
     ],
 )

@@ -1,5 +1,6 @@
 import errno
 import json
+import os
 import re
 from datetime import datetime
 from importlib.metadata import version
@@ -9,7 +10,7 @@ import pytest
 
 from cnnlab.config import RunConfig
 from cnnlab.errors import ConfigError, MissingResourceError, RunError
-from cnnlab.runs import RunFolder
+from cnnlab.runs import RunFolder, load_weights
 from cnnlab.runs.naming import name_of_run
 from disk_faults import count, fail_at, files_under, watched_disk
 from own_process import context, start
@@ -162,6 +163,37 @@ def test_damaged_json_is_named(folder, content):
             getattr(folder, name)
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes of this kind")
+@pytest.mark.parametrize(
+    ("file", "read"),
+    [
+        ("eval.json", lambda folder: folder.evaluation),
+        ("cost.json", lambda folder: folder.cost),
+        ("metrics.jsonl", lambda folder: folder.read_metrics()),
+        ("model.safetensors", lambda folder: load_weights(folder.weights)),
+    ],
+)
+def test_nobody_waits_at_a_pipe(folder, file, read):
+    path = folder.path / file
+    path.unlink(missing_ok=True)
+    os.mkfifo(path)
+    with pytest.raises(RunError, match=rf"{file}: must be a file\. Remove what is there\."):
+        read(folder)
+
+
+def test_a_file_that_may_not_be_read_is_not_called_damaged(folder, monkeypatch):
+    (folder.path / "cost.json").write_text("{}")
+
+    def refuse(self, **_):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(Path, "read_text", refuse)
+    with pytest.raises(
+        RunError, match=r"cost\.json: cannot be read: Permission denied\. Make it readable\.$"
+    ):
+        _ = folder.cost
+
+
 NUMBER_OF_CLASS_A = {"recall": 0.5, "precision": None}
 
 
@@ -184,6 +216,17 @@ NUMBER_OF_CLASS_A = {"recall": 0.5, "precision": None}
         ),
         ("evaluation", {"average": None}, "average: input should be 'logits' or 'probs'"),
         ("evaluation", {"first": {"num_images": 2, "top1": 0.5}}, "first.top1_interval: is not there"),
+        (
+            "evaluation",
+            {"top1_interval": [5.0, -7.0]},
+            "top1_interval.0: input should be less than or equal to",
+        ),
+        ("evaluation", {"ece": 77.0}, "ece: input should be less than or equal to 1"),
+        ("evaluation", {"split": "val"}, "split: input should be 'test'"),
+        ("evaluation", {"class_names": ["a", "a"]}, "class_names: has none, or one of them twice"),
+        ("evaluation", {"class_names": []}, "class_names: has none, or one of them twice"),
+        ("evaluation", {"num_images": 10**30}, "num_images: input should be less than"),
+        ("cost", {"peak_memory_bytes": 10**400}, "peak_memory_bytes: input should be less than"),
         ("evaluation", {"class_names": ["a", "b"]}, "per_class: does not have the classes that class_names"),
         ("evaluation", {"per_class": {}}, "per_class: does not have the classes that class_names"),
         ("evaluation", {"confusion_matrix": [[4, 4]]}, "confusion_matrix: is not 1 x 1, as class_names says"),

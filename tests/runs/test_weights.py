@@ -230,7 +230,7 @@ def test_other_files_under_the_name_are_refused_and_run_nothing(tmp_path, kind):
 
 def test_missing_files_and_folders(tmp_path):
     assert "no weights can be read here: No such file" in refusal(tmp_path / "none")
-    assert "no weights can be read here: Is a directory" in refusal(tmp_path)
+    assert "must be a file. Remove what is there." in refusal(tmp_path)
 
 
 def test_weights_of_others_are_refused(tmp_path):

@@ -142,6 +142,11 @@ def compare_runs(
             )
         for split in ("train", "val"):
             if _fingerprint(folder, split) != _fingerprint(folders[0], split):
+                if silent := [one for one in (folder, folders[0]) if _fingerprint(one, split) is None]:
+                    raise RunError(
+                        f"{silent[0].path}: environment.json does not say which {split} images it has seen, "
+                        "so that it cannot be compared. Bring the file back, or train it again."
+                    )
                 raise RunError(
                     f"{folder.path}: its {split} images are not those of {folders[0].path}: they cannot be "
                     "compared. Train both with the same --data, data.val_size, data.split_seed and "

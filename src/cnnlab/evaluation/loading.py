@@ -98,6 +98,11 @@ def load_run(path: Path | str) -> Run:
             f"{folder.weights}: its weights and its description do not fit together. "
             "Train again with `cnnlab train`."
         )
+    if (named := _network_of_config(folder)) not in (None, run.network):
+        raise RunError(
+            f"{folder.weights}: holds the weights of {run.network}, but config.toml beside it is of {named}. "
+            "Bring back the file that belongs to it."
+        )
     return run
 
 
@@ -116,6 +121,14 @@ def _assemble(folder: RunFolder, tensors: dict[str, Tensor], description: dict[s
         is_digits=bool(preprocessing["is_digits"]),
         description=description,
     )
+
+
+def _network_of_config(folder: RunFolder) -> str | None:
+    """Return which network was asked for; None where the config is gone, or of another version."""
+    try:
+        return folder.config.model.name
+    except ConfigError:
+        return None
 
 
 def _fits_together(run: Run) -> bool:

@@ -2,7 +2,9 @@
 
 import shlex
 from dataclasses import dataclass
+from typing import Any
 
+import torch
 from torch import Tensor
 
 from cnnlab.errors import RunError
@@ -48,19 +50,42 @@ def load_predictions(folder: RunFolder) -> StoredPredictions:
     """Read what `save_predictions` wrote.
 
     Raises:
-        RunError: the file is missing or damaged.
+        RunError: the file is missing or damaged, or holds other answers than those that eval.json is about.
     """
+    evaluation = folder.evaluation
+    first = "Remove eval.json beside it, then run" if evaluation else "Get it with"
+    remedy = f"{first}: cnnlab evaluate {shlex.quote(str(folder.path))}"
     try:
         tensors, description = load_weights(folder.predictions)
-        return StoredPredictions(
+        stored = StoredPredictions(
             tensors["labels"],
             tensors["probs"],
             tuple(description["class_names"]),
             description["fingerprint"],
         )
     except (RunError, KeyError, TypeError):
+        stored = None
+    if stored is None or not _is_sound(stored):
         what = "is damaged" if folder.predictions.exists() else "is not there"
-        raise RunError(
-            f"{folder.predictions}: {what}. Remove eval.json beside it, then run: "
-            f"cnnlab evaluate {shlex.quote(str(folder.path))}"
-        ) from None
+        raise RunError(f"{folder.predictions}: {what}. {remedy}")
+    if evaluation and not _belongs_to(stored, evaluation):
+        raise RunError(f"{folder.predictions}: does not hold the answers that eval.json is about. {remedy}")
+    return stored
+
+
+def _is_sound(stored: StoredPredictions) -> bool:
+    """Tell whether there is a label of the classes, and a distribution over them, for each image."""
+    labels, probs = stored.labels, stored.probs
+    if labels.dtype != torch.int64 or not probs.is_floating_point():
+        return False
+    if labels.ndim != 1 or probs.shape != (len(labels), len(stored.class_names)) or len(labels) == 0:
+        return False
+    in_range = bool((labels >= 0).all() and (labels < len(stored.class_names)).all())
+    return in_range and bool((probs >= 0).all()) and bool(((probs.sum(1) - 1).abs() < 0.01).all())
+
+
+def _belongs_to(stored: StoredPredictions, evaluation: dict[str, Any]) -> bool:
+    about = stored.fingerprint, len(stored.labels), list(stored.class_names)
+    if about != tuple(evaluation[name] for name in ("fingerprint", "num_images", "class_names")):
+        return False
+    return abs(float(stored.is_correct.double().mean()) - evaluation["top1"]) < 1e-6

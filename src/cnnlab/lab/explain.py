@@ -3,40 +3,33 @@
 import csv
 import io
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from cnnlab import machine
-from cnnlab.data import Dataset, centre_crop
+from cnnlab.data import Dataset
 from cnnlab.errors import CnnlabError, ConfigError, RunError
-from cnnlab.evaluation import Run, StoredPredictions, load_predictions, load_run, predict_probs
+from cnnlab.evaluation import Run, StoredPredictions, load_predictions, load_run
 from cnnlab.explain import (
     MIN_IN_MAP,
-    grad_cam,
-    integrated_gradients,
-    occlusion,
-    saliency,
-    sure_mistakes,
     suspected_labels,
 )
+from cnnlab.lab.explain_images import ExplainedImage, attributions_of, chosen_images
 from cnnlab.lab.explain_pictures import Words, draw_images, draw_network, draw_test
 from cnnlab.lab.image_files import find_images
 from cnnlab.lab.predict import prepare_image
 from cnnlab.lab.splits import load_split
 from cnnlab.models import layer_table
 from cnnlab.reporting import (
-    ENGLISH,
     LANGUAGES,
     NO_FONT,
-    Attribution,
     Picture,
     Shown,
     Text,
     chinese_font,
+    drawable_text,
     explain_page,
     run_title,
 )
@@ -44,26 +37,6 @@ from cnnlab.runs.atomic import write_bytes
 from cnnlab.threads import set_threads
 
 MAX_IMAGES = 12
-NUM_MISTAKES, NUM_HITS = 3, 3
-
-
-@dataclass(frozen=True)
-class ExplainedImage:
-    """One image that was explained.
-
-    Attributes:
-        name: its file, or which test image it is.
-        drawn_name: the same in the language of the pictures.
-        pixels: C x H x W, uint8, of the run's form.
-        true: index of its class, where that is known.
-        answer: the class that the run gave it when it was tested, and its probability; None of other images.
-    """
-
-    name: str
-    drawn_name: str
-    pixels: Tensor
-    true: int | None
-    answer: tuple[int, float] | None = None
 
 
 def explain(
@@ -118,10 +91,13 @@ def explain(
     set_threads(run.folder.config.threads or machine.default_threads())
     test, stored = _test_images(run, root=root, warn=warn, is_needed=not files)
     if files:
-        images = [ExplainedImage(str(file), str(file), prepare_image(run, file), None) for file in files]
+        images = [
+            ExplainedImage(str(file), drawable_text(str(file)), prepare_image(run, file), None)
+            for file in files
+        ]
     else:
         assert test is not None and stored is not None
-        images = _chosen(test, stored, words.drawn)
+        images = chosen_images(test, stored, words.drawn)
     place = Path(out) if out is not None else run.folder.path / "explain"
     place.mkdir(parents=True, exist_ok=True)
     pictures: list[tuple[Shown, Picture]] = []
@@ -154,7 +130,7 @@ def explain(
     title = run_title(run.folder, text=words.page)
     facts = [words.page("explain.images", num=len(images))]
     layers = layer_table(run.model, in_channels=run.in_channels, image_size=run.crop_size)
-    page = explain_page(title, facts, [shown for shown, _ in pictures], layers, text=words.page)
+    page = explain_page(title, facts, [shown for shown, _ in pictures], (run.network, layers), text=words.page)
     write_bytes(place / "index.html", page.encode())
     return {
         "out": str(place),
@@ -179,60 +155,6 @@ def _test_images(
             warn(f"Without mistakes and the map of images: {error}")
         return None, None
     return test, stored
-
-
-def _chosen(test: Dataset, stored: StoredPredictions, drawn: Text) -> list[ExplainedImage]:
-    """Return the surest mistakes, and the first right answers of the first classes."""
-    wrong = [answer.index for answer in sure_mistakes(stored.labels, stored.probs, most=NUM_MISTAKES)]
-    right = []
-    for label in range(len(stored.class_names)):
-        found = torch.nonzero(stored.is_correct & (stored.labels == label)).flatten()
-        if len(found) and len(right) < NUM_HITS:
-            right.append(int(found[0]))
-    return [
-        ExplainedImage(
-            ENGLISH("pictures.test_image", index=index),
-            drawn("pictures.test_image", index=index),
-            test.images[index],
-            int(stored.labels[index]),
-            (int(stored.probs[index].argmax()), float(stored.probs[index].max())),
-        )
-        for index in [*wrong, *right]
-    ]
-
-
-def attributions_of(
-    run: Run,
-    pixels: Tensor,
-    names: Sequence[str],
-    true: Sequence[int | None],
-    answers: Sequence[tuple[int, float] | None],
-) -> list[Attribution]:
-    """Ask, in four ways, which pixels a network's answers rest on.
-
-    Args:
-        run: a finished run.
-        pixels: N x C x H x W, uint8, of the run's form.
-        names: of the images.
-        true: index of each one's class, where that is known.
-        answers: class and probability, where the run has answered; what one view of the image gives if not.
-    """
-    probs = predict_probs(run, pixels)
-    now = zip(probs.argmax(1).tolist(), probs.amax(1).tolist(), strict=True)
-    answers = [kept or new for kept, new in zip(answers, now, strict=True)]
-    classes = torch.tensor([label for label, _prob in answers])
-    gradient = saliency(run, pixels, classes)
-    integrated, _ = integrated_gradients(run, pixels, classes)
-    seen, _ = grad_cam(run, pixels, classes)
-    falls = occlusion(run, pixels, classes)
-    window = centre_crop(pixels, run.crop_size)
-    rows = []
-    for index, (name, label) in enumerate(zip(names, true, strict=True)):
-        parts = (gradient[index], integrated[index], seen[index], falls[index])
-        answer = run.class_names[answers[index][0]], answers[index][1]
-        known = None if label is None else run.class_names[label]
-        rows.append(Attribution(window[index], name, *answer, known, *parts))
-    return rows
 
 
 def _labels_csv(test: Dataset, stored: StoredPredictions) -> str:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import date as today
 from importlib.metadata import version
 from pathlib import Path
+from unicodedata import category
 
 from cnnlab.errors import ConfigError, MissingResourceError
 from cnnlab.lab.latency import measure_latencies
@@ -28,6 +29,10 @@ from cnnlab.runs import RunFolder
 from cnnlab.runs.atomic import write_bytes
 
 FORMATS = ("html", "pdf", "pptx", "md")
+MAX_LETTERS = 200
+"""Of what stands on the cover."""
+NOT_ON_A_LINE = ("Cc", "Cs", "Zl", "Zp")
+"""Unicode's control characters, halves of pairs (bytes that are no UTF-8), and separators of lines."""
 
 
 def report(
@@ -74,6 +79,12 @@ def report(
     for name in formats:
         if name not in FORMATS:
             raise ConfigError(f"--format: must be of {', '.join(FORMATS)}. Received: {name}.")
+    for option, words in (("title", title), ("course", course), ("author", author), ("date", date)):
+        if len(words) > MAX_LETTERS or any(category(letter) in NOT_ON_A_LINE for letter in words):
+            raise ConfigError(
+                f"--{option}: must be one line of at most {MAX_LETTERS} letters, in UTF-8. "
+                f"Received: {words[:40]!r}{'...' if len(words) > 40 else ''}."
+            )
     if not run_paths:
         raise ConfigError("report: name at least one run folder; `cnnlab runs` lists them.")
     say = _once(warn or (lambda line: None))
@@ -115,7 +126,7 @@ def _contents(
 ) -> Iterator[tuple[str, bytes]]:
     """Give each form of the report with the ending of its file."""
     parts = facts, extras, cover, text
-    page = html_report(*parts, version=version("cnnlab")).encode()
+    page = html_report(*parts, version=version("cnnlab")).encode(errors="backslashreplace")
     for name in dict.fromkeys(formats):
         match name:
             case "html":
@@ -125,7 +136,7 @@ def _contents(
             case "pptx":
                 yield name, slides_report(*parts)
             case _:
-                yield name, markdown_report(*parts).encode()
+                yield name, markdown_report(*parts).encode(errors="backslashreplace")
 
 
 def _once(say: Callable[[str], None]) -> Callable[[str], None]:

@@ -31,7 +31,7 @@ from cnnlab.explain import (
     sure_mistakes,
     suspected_labels,
 )
-from cnnlab.lab.explain import attributions_of
+from cnnlab.lab.explain_images import attributions_of
 from cnnlab.lab.splits import load_split
 from cnnlab.reporting import (
     Attribution,

@@ -2,7 +2,7 @@
 
 from cnnlab.reporting.answers import Block, answers_picture
 from cnnlab.reporting.attributions import Attribution, attributions_picture
-from cnnlab.reporting.canvas import Picture, run_title
+from cnnlab.reporting.canvas import Picture, drawable_text, run_title
 from cnnlab.reporting.class_samples import class_samples
 from cnnlab.reporting.confusion import confusion_picture
 from cnnlab.reporting.diagram import diagram
@@ -48,6 +48,7 @@ __all__ = [
     "comparison_rows",
     "confusion_picture",
     "diagram",
+    "drawable_text",
     "escape_markdown",
     "explain_page",
     "first_filters_picture",

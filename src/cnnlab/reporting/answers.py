@@ -152,4 +152,9 @@ def _write_answer(
 
 
 def _shortened(name: str) -> str:
-    return name if len(name) <= MAX_NAME else f"{name[: MAX_NAME - 1]}…"
+    """Return a name that fits below its image; a Chinese letter takes the room of two Latin ones."""
+    widths = [2 if ord(letter) >= 0x2E80 else 1 for letter in name]
+    if sum(widths) <= MAX_NAME:
+        return name
+    most = max(index for index in range(len(name)) if sum(widths[:index]) < MAX_NAME)
+    return f"{name[:most]}…"

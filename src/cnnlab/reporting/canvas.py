@@ -5,6 +5,7 @@ user's own matplotlib settings neither matter nor change.
 """
 
 import io
+import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
@@ -18,6 +19,9 @@ from cnnlab.runs import RunFolder
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+# It would speak of its own folders, such as of a home that cannot be written to.
+logging.getLogger("matplotlib").setLevel(logging.ERROR)
 
 DPI = 150
 
@@ -116,12 +120,12 @@ def to_picture(figure: "Figure", *, alt: str) -> Picture:
 
 def write_title(figure: "Figure", text: str, *, y: float = 0.98) -> None:
     """Write a heading at the top left; `y` is a fraction of the height."""
-    figure.suptitle(_drawable_text(text), x=0.01, y=y, ha="left", va="top", **TITLE_FONT)
+    figure.suptitle(drawable_text(text), x=0.01, y=y, ha="left", va="top", **TITLE_FONT)
 
 
 def title_width(text: str) -> float:
     """Return the length of what `write_title` writes, in inches."""
-    return text_width(_drawable_text(text), **TITLE_FONT)
+    return text_width(drawable_text(text), **TITLE_FONT)
 
 
 def text_width(text: str, **font: Any) -> float:
@@ -146,8 +150,8 @@ def run_title(folder: RunFolder, *, test_top1: float | None = None, text: Text =
     return text("explain.views", scored=scored, tta=tta, average=text(f"explain.{average}"))
 
 
-def _drawable_text(text: str) -> str:
-    """Return a text with a question mark for each letter that the font lacks."""
+def drawable_text(text: str) -> str:
+    """Return a text with a question mark for each letter that the fonts here lack."""
     return "".join(drawable if len(drawable) == 1 else "?" for drawable in drawable_names(text))
 
 

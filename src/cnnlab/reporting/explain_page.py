@@ -42,16 +42,29 @@ class Shown:
 
 
 def explain_page(
-    title: str, facts: Sequence[str], pictures: Sequence[Shown], layers: LayerTable, *, text: Text
+    title: str,
+    facts: Sequence[str],
+    pictures: Sequence[Shown],
+    layers: tuple[str, LayerTable],
+    *,
+    text: Text,
 ) -> str:
-    """Return the page, which needs nothing but the PNG and SVG files beside it; `text` says its language."""
+    """Return the page, which needs nothing but the PNG and SVG files beside it.
+
+    Args:
+        title: what ran.
+        facts: sentences below it.
+        pictures: the first is the diagram of the network.
+        layers: the network's name, and its layers.
+        text: the language.
+    """
     figures = [
         f"<section><h2>{escape(shown.heading)}</h2>\n"
         f'<figure><a href="{shown.stem}.svg"><img src="{shown.stem}.png" alt="{escape(shown.alt)}"></a>\n'
         f"<figcaption>{escape(shown.caption)}</figcaption></figure></section>"
         for shown in pictures
     ]
-    body = "\n".join([*figures[:1], _layers(layers, text), *figures[1:]])  # the diagram's layers, in numbers
+    body = "\n".join([*figures[:1], _layers(*layers, text), *figures[1:]])  # the diagram's layers, in numbers
     lines = "\n".join(f"<p>{escape(fact)}</p>" for fact in facts)
     return (
         f'<!doctype html>\n<html lang="{text.html_lang}">\n<head>\n<meta charset="utf-8">\n'
@@ -61,7 +74,7 @@ def explain_page(
     )
 
 
-def _layers(layers: LayerTable, text: Text) -> str:
+def _layers(network: str, layers: LayerTable, text: Text) -> str:
     columns = ("layer", "kind", "output", "parameters", "macs")
     header = "".join(f'<th scope="col">{escape(text(f"networks.{column}"))}</th>' for column in columns)
     rows = "\n".join(
@@ -71,7 +84,7 @@ def _layers(layers: LayerTable, text: Text) -> str:
         for row in layers.rows
     )
     return (
-        f"<section><h2>{escape(text('networks.layers'))}</h2>\n"
+        f"<section><h2>{escape(text('networks.layers', network=network))}</h2>\n"
         f'<div class="wide" tabindex="0"><table><thead><tr>{header}</tr></thead>\n'
         f"<tbody>\n{rows}\n</tbody></table></div></section>"
     )

@@ -18,7 +18,7 @@ _IN_OUR_WORDS = {
     "missing": "is not there",
 }
 
-Count = Annotated[int, Field(ge=0)]
+Count = Annotated[int, Field(ge=0, lt=2**63)]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Seconds = Annotated[float, Field(ge=0.0)]
 
@@ -80,15 +80,15 @@ class Scores(Content):
     """eval.json; see `evaluation.Evaluation`."""
 
     top1: Share
-    top1_interval: Annotated[list[float], Field(min_length=2, max_length=2)]
+    top1_interval: Annotated[list[Share], Field(min_length=2, max_length=2)]
     top5: Share
     loss: float
-    ece: float
+    ece: Share
     per_class: dict[str, ClassScores]
     confusion_matrix: list[list[Count]]
     class_names: list[str]
-    num_images: Annotated[int, Field(ge=1)]
-    split: str
+    num_images: Annotated[int, Field(ge=1, lt=2**63)]
+    split: Literal["test"]
     data: str
     fingerprint: str
     seconds: Seconds
@@ -99,6 +99,8 @@ class Scores(Content):
     @model_validator(mode="after")
     def _classes_agree(self) -> Self:
         names, rows = self.class_names, self.confusion_matrix
+        if not names or len(set(names)) < len(names):
+            raise _fault("class_names: has none, or one of them twice")
         if set(self.per_class) != set(names):
             raise _fault("per_class: does not have the classes that class_names has")
         if [len(row) for row in rows] != [len(names)] * len(names):

@@ -27,7 +27,8 @@ from typing import Any
 from cnnlab.config import RunConfig
 from cnnlab.errors import ConfigError, RunError
 from cnnlab.runs.atomic import sync_folder, write_bytes, write_errors_explained, write_json
-from cnnlab.runs.contents import Content, Cost, Environment, MetricsLine, Scores, what_is_wrong
+from cnnlab.runs.contents import Cost, Environment, MetricsLine, Scores
+from cnnlab.runs.json_files import read_json, read_json_lines
 from cnnlab.runs.naming import make_unique, name_of_run
 
 try:
@@ -37,6 +38,9 @@ except ImportError:  # Windows has no flock; there two processes on one run are 
 
 # Fields of metrics.jsonl that depend on the clock; all others are the same bits for the same config.
 TIMING_FIELDS = frozenset({"seconds", "images_per_s"})
+
+
+TRAIN_AGAIN = "Train again with `cnnlab train`."
 
 
 class RunFolder:
@@ -120,7 +124,7 @@ class RunFolder:
     @property
     def environment(self) -> dict[str, Any]:
         """Where it ran; empty if the run was stopped before that was written."""
-        return self._read_json("environment.json", Environment, "Train again with `cnnlab train`.") or {}
+        return read_json(self.path / "environment.json", Environment, remedy=TRAIN_AGAIN) or {}
 
     @environment.setter
     def environment(self, values: dict[str, Any]) -> None:
@@ -129,7 +133,7 @@ class RunFolder:
     @property
     def cost(self) -> dict[str, Any]:
         """What training took; empty before it has finished."""
-        return self._read_json("cost.json", Cost, "Train again with `cnnlab train`.") or {}
+        return read_json(self.path / "cost.json", Cost, remedy=TRAIN_AGAIN) or {}
 
     @cost.setter
     def cost(self, values: dict[str, Any]) -> None:
@@ -139,7 +143,7 @@ class RunFolder:
     def evaluation(self) -> dict[str, Any] | None:
         """The test metrics, or None before the run is evaluated."""
         remedy = f"Remove it, then: cnnlab evaluate {shlex.quote(str(self.path))}"
-        values = self._read_json("eval.json", Scores, remedy)
+        values = read_json(self.path / "eval.json", Scores, remedy=remedy)
         # Files of before there were views lack these.
         return values and {"tta": "none", "average": "probs", "first": None, **values}
 
@@ -186,18 +190,7 @@ class RunFolder:
 
     def read_metrics(self) -> list[dict[str, Any]]:
         """Return the lines of metrics.jsonl; a torn last line is left out."""
-        path = self.path / "metrics.jsonl"
-        if not path.exists():
-            return []
-        *lines, _torn = path.read_text(encoding="utf-8", errors="replace").split("\n")
-        try:
-            values = [json.loads(line) for line in lines]
-        except (ValueError, RecursionError) as error:
-            raise RunError(f"{path}: damaged: a line is not JSON: {error}.") from None
-        for number, line in enumerate(values, start=1):
-            if wrong := what_is_wrong(line, MetricsLine):
-                raise RunError(f"{path}: damaged: line {number}: {wrong}.")
-        return values
+        return read_json_lines(self.path / "metrics.jsonl", MetricsLine, remedy=TRAIN_AGAIN)
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -228,19 +221,6 @@ class RunFolder:
             return self.environment.get("packages", {}).get("cnnlab", "")
         except RunError:
             return ""
-
-    def _read_json(self, name: str, content: type[Content], remedy: str) -> dict[str, Any] | None:
-        path = self.path / name
-        try:
-            values = json.loads(path.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            return None
-        except (OSError, ValueError, RecursionError) as error:
-            reason = error.strerror if isinstance(error, OSError) else error
-            raise RunError(f"{path}: damaged: {reason}. {remedy}") from None
-        if wrong := what_is_wrong(values, content):
-            raise RunError(f"{path}: damaged: {wrong}. {remedy}")
-        return values
 
 
 def _own_version() -> str:

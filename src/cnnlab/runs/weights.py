@@ -16,6 +16,7 @@ from torch import Tensor
 
 from cnnlab.errors import RunError
 from cnnlab.runs.atomic import write_bytes
+from cnnlab.runs.json_files import is_there
 
 FORMAT = "cnnlab-1"
 METADATA = "cnnlab"
@@ -46,6 +47,7 @@ def load_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     Raises:
         RunError: the file is missing, damaged, or was not written by `save_weights`.
     """
+    is_there(path)
     try:
         size = path.stat().st_size
         with path.open("rb") as file:

@@ -66,12 +66,12 @@ class MlflowServer:
             ConfigError: it has been deleted, or as `_call` does.
         """
         try:
-            found = self._call("GET", "experiments/get-by-name", params={"experiment_name": name})
+            known = {"experiment_name": name}
+            experiment = self._call("GET", "experiments/get-by-name", "experiment", params=known)
         except RefusedError as error:
             if error.code != "RESOURCE_DOES_NOT_EXIST":
                 raise
-            return str(self._call("POST", "experiments/create", json={"name": name})["experiment_id"])
-        experiment = found["experiment"]
+            return str(self._call("POST", "experiments/create", "experiment_id", json={"name": name}))
         if experiment.get("lifecycle_stage") == "deleted":
             raise ConfigError(
                 f"MLflow at {self.address}: the experiment {name!r} was deleted. Restore it, or name another "
@@ -85,12 +85,12 @@ class MlflowServer:
         """Make a run; return its `info`, with `run_id` and `artifact_uri`."""
         pairs = [{"key": key, "value": value} for key, value in tags.items()]
         about = {"experiment_id": experiment_id, "run_name": name, "start_time": start_ms, "tags": pairs}
-        return self._call("POST", "runs/create", json=about)["run"]["info"]
+        return self._call("POST", "runs/create", "run", "info", json=about)
 
     def find_run(self, run_id: str) -> dict[str, Any] | None:
         """Return the `info` of a run; None if this server has it not, or not any more."""
         try:
-            info = self._call("GET", "runs/get", params={"run_id": run_id})["run"]["info"]
+            info = self._call("GET", "runs/get", "run", "info", params={"run_id": run_id})
         except RefusedError as error:
             if error.code != "RESOURCE_DOES_NOT_EXIST":
                 raise
@@ -146,8 +146,8 @@ class MlflowServer:
         place = f"{artifact_uri.removeprefix(PROXIED)}/{name}"
         self._request("PUT", f"api/2.0/mlflow-artifacts/artifacts/{quote(place)}", data=content)
 
-    def _call(self, method: str, path: str, **what: Any) -> dict[str, Any]:
-        """Ask for something, and return what the server answers.
+    def _call(self, method: str, path: str, *keys: str, **what: Any) -> Any:
+        """Ask for something, and return what the server answers, or what lies in that under some keys.
 
         Raises:
             RefusedError: the server gives a reason why not.
@@ -160,6 +160,10 @@ class MlflowServer:
         except ValueError:
             values = None
         if not isinstance(values, dict):
+            raise self._is_another(answer)
+        for key in keys:
+            values = values.get(key) if isinstance(values, dict) else None
+        if values is None:
             raise self._is_another(answer)
         return values
 

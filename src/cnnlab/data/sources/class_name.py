@@ -1,6 +1,7 @@
 """The name of a class folder as text."""
 
 import os
+import unicodedata
 from pathlib import Path
 
 from cnnlab.errors import DataError
@@ -10,12 +11,18 @@ def class_name(folder: Path) -> str:
     """Return the folder's name as UTF-8 text, also where the locale is another.
 
     Raises:
-        DataError: it is not UTF-8: no file of a run could hold it.
+        DataError: it is not UTF-8, or has control characters: files of a run, and reports, cannot hold it.
     """
-    name = os.fsencode(folder.name)
+    raw = os.fsencode(folder.name)
     try:
-        return name.decode()
+        name = raw.decode()
     except UnicodeDecodeError:
         raise DataError(
-            f"{folder}: the name of a class folder must be UTF-8; rename it. Received: {name!r}."
+            f"{folder}: the name of a class folder must be UTF-8; rename it. Received: {raw!r}."
         ) from None
+    if any(unicodedata.category(letter) in ("Cc", "Cn") for letter in name):
+        raise DataError(
+            f"{folder}: the name of a class folder must be without control characters; rename it. "
+            f"Received: {name!r}."
+        )
+    return name

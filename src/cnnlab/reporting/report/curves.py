@@ -4,17 +4,21 @@ import math
 from collections.abc import Sequence
 from statistics import fmean, stdev
 
+from cnnlab.errors import RunError
 from cnnlab.reporting.report.facts import Curve
 from cnnlab.runs import RunFolder
 
 
 def curve_of(folder: RunFolder) -> Curve:
-    """Return what a run logged; points that are no numbers, as after a divergence, are left out."""
+    """Return what a run logged; raises RunError where it did not log the time."""
     points: dict[str, list[tuple[float, float, float, float]]] = {"train": [], "val": []}
-    for line in folder.read_metrics():
-        point = (line["epoch"], line["seconds"], line["loss"], line["top1"])
-        if line["split"] in points and all(math.isfinite(number) for number in point):
-            points[line["split"]].append(point)
+    for number, line in enumerate(folder.read_metrics(), start=1):
+        if "seconds" not in line:
+            raise RunError(
+                f"{folder.path}: line {number} of metrics.jsonl lacks 'seconds'. "
+                "Train again with `cnnlab train`."
+            )
+        points[line["split"]].append((line["epoch"], line["seconds"], line["loss"], line["top1"]))
     return Curve(folder.config.seed, tuple(points["train"]), tuple(points["val"]))
 
 
