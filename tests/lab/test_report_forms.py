@@ -11,16 +11,13 @@ import pytest
 from PIL import Image
 from pptx import Presentation
 from pptx.oxml.ns import qn
-from pptx.util import Inches
 
 from cnnlab import lab
 from cnnlab.errors import MissingResourceError
 from cnnlab.reporting import Text, chinese_font
 from cnnlab.reporting.report import Cover, Extras, find_browser, gather, slides_report
-from cnnlab.reporting.report.extent import num_lines_of, text_height
 from cnnlab.runs import RunFolder
-
-FOOT = 7.0  # inches: what stands below is the footer
+from slide_geometry import FOOT, assert_all_fits, texts_of
 
 
 @pytest.fixture(scope="module")
@@ -51,38 +48,6 @@ def long_deck(report_runs, lang):
         unfinished=tuple((folder, 1, 2) for network in facts.networks for folder in network.folders) * 3,
     )
     return Presentation(io.BytesIO(slides_report(facts, Extras(), Cover(), Text(lang))))
-
-
-def texts_of(deck):
-    return [
-        (slide, shape, shape.text_frame)
-        for slide in deck.slides
-        for shape in slide.shapes
-        if shape.has_text_frame and shape.text_frame.text.strip()
-    ]
-
-
-def assert_all_fits(deck):
-    wide, high = deck.slide_width, deck.slide_height
-    for slide in deck.slides:
-        for shape in slide.shapes:
-            assert shape.left >= 0 and shape.top >= 0
-            assert shape.left + shape.width <= wide and shape.top + shape.height <= high, shape.name
-    for _, shape, frame in texts_of(deck):
-        size = frame.paragraphs[0].runs[0].font.size.pt
-        is_item = frame.paragraphs[0]._p.find(f"{qn('a:pPr')}/{qn('a:buChar')}") is not None
-        width = shape.width / Inches(1) - 0.2 - (0.25 if is_item else 0.0)
-        assert text_height(frame.text, size=size, width=width) <= shape.height / Inches(1) + 1e-6, frame.text
-        assert size >= 12 or shape.top >= Inches(FOOT)
-    for slide in deck.slides:
-        for shape in slide.shapes:
-            if shape.has_table:
-                for number, row in enumerate(shape.table.rows):
-                    for column, cell in zip(shape.table.columns, row.cells, strict=True):
-                        size = cell.text_frame.paragraphs[0].runs[0].font.size.pt if cell.text else 10
-                        width = column.width / Inches(1) - 0.16
-                        lines = num_lines_of(cell.text, size=size, width=width, bold=number == 0)
-                        assert lines * size * 1.2 / 72 <= row.height / Inches(1), cell.text
 
 
 @pytest.mark.parametrize("lang", ["en", "zh"])
