@@ -1,5 +1,6 @@
 """The report as PDF, slides and Markdown: each is whole, fits, and speaks its language."""
 
+import html
 import io
 import re
 import shutil
@@ -121,9 +122,26 @@ def test_pdf_is_printed(report_runs, tmp_path, lang):
         told = subprocess.run(["pdftotext", str(path), "-"], capture_output=True, check=True).stdout.decode()
         assert Text(lang)("sections.threats") in told
         assert "features.conv1" in told  # the table of layers is open on paper
+        if lang == "en":
+            thin = [(word, size) for word, size in type_sizes(path) if size < 6.0]
+            assert not thin, thin
     if shutil.which("pdftoppm"):
         *pages, _ = filled(path, tmp_path)
         assert 5 <= len(pages) <= 12 and min(pages) > 0.5, pages  # pictures leave no page half empty
+
+
+def type_sizes(path):
+    """Return each word of a PDF with the size of its letters in points, as far as its box tells it.
+
+    A box is as high as DejaVu Sans, which these pages have here, goes above and below its line; a word that
+    is turned is as wide as that, and of one of two letters it cannot be told whether it is.
+    """
+    told = subprocess.run(["pdftotext", "-bbox", str(path), "-"], capture_output=True, check=True).stdout
+    place = r'<word xMin="([\d.-]+)" yMin="([\d.-]+)" xMax="([\d.-]+)" yMax="([\d.-]+)">([^<]*)<'
+    for *corners, word in re.findall(place, told.decode()):
+        left, top, right, low = map(float, corners)
+        thinnest = min if len(html.unescape(word)) > 2 else max
+        yield word, thinnest(right - left, low - top) / 1.164
 
 
 def filled(path, folder):

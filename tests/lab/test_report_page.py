@@ -98,6 +98,22 @@ def test_the_theme_switches_there_and_back(visit):
     assert visit.page.evaluate(ground) == light
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_what_is_printed_is_dark_on_white_whatever_the_theme(browser, page_path, scheme):
+    with Visit(browser, page_path, color_scheme=scheme) as visit:
+        looks = "[getComputedStyle(document.body).color, getComputedStyle(document.body).backgroundColor]"
+        for _ in range(2):
+            visit.page.click("#theme")
+            visit.page.emulate_media(media="print")
+            assert visit.page.evaluate(looks) == ["rgb(27, 27, 27)", "rgb(255, 255, 255)"]
+            # A diagram is there once, in rows as wide as the paper.
+            shown = visit.page.locator(".diagram img").evaluate_all(
+                "all => all.map((one) => one.clientWidth > 0)"
+            )
+            assert shown == [False, True] * 2
+            visit.page.emulate_media(media="screen")
+
+
 def test_points_say_what_they_are_to_a_pointer_and_to_the_keyboard(visit):
     said = visit.page.locator("#said")
     chart = visit.page.locator("#training svg.chart[tabindex] >> nth=0")

@@ -5,7 +5,7 @@ from cnnlab.reporting.attributions import Attribution, attributions_picture
 from cnnlab.reporting.canvas import Picture, run_title
 from cnnlab.reporting.class_samples import class_samples
 from cnnlab.reporting.confusion import confusion_picture
-from cnnlab.reporting.diagram import diagram
+from cnnlab.reporting.diagram import PAPER, SLIDE, diagram
 from cnnlab.reporting.explain_page import Shown, explain_page
 from cnnlab.reporting.fonts import NO_FONT, chinese_font
 from cnnlab.reporting.fonts import REMEDY as FONT_REMEDY
@@ -32,7 +32,9 @@ __all__ = [
     "FONT_REMEDY",
     "LANGUAGES",
     "NO_FONT",
+    "PAPER",
     "RESTORED",
+    "SLIDE",
     "Attribution",
     "Block",
     "Picture",

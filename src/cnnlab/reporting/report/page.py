@@ -109,13 +109,16 @@ def _cited(citations: Citations) -> Callable[..., Markup]:
     return cite
 
 
-def _image(picture: Picture, is_vector: bool = False) -> Markup:
+def _image(picture: Picture, is_vector: bool = False, kind: str = "") -> Markup:
     """Return a picture that lies in the page; as vectors where it holds lines and letters alone."""
-    kind, content = ("svg+xml", picture.svg) if is_vector else ("png", picture.png)
+    form, content = ("svg+xml", picture.svg) if is_vector else ("png", picture.png)
     data = base64.b64encode(content).decode()
-    size = Markup('width="{}" height="{}"').format(*_size(picture))
-    source = Markup('<img class="drawing" src="data:image/{};base64,{}" {} style="--natural:{}px" alt="{}">')
-    return source.format(kind, data, size, _size(picture)[0], picture.alt)
+    source = Markup(
+        '<img class="drawing{}" src="data:image/{};base64,{}" width="{}" height="{}" '
+        'style="--natural:{}px" alt="{}">'
+    )
+    width, height = _size(picture)
+    return source.format(f" {kind}" if kind else "", form, data, width, height, width, picture.alt)
 
 
 def _size(picture: Picture) -> tuple[int, int]:

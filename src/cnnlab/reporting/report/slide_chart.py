@@ -46,8 +46,8 @@ def add_curves(
         for point in network.curves[0].val:
             errors.append(max(100 * (1 - point[3]), SMALLEST_ERROR))
             series.add_data_point(point[0 if by == "epoch" else 1], round(errors[-1], 3))
-    where = [Inches(length) for length in place]
-    frame: Any = slide.shapes.add_chart(XL_CHART_TYPE.XY_SCATTER_LINES, *where, data)
+    left, top, width, height = (Inches(length) for length in place)
+    frame: Any = slide.shapes.add_chart(XL_CHART_TYPE.XY_SCATTER_LINES, left, top, width, height, data)
     frame._element.nvGraphicFramePr.cNvPr.set("descr", text(f"charts.{by}") + ": " + text("slides.curves"))
     chart = frame.chart
     deck.style_chart(chart, 12)
