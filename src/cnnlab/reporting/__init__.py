@@ -1,6 +1,6 @@
 """Reporting: pictures of a run, and tables of a comparison."""
 
-from cnnlab.reporting.answers import Block, answers_picture
+from cnnlab.reporting.answers import Block, answers_picture, shown_prob
 from cnnlab.reporting.attributions import Attribution, attributions_picture
 from cnnlab.reporting.canvas import Picture, run_title
 from cnnlab.reporting.class_samples import class_samples
@@ -58,6 +58,7 @@ __all__ = [
     "read_comparison",
     "run_title",
     "short_commit",
+    "shown_prob",
     "table_markdown",
     "table_text",
     "to_csv",

@@ -6,6 +6,9 @@ from cnnlab.reporting.report.facts import Facts
 from cnnlab.reporting.report.prose import runs_at_once
 from cnnlab.reporting.text import Text
 
+EFFECT_PAPERS = ("cohen1988",)
+"""Keys of the sources of what `results_notes` says."""
+
 
 def calibration_notes(facts: Facts, extras: Extras, text: Text) -> list[str]:
     """Return what a temperature is, and which networks have none."""

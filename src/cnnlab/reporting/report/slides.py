@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from cnnlab.reporting.report import prose, reproduce, tables
+from cnnlab.reporting.report import class_tables, prose, reproduce, tables
 from cnnlab.reporting.report.architectures import reference
 from cnnlab.reporting.report.deck import BOTTOM, LEFT, TOP, WIDTH, Deck, Parts, stack_size
 from cnnlab.reporting.report.extras import Cover, Extras
@@ -152,7 +152,7 @@ def _mistakes(deck: Deck, facts: Facts, extras: Extras, text: Text) -> None:
         lines = [*lines, text("mistakes.pixels")]
         deck.draw(slide, pixels, LEFT + WIDTH - PICTURE, TOP, PICTURE, BOTTOM - TOP)
     # Rather fewer mistakes of each network than none of some.
-    choices = [tables.confused_table(facts, text, most=most) for most in range(MAX_CONFUSED, 0, -1)]
+    choices = [class_tables.confused_table(facts, text, most=most) for most in range(MAX_CONFUSED, 0, -1)]
     parts = [[("", table)] for table in choices if table.rows] or [[]]
     fitting = next((one for one in parts if stack_size(one, lines, width=width)), parts[-1])
     deck.stack(slide, fitting, lines, width=width)
