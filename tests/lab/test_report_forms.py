@@ -5,6 +5,7 @@ import io
 import re
 import shutil
 import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -15,8 +16,16 @@ from pptx.oxml.ns import qn
 
 from cnnlab import lab
 from cnnlab.errors import MissingResourceError
+from cnnlab.lab.report_network import Findings
 from cnnlab.reporting import Text, chinese_font
-from cnnlab.reporting.report import Cover, Extras, find_browser, gather, slides_report
+from cnnlab.reporting.report import (
+    Cover,
+    Extras,
+    NetworkExtras,
+    find_browser,
+    gather,
+    slides_report,
+)
 from cnnlab.runs import RunFolder
 from slide_geometry import FOOT, assert_all_fits, texts_of
 
@@ -89,21 +98,17 @@ def test_slides_say_what_the_page_says(made, report_runs):
     assert "A. Student" in words and "In short" not in words and "Conclusion" in words
 
 
-@pytest.mark.parametrize("lang", ["en", "zh"])
-def test_markdown_has_every_part(made, report_runs, lang):
-    page = (made / f"report.{lang}.md").read_text(encoding="utf-8")
-    text = Text(lang)
-    sections = ("summary", "setup", "data", "networks", "training", "results", "classes", "calibration")
-    for section in (*sections, "cost", "threats", "reproduce", "references"):
-        assert f"\n## {text(f'sections.{section}')}\n" in page, section
-    rows = [line for line in page.splitlines() if line.startswith("| ")]
-    assert any(set(line) <= set("| -:") for line in rows) and all(line.endswith(" |") for line in rows)
-    facts = gather([RunFolder.open(run) for run in report_runs])
-    for result in facts.comparison.networks:
-        assert f"{result.mean_top1:.2%}" in page
-    numbers = [int(number) for cited in re.findall(r"\[([\d, ]+)\]", page) for number in cited.split(",")]
-    sources = re.findall(r"^(\d+)\. ", page, re.MULTILINE)
-    assert numbers and set(map(str, numbers)) == set(sources)  # all that is cited is listed, and the reverse
+def test_a_page_is_made_only_for_forms_that_need_one(report_runs, tmp_path, monkeypatch):
+    def refuse(*_, **__):
+        raise AssertionError("a page was made")
+
+    monkeypatch.setattr(sys.modules[lab.report.__module__], "html_report", refuse)
+    monkeypatch.setattr(
+        sys.modules[lab.report.__module__], "look_into", lambda *_, **__: Findings(NetworkExtras())
+    )
+    lab.report(report_runs[:1], out=tmp_path, formats=["md", "pptx"])
+    with pytest.raises(AssertionError, match="a page was made"):
+        lab.report(report_runs[:1], out=tmp_path, formats=["html"])
 
 
 @pytest.mark.parametrize("lang", ["en", pytest.param("zh", marks=pytest.mark.slow)])
@@ -158,6 +163,25 @@ def test_without_a_browser_the_way_to_one_is_told(report_runs, tmp_path, monkeyp
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(MissingResourceError, match=r"PDF: is printed by Chromium.*apt install chromium"):
         lab.report(report_runs[:1], out=tmp_path, formats=["pdf"])
+
+
+def test_without_a_browser_all_else_is_written(report_runs, tmp_path, monkeypatch):
+    monkeypatch.setattr(sys.modules[lab.report.__module__], "find_browser", _no_browser)
+    monkeypatch.setattr(
+        sys.modules[lab.report.__module__], "look_into", lambda *_, **__: Findings(NetworkExtras())
+    )
+    with pytest.raises(MissingResourceError, match=rf"PDF: none here\. The other files are in {tmp_path}\."):
+        lab.report(report_runs[:1], out=tmp_path, lang=["en", "zh"], formats=["pdf", "html", "pptx", "md"])
+    written = {path.name for path in tmp_path.iterdir()}
+    assert written == {f"report.{lang}.{form}" for lang in ("en", "zh") for form in ("html", "pptx", "md")}
+
+
+def _look_away(*_, **__):
+    return Findings(NetworkExtras())
+
+
+def _no_browser():
+    raise MissingResourceError("PDF: none here.")
 
 
 @pytest.mark.slow

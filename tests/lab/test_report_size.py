@@ -46,7 +46,7 @@ def test_three_networks_on_photographs(facts):
         )
         for _ in range(4)
     ]
-    mistakes = tuple(ShownMistake(one, index, 1, 2, 0.99) for index, one in enumerate(photos))
+    mistakes = tuple(ShownMistake(one, index, 1, 2, 0.9999) for index, one in enumerate(photos))
     pixels = attributions_picture(rows, text=text)
     networks = {
         network.name: NetworkExtras(mistakes=mistakes, is_answered=True, num_mistakes=60, pixels=pixels)
@@ -57,6 +57,7 @@ def test_three_networks_on_photographs(facts):
     page = html_report(facts, extras, Cover(), text, version="0")
     assert page.count('src="data:image/webp') >= 180 + 3
     assert len(page.encode()) < MOST_BYTES
+    assert "&gt; 99.9% sure" in page and "100.0% sure" not in page
 
 
 def test_curves_of_long_runs(facts):
