@@ -27,11 +27,15 @@ def test_a_script_trains_and_writes_its_report(name, data, tmp_path):
     root = find_real_data(data)
     place = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     environment = {**os.environ, "OUT": str(tmp_path / "out"), "PATH": place, "CNNLAB_DATA_ROOT": str(root)}
-    command = ["sh", f"examples/{name}.sh", "--steps", "3", "--threads", "1"]
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+    # Runs of another length in the same folder are other runs, and not in the report.
+    for steps in ("2", "3"):
+        command = ["sh", f"examples/{name}.sh", "--steps", steps, "--threads", "1"]
+        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
     written = {path.name for path in (tmp_path / "out").iterdir()}
     assert {f"report.{lang}.{form}" for lang in ("en", "zh") for form in ("html", "pptx")} <= written
     first = SCRIPTS_FIRST[name]
-    assert f"each with the first one, {first}" in (tmp_path / "out" / "report.en.html").read_text()
+    page = (tmp_path / "out" / "report.en.html").read_text()
+    assert f"each with the first one, {first}" in page and "from run folders: 9." in page
+    assert len(list((tmp_path / "out" / "runs").iterdir())) == 18
     assert all((tmp_path / "out" / f"report.{lang}.html").stat().st_size < 6_000_000 for lang in ("en", "zh"))

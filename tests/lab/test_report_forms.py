@@ -1,9 +1,11 @@
 """The report as PDF, slides and Markdown: each is whole, fits, and speaks its language."""
 
+import html
 import io
 import re
 import shutil
 import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -11,16 +13,21 @@ import pytest
 from PIL import Image
 from pptx import Presentation
 from pptx.oxml.ns import qn
-from pptx.util import Inches
 
 from cnnlab import lab
 from cnnlab.errors import MissingResourceError
+from cnnlab.lab.report_network import Findings
 from cnnlab.reporting import Text, chinese_font
-from cnnlab.reporting.report import Cover, Extras, find_browser, gather, slides_report
-from cnnlab.reporting.report.extent import num_lines_of, text_height
+from cnnlab.reporting.report import (
+    Cover,
+    Extras,
+    NetworkExtras,
+    find_browser,
+    gather,
+    slides_report,
+)
 from cnnlab.runs import RunFolder
-
-FOOT = 7.0  # inches: what stands below is the footer
+from slide_geometry import FOOT, assert_all_fits, texts_of
 
 
 @pytest.fixture(scope="module")
@@ -51,38 +58,6 @@ def long_deck(report_runs, lang):
         unfinished=tuple((folder, 1, 2) for network in facts.networks for folder in network.folders) * 3,
     )
     return Presentation(io.BytesIO(slides_report(facts, Extras(), Cover(), Text(lang))))
-
-
-def texts_of(deck):
-    return [
-        (slide, shape, shape.text_frame)
-        for slide in deck.slides
-        for shape in slide.shapes
-        if shape.has_text_frame and shape.text_frame.text.strip()
-    ]
-
-
-def assert_all_fits(deck):
-    wide, high = deck.slide_width, deck.slide_height
-    for slide in deck.slides:
-        for shape in slide.shapes:
-            assert shape.left >= 0 and shape.top >= 0
-            assert shape.left + shape.width <= wide and shape.top + shape.height <= high, shape.name
-    for _, shape, frame in texts_of(deck):
-        size = frame.paragraphs[0].runs[0].font.size.pt
-        is_item = frame.paragraphs[0]._p.find(f"{qn('a:pPr')}/{qn('a:buChar')}") is not None
-        width = shape.width / Inches(1) - 0.2 - (0.25 if is_item else 0.0)
-        assert text_height(frame.text, size=size, width=width) <= shape.height / Inches(1) + 1e-6, frame.text
-        assert size >= 12 or shape.top >= Inches(FOOT)
-    for slide in deck.slides:
-        for shape in slide.shapes:
-            if shape.has_table:
-                for number, row in enumerate(shape.table.rows):
-                    for column, cell in zip(shape.table.columns, row.cells, strict=True):
-                        size = cell.text_frame.paragraphs[0].runs[0].font.size.pt if cell.text else 10
-                        width = column.width / Inches(1) - 0.16
-                        lines = num_lines_of(cell.text, size=size, width=width, bold=number == 0)
-                        assert lines * size * 1.2 / 72 <= row.height / Inches(1), cell.text
 
 
 @pytest.mark.parametrize("lang", ["en", "zh"])
@@ -123,21 +98,17 @@ def test_slides_say_what_the_page_says(made, report_runs):
     assert "A. Student" in words and "In short" not in words and "Conclusion" in words
 
 
-@pytest.mark.parametrize("lang", ["en", "zh"])
-def test_markdown_has_every_part(made, report_runs, lang):
-    page = (made / f"report.{lang}.md").read_text(encoding="utf-8")
-    text = Text(lang)
-    sections = ("summary", "setup", "data", "networks", "training", "results", "classes", "calibration")
-    for section in (*sections, "cost", "threats", "reproduce", "references"):
-        assert f"\n## {text(f'sections.{section}')}\n" in page, section
-    rows = [line for line in page.splitlines() if line.startswith("| ")]
-    assert any(set(line) <= set("| -:") for line in rows) and all(line.endswith(" |") for line in rows)
-    facts = gather([RunFolder.open(run) for run in report_runs])
-    for result in facts.comparison.networks:
-        assert f"{result.mean_top1:.2%}" in page
-    numbers = [int(number) for cited in re.findall(r"\[([\d, ]+)\]", page) for number in cited.split(",")]
-    sources = re.findall(r"^(\d+)\. ", page, re.MULTILINE)
-    assert numbers and set(map(str, numbers)) == set(sources)  # all that is cited is listed, and the reverse
+def test_a_page_is_made_only_for_forms_that_need_one(report_runs, tmp_path, monkeypatch):
+    def refuse(*_, **__):
+        raise AssertionError("a page was made")
+
+    monkeypatch.setattr(sys.modules[lab.report.__module__], "html_report", refuse)
+    monkeypatch.setattr(
+        sys.modules[lab.report.__module__], "look_into", lambda *_, **__: Findings(NetworkExtras())
+    )
+    lab.report(report_runs[:1], out=tmp_path, formats=["md", "pptx"])
+    with pytest.raises(AssertionError, match="a page was made"):
+        lab.report(report_runs[:1], out=tmp_path, formats=["html"])
 
 
 @pytest.mark.parametrize("lang", ["en", pytest.param("zh", marks=pytest.mark.slow)])
@@ -156,9 +127,26 @@ def test_pdf_is_printed(report_runs, tmp_path, lang):
         told = subprocess.run(["pdftotext", str(path), "-"], capture_output=True, check=True).stdout.decode()
         assert Text(lang)("sections.threats") in told
         assert "features.conv1" in told  # the table of layers is open on paper
+        if lang == "en":
+            thin = [(word, size) for word, size in type_sizes(path) if size < 6.0]
+            assert not thin, thin
     if shutil.which("pdftoppm"):
         *pages, _ = filled(path, tmp_path)
         assert 5 <= len(pages) <= 12 and min(pages) > 0.5, pages  # pictures leave no page half empty
+
+
+def type_sizes(path):
+    """Return each word of a PDF with the size of its letters in points, as far as its box tells it.
+
+    A box is as high as DejaVu Sans, which these pages have here, goes above and below its line; a word that
+    is turned is as wide as that, and of one of two letters it cannot be told whether it is.
+    """
+    told = subprocess.run(["pdftotext", "-bbox", str(path), "-"], capture_output=True, check=True).stdout
+    place = r'<word xMin="([\d.-]+)" yMin="([\d.-]+)" xMax="([\d.-]+)" yMax="([\d.-]+)">([^<]*)<'
+    for *corners, word in re.findall(place, told.decode()):
+        left, top, right, low = map(float, corners)
+        thinnest = min if len(html.unescape(word)) > 2 else max
+        yield word, thinnest(right - left, low - top) / 1.164
 
 
 def filled(path, folder):
@@ -175,6 +163,25 @@ def test_without_a_browser_the_way_to_one_is_told(report_runs, tmp_path, monkeyp
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(MissingResourceError, match=r"PDF: is printed by Chromium.*apt install chromium"):
         lab.report(report_runs[:1], out=tmp_path, formats=["pdf"])
+
+
+def test_without_a_browser_all_else_is_written(report_runs, tmp_path, monkeypatch):
+    monkeypatch.setattr(sys.modules[lab.report.__module__], "find_browser", _no_browser)
+    monkeypatch.setattr(
+        sys.modules[lab.report.__module__], "look_into", lambda *_, **__: Findings(NetworkExtras())
+    )
+    with pytest.raises(MissingResourceError, match=rf"PDF: none here\. The other files are in {tmp_path}\."):
+        lab.report(report_runs[:1], out=tmp_path, lang=["en", "zh"], formats=["pdf", "html", "pptx", "md"])
+    written = {path.name for path in tmp_path.iterdir()}
+    assert written == {f"report.{lang}.{form}" for lang in ("en", "zh") for form in ("html", "pptx", "md")}
+
+
+def _look_away(*_, **__):
+    return Findings(NetworkExtras())
+
+
+def _no_browser():
+    raise MissingResourceError("PDF: none here.")
 
 
 @pytest.mark.slow

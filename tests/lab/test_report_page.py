@@ -88,14 +88,55 @@ def test_a_table_is_sorted_both_ways_and_says_so(visit):
     assert head.get_attribute("aria-sort") is None
 
 
+def test_the_first_network_has_no_p_and_comes_last_by_it(visit):
+    table = "#results table >> nth=0"
+    place = 1 + visit.page.locator(f"{table} >> thead th").all_inner_texts().index("p")
+    visit.page.locator(f"{table} >> thead th:nth-child({place}) button").click()
+    assert column(visit.page, table, place)[-1] == "" and column(visit.page, table, place)[0] != ""
+
+
+def test_a_matrix_is_there_in_numbers_for_the_keyboard(visit):
+    summary = visit.page.locator("#classes details summary >> nth=0")
+    table = visit.page.locator("#classes details table >> nth=0")
+    assert not table.is_visible()
+    summary.press("Enter")
+    assert table.is_visible()
+    cells = visit.page.locator("#classes svg.matrix >> nth=0").locator("rect title").all_text_contents()
+    told = table.locator("tbody td").all_inner_texts()
+    assert [cell.rpartition(": ")[2] for cell in cells] == told and len(told) == 100
+
+
+def test_every_row_of_a_table_has_a_heading(visit):
+    rows = visit.page.locator("tbody tr")
+    assert rows.count() == visit.page.locator('tbody tr > th[scope="row"]:first-child').count() > 50
+
+
 def test_the_theme_switches_there_and_back(visit):
     ground = "getComputedStyle(document.body).backgroundColor"
     light = visit.page.evaluate(ground)
     visit.page.click("#theme")
     dark = visit.page.evaluate(ground)
     assert light == "rgb(255, 255, 255)" and dark != light
+    assert visit.page.get_attribute("#theme", "aria-pressed") == "true"
     visit.page.click("#theme")
+    assert visit.page.get_attribute("#theme", "aria-pressed") == "false"
     assert visit.page.evaluate(ground) == light
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_what_is_printed_is_dark_on_white_whatever_the_theme(browser, page_path, scheme):
+    with Visit(browser, page_path, color_scheme=scheme) as visit:
+        looks = "[getComputedStyle(document.body).color, getComputedStyle(document.body).backgroundColor]"
+        for _ in range(2):
+            visit.page.click("#theme")
+            visit.page.emulate_media(media="print")
+            assert visit.page.evaluate(looks) == ["rgb(27, 27, 27)", "rgb(255, 255, 255)"]
+            # A diagram is there once, in rows as wide as the paper.
+            shown = visit.page.locator(".diagram img").evaluate_all(
+                "all => all.map((one) => one.clientWidth > 0)"
+            )
+            assert shown == [False, True] * 2
+            visit.page.emulate_media(media="screen")
 
 
 def test_points_say_what_they_are_to_a_pointer_and_to_the_keyboard(visit):

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from cnnlab.reporting import FONT_REMEDY, chinese_font
-from cnnlab.reporting.answers import sample_predictions
+from cnnlab.reporting.answers import sample_predictions, shown_prob
 from cnnlab.reporting.canvas import drawable_names
 
 ORANGE_RED = (0xD5, 0x5E, 0x00)
@@ -81,3 +81,18 @@ def test_chinese_names_are_drawn_where_a_font_has_their_letters(test_images):
     assert drawable_names(["猫", "ant", "\u0378"]) == ["猫", "ant", "class 2"]
     names = ("猫", "狗", "ant", "bee")
     assert draw(test_images, class_names=names) != draw(test_images, class_names=("cat", "dog", "ant", "bee"))
+
+
+@pytest.mark.parametrize(
+    ("prob", "digits", "shown"),
+    [
+        (0.5, 1, "50.0%"),
+        (0.99949, 1, "99.9%"),
+        (0.9995, 1, "> 99.9%"),
+        (1.0, 1, "> 99.9%"),
+        (0.9995, 2, "99.95%"),
+        (0.99996, 2, "> 99.99%"),
+    ],
+)
+def test_nothing_is_called_certain(prob, digits, shown):
+    assert shown_prob(prob, digits=digits) == shown

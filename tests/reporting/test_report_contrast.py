@@ -5,8 +5,8 @@ from importlib.resources import files
 
 import pytest
 
-from cnnlab.reporting.report.deck import ACCENT, BAND, COLOURS
-from cnnlab.reporting.report.lettering import INK
+from cnnlab.reporting.report.deck import COLOURS
+from cnnlab.reporting.report.lettering import ACCENT, BAND, INK
 from cnnlab.reporting.report.svg import NUM_COLOURS, STRONG
 
 STYLE = files("cnnlab.reporting.report").joinpath("style.css").read_text()

@@ -28,6 +28,7 @@ def explain(
     Without images: some of the test images, the surest mistakes first.
     """
     from cnnlab import lab
+    from cnnlab.reporting import shown_prob
 
     if out is not None:
         options.make_folder(out, "--out")
@@ -36,7 +37,7 @@ def explain(
         print_json(result)
         return
     rows = [
-        (image["name"], image["label"], f"{image['prob']:.2%}", image["true"] or "")
+        (image["name"], image["label"], shown_prob(image["prob"], digits=2), image["true"] or "")
         for image in result["images"]
     ]
     print_table(("image", "answer", "sure", "true"), rows, right=(2,))

@@ -130,7 +130,9 @@ def explain(
     title = run_title(run.folder, text=words.page)
     facts = [words.page("explain.images", num=len(images))]
     layers = layer_table(run.model, in_channels=run.in_channels, image_size=run.crop_size)
-    page = explain_page(title, facts, [shown for shown, _ in pictures], (run.network, layers), text=words.page)
+    page = explain_page(
+        title, facts, [shown for shown, _ in pictures], (run.network, layers), text=words.page
+    )
     write_bytes(place / "index.html", page.encode())
     return {
         "out": str(place),

@@ -1,7 +1,7 @@
 """`report`: from run folders to a page that a person can read, print and hand in."""
 
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import date as today
 from importlib.metadata import version
@@ -16,7 +16,6 @@ from cnnlab.reporting import FONT_REMEDY, LANGUAGES, NO_FONT, Text, chinese_font
 from cnnlab.reporting.report import (
     Cover,
     Extras,
-    Facts,
     find_browser,
     gather,
     html_report,
@@ -70,7 +69,8 @@ def report(
     Raises:
         ConfigError: no runs, or an unknown language or format.
         RunError: a run is missing, damaged, not evaluated, or of other images than the others.
-        MissingResourceError: a browser, python-pptx or a font is missing, or the disk is full.
+        MissingResourceError: python-pptx is missing, or the disk is full; or the PDF lacks a browser or a
+            font, without which all other forms are written first.
     """
     languages = [lang] if isinstance(lang, str) else list(lang)
     for name in languages:
@@ -100,7 +100,13 @@ def report(
     place = Path(out)
     place.mkdir(parents=True, exist_ok=True)
     cover = Cover(title, course, author, date or today.today().isoformat())
-    written = []
+    written: list[Path] = []
+
+    def save(name: str, content: bytes) -> None:
+        write_bytes(place / name, content)
+        written.append(place / name)
+
+    pages = {}
     for name in dict.fromkeys(languages):
         # Words inside pictures are drawn here and now, the others by whoever shows the report.
         drawn = Text(name if name != "zh" or chinese_font() else "en")
@@ -114,29 +120,25 @@ def report(
             },
             data_extras(*images, drawn),
         )
-        for ending, content in _contents(formats, facts, extras, cover, Text(name)):
-            path = place / f"report.{name}.{ending}"
-            write_bytes(path, content)
-            written.append(path)
+        parts = facts, extras, cover, Text(name)
+        if "html" in formats or "pdf" in formats:
+            pages[name] = html_report(*parts, version=version("cnnlab")).encode(errors="backslashreplace")
+        if "html" in formats:
+            save(f"report.{name}.html", pages[name])
+        if "pptx" in formats:
+            save(f"report.{name}.pptx", slides_report(*parts))
+        if "md" in formats:
+            save(f"report.{name}.md", markdown_report(*parts).encode(errors="backslashreplace"))
+    if "pdf" in formats:
+        # At the end: where it cannot be printed, all else is there.
+        try:
+            _check_pdf(languages)
+            for name, page in pages.items():
+                save(f"report.{name}.pdf", _printed(page))
+        except MissingResourceError as error:
+            rest = f" The other files are in {place}." if written else ""
+            raise MissingResourceError(f"{error}{rest}") from None
     return written
-
-
-def _contents(
-    formats: Sequence[str], facts: Facts, extras: Extras, cover: Cover, text: Text
-) -> Iterator[tuple[str, bytes]]:
-    """Give each form of the report with the ending of its file."""
-    parts = facts, extras, cover, text
-    page = html_report(*parts, version=version("cnnlab")).encode(errors="backslashreplace")
-    for name in dict.fromkeys(formats):
-        match name:
-            case "html":
-                yield name, page
-            case "pdf":
-                yield name, _printed(page)
-            case "pptx":
-                yield name, slides_report(*parts)
-            case _:
-                yield name, markdown_report(*parts).encode(errors="backslashreplace")
 
 
 def _once(say: Callable[[str], None]) -> Callable[[str], None]:
@@ -160,13 +162,17 @@ def _printed(page: bytes) -> bytes:
 
 def _check_resources(languages: Sequence[str], formats: Sequence[str], say: Callable[[str], None]) -> None:
     """Tell what is missing before the work, not after."""
-    if "pdf" in formats:
-        find_browser()
+    if set(formats) == {"pdf"}:
+        _check_pdf(languages)
     if "pptx" in formats:
         import_pptx()
     if "zh" in languages and chinese_font() is None:
-        if "pdf" in formats:
-            raise MissingResourceError(
-                f"PDF: no font here has Chinese letters; boxes would stand for them. {FONT_REMEDY}."
-            )
         say(NO_FONT)
+
+
+def _check_pdf(languages: Sequence[str]) -> None:
+    find_browser()
+    if "zh" in languages and chinese_font() is None:
+        raise MissingResourceError(
+            f"PDF: no font here has Chinese letters; boxes would stand for them. {FONT_REMEDY}."
+        )

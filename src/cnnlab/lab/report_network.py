@@ -34,6 +34,8 @@ from cnnlab.explain import (
 from cnnlab.lab.explain_images import attributions_of
 from cnnlab.lab.splits import load_split
 from cnnlab.reporting import (
+    PAPER,
+    SLIDE,
     Attribution,
     Text,
     attributions_picture,
@@ -146,7 +148,8 @@ def network_extras(network: NetworkFacts, found: Findings, text: Text) -> Networ
     return replace(
         found.extras,
         diagram=network_diagram(network, text),
-        slide_diagram=network_diagram(network, text, is_slide=True),
+        slide_diagram=network_diagram(network, text, SLIDE),
+        paper_diagram=network_diagram(network, text, PAPER),
         pixels=attributions_picture(rows, class_names, text=text) if rows else None,
         slide_pixels=attributions_picture(rows[:NUM_ON_SLIDE], class_names, text=text) if rows else None,
         filters=first_filters_picture(*found.filters, text=text) if found.filters else None,

@@ -1,11 +1,11 @@
 """Reporting: pictures of a run, and tables of a comparison."""
 
-from cnnlab.reporting.answers import Block, answers_picture
+from cnnlab.reporting.answers import Block, answers_picture, shown_prob
 from cnnlab.reporting.attributions import Attribution, attributions_picture
 from cnnlab.reporting.canvas import Picture, drawable_text, run_title
 from cnnlab.reporting.class_samples import class_samples
 from cnnlab.reporting.confusion import confusion_picture
-from cnnlab.reporting.diagram import diagram
+from cnnlab.reporting.diagram import PAPER, SLIDE, diagram
 from cnnlab.reporting.explain_page import Shown, explain_page
 from cnnlab.reporting.fonts import NO_FONT, chinese_font
 from cnnlab.reporting.fonts import REMEDY as FONT_REMEDY
@@ -32,7 +32,9 @@ __all__ = [
     "FONT_REMEDY",
     "LANGUAGES",
     "NO_FONT",
+    "PAPER",
     "RESTORED",
+    "SLIDE",
     "Attribution",
     "Block",
     "Picture",
@@ -57,6 +59,7 @@ __all__ = [
     "read_comparison",
     "run_title",
     "short_commit",
+    "shown_prob",
     "table_markdown",
     "table_text",
     "to_csv",

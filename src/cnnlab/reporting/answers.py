@@ -122,9 +122,10 @@ def answers_figure(
         yield figure
 
 
-def shown_prob(prob: float) -> str:
+def shown_prob(prob: float, *, digits: int = 1) -> str:
     """Return a probability in per cent; what would be rounded to certainty is not called so."""
-    return f"{prob:.1%}" if prob < 0.9995 else "> 99.9%"
+    last = 10.0 ** -(digits + 2)
+    return f"{prob:.{digits}%}" if prob < 1 - last / 2 else f"> {1 - last:.{digits}%}"
 
 
 def _draw_image(sheet: "Axes", image: Tensor, left: float, top: float, *, is_right: bool) -> None:

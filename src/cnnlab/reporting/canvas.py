@@ -6,6 +6,7 @@ user's own matplotlib settings neither matter nor change.
 
 import io
 import logging
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
@@ -81,7 +82,8 @@ def to_svg(figure: "Figure") -> bytes:
     buffer = io.BytesIO()
     nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
     figure.savefig(buffer, format="svg", metadata=nothing)
-    return buffer.getvalue()
+    # Where somebody's machine has none of our fonts, one without serifs is the nearest.
+    return re.sub(rb"font(?:-family)?: [^;\"]*'(?=[;\"])", rb"\g<0>, sans-serif", buffer.getvalue())
 
 
 class Picture:

@@ -54,8 +54,8 @@ def table_markdown(table: Table) -> str:
 
 
 def escape_markdown(text: str) -> str:
-    """Keep Markdown from reading a text's own signs."""
-    return re.sub(r"([\\|_*])", r"\\\1", text)
+    """Keep Markdown from reading a text's own signs, and whoever shows it from reading tags; in one line."""
+    return re.sub(r"([\\|_*`\[\]]|<(?=[A-Za-z/!?]))", r"\\\1", " ".join(text.split("\n")))
 
 
 def _aligned(table: list[list[str]], sides: str) -> list[str]:

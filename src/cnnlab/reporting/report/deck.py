@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from cnnlab.errors import MissingResourceError
 from cnnlab.reporting.canvas import Picture
-from cnnlab.reporting.report.extent import largest_size, num_lines_of, text_width
-from cnnlab.reporting.report.lettering import INDENT, INK, fill, make_item, rgb, set_letters
+from cnnlab.reporting.report.extent import largest_size, text_height, text_width
+from cnnlab.reporting.report.lettering import ACCENT, INDENT, INK, fill, make_item, rgb, set_letters
+from cnnlab.reporting.report.slide_table import MORE, TABLE_SIZES, add_table, set_table
 from cnnlab.reporting.report.table import ReportTable
 from cnnlab.reporting.text import Text
 
@@ -17,12 +18,17 @@ if TYPE_CHECKING:
 WIDE, HIGH = 13.333, 7.5  # inches
 LEFT, TOP, WIDTH, BOTTOM = 0.7, 1.45, 11.93, 6.95
 SIZES = (22, 20, 18, 16, 15, 14, 13, 12)
-TABLE_SIZES = (16, 15, 14, 13, 12, 11, 10)
-PAD = 0.08  # inches on either side of a cell
+LEGIBLE = 14  # points: sentences beside larger tables may be as small as that
+FOOTER = WIDTH - 1
+HEADING = 0.5  # inches
+GAP = 0.25  # inches between tables and sentences below each other
+TABLES_SHARE = 0.6  # of a slide, where tables and sentences together take more than that
 FONTS = {"en": "Calibri", "zh": "Microsoft YaHei"}
 COLOURS = ("0072B2", "C75300", "00855F", "B3578F", "946600", "3A82AD")
-ACCENT, SOFT, BAND = "0B5CAD", "595959", "E8EEF5"
+SOFT = "595959"
 TITLE_ONLY = 5  # of the layouts that python-pptx comes with
+Parts = Sequence[tuple[str, ReportTable]]
+"""Tables with what stands above each, if anything does."""
 
 
 def import_pptx() -> Any:
@@ -53,7 +59,7 @@ class Deck:
 
         self._deck = import_pptx().Presentation()
         self._deck.slide_width, self._deck.slide_height = Inches(WIDE), Inches(HIGH)
-        self._text, self._footer, self._font = text, footer, FONTS[text.lang]
+        self._text, self._footer, self._font = text, _in_one_line(footer), FONTS[text.lang]
 
     def save(self) -> bytes:
         """Return the file."""
@@ -71,7 +77,7 @@ class Deck:
         """Add a slide with a title, what may be said to it as notes, and a footer with its number."""
         slide = self._slide(title, top=0.35, height=0.85, sizes=(30, 26, 22, 18))
         self._rule(slide, 1.25)
-        self.write(slide, self._footer, LEFT, 7.02, WIDTH - 1, 0.35, sizes=(10,), colour=SOFT)
+        self.write(slide, self._footer, LEFT, 7.02, FOOTER, 0.35, sizes=(10,), colour=SOFT)
         self._number(slide)
         if notes:
             slide.notes_slide.notes_text_frame.text = "\n".join(notes)  # pyright: ignore[reportOptionalMemberAccess]
@@ -90,7 +96,7 @@ class Deck:
             if size or not kept:
                 break
             kept.pop()
-        if kept:
+        if words:
             self.write(slide, words, left, top, width, height, sizes=(size or SIZES[-1],), is_list=True)
 
     def write(
@@ -116,43 +122,35 @@ class Deck:
             for paragraph in box.text_frame.paragraphs:
                 make_item(paragraph)
 
-    def table(self, slide: "Slide", table: ReportTable, top: float, *, width: float = WIDTH) -> float:
-        """Add a native table, as large as it fits, and return where it ends, in inches from the top."""
-        from pptx.enum.text import PP_ALIGN
-        from pptx.util import Inches, Pt
+    def table(
+        self, slide: "Slide", table: ReportTable, top: float, *, width: float = WIDTH, height: float
+    ) -> float:
+        """Add a native table, as large as it fits, and return where it ends, in inches from the top.
 
-        lines = [list(table.header), *table.shown]
-        size, widths = _columns(lines, width)
-        heights = [
-            max(
-                num_lines_of(cell, size=size, width=wide - 2 * PAD, bold=number == 0)
-                for cell, wide in zip(line, widths, strict=True)
-            )
-            * size
-            * 1.25
-            / 72
-            + 0.14
-            for number, line in enumerate(lines)
-        ]
-        place = [Inches(length) for length in (LEFT, top, sum(widths), sum(heights))]
-        shape = slide.shapes.add_table(len(lines), len(table.header), *place).table
-        for column, wide in enumerate(widths):
-            shape.columns[column].width = Inches(wide)
-        for number, line in enumerate(lines):
-            shape.rows[number].height = Inches(heights[number])
-            for column, words in enumerate(line):
-                cell = shape.cell(number, column)
-                cell.margin_left = cell.margin_right = Inches(PAD)
-                cell.margin_top = cell.margin_bottom = Inches(0.04)
-                cell.text = words
-                paragraph = cell.text_frame.paragraphs[0]
-                paragraph.alignment = PP_ALIGN.LEFT if table.is_text(column) else PP_ALIGN.RIGHT
-                cell.fill.solid()
-                cell.fill.fore_color.rgb = rgb(ACCENT if number == 0 else BAND if number % 2 else "FFFFFF")
-                for run in paragraph.runs:
-                    run.font.size, run.font.bold = Pt(size), number == 0
-                    set_letters(run.font, self._font, "FFFFFF" if number == 0 else INK)
-        return top + sum(heights)
+        Rows for which there is no room are counted instead.
+        """
+        setting = set_table(table, width=width, height=height)
+        add_table(slide, table, setting, LEFT, top, font=self._font)
+        if setting.num_cut:
+            more = self._text("slides.more_lines", num=setting.num_cut)
+            below = top + sum(setting.heights)
+            self.write(slide, more, LEFT, below, width, MORE, sizes=(12,), colour=SOFT)
+        return top + setting.height
+
+    def stack(self, slide: "Slide", parts: Parts, lines: Sequence[str], *, width: float = WIDTH) -> None:
+        """Place tables below each other and sentences below them; neither takes the other's place."""
+        size = stack_size(parts, lines, width=width)
+        top = TOP
+        for heading, table in parts:
+            # Where not all fits, what is there is shared between the tables and the sentences.
+            room = (BOTTOM - TOP) * (TABLES_SHARE if lines else 1.0) / len(parts) - GAP
+            if heading:
+                self.write(slide, heading, LEFT, top, WIDTH, HEADING, sizes=(20,))
+                top, room = top + HEADING, room - HEADING
+            if size:
+                room = set_table(table, width=width, height=BOTTOM, sizes=_up_to(size)).height
+            top = self.table(slide, table, top, width=width, height=room) + GAP
+        self.bullets(slide, lines, LEFT, top, width, BOTTOM - top)
 
     def draw(
         self, slide: "Slide", picture: Picture, left: float, top: float, width: float, height: float
@@ -211,17 +209,27 @@ class Deck:
         fill(box.text_frame, self._font, str(len(self._deck.slides)), 10, SOFT)
 
 
-def _columns(lines: Sequence[Sequence[str]], width: float) -> tuple[int, list[float]]:
-    """Return the largest size at which a table fits its width, headings broken if need be, and widths."""
-    widths: list[float] = []
+def stack_size(parts: Parts, lines: Sequence[str], *, width: float = WIDTH) -> int | None:
+    """Return the largest letters of tables with which all of a stack fits on a slide; None if it does not."""
     for size in TABLE_SIZES:
-        widths = []
-        for header, *cells in zip(*lines, strict=True):
-            words = [text_width(word, size=size, bold=True) for word in header.split()] or [0.0]
-            longest = [text_width(cell, size=size) for cell in cells]
-            widths.append(max([*words, *longest, 0.3]) * 1.03 + 2 * PAD)
-        if sum(widths) <= width:
-            # What is left goes to all columns alike, up to a look that is not lost in the width.
-            spare = min((width - sum(widths)) / len(widths), 0.8)
-            return size, [wide + spare for wide in widths]
-    return TABLE_SIZES[-1], [wide * width / sum(widths) for wide in widths]
+        settings = [set_table(table, width=width, height=BOTTOM, sizes=_up_to(size)) for _, table in parts]
+        rest = BOTTOM - TOP - sum(setting.height + GAP for setting in settings)
+        rest -= sum(HEADING for heading, _ in parts if heading)
+        least = min(max(size, SIZES[-1]), LEGIBLE)
+        needed = (
+            text_height("\n".join(lines), size=least, width=width - 0.2 - INDENT) + 0.1 if lines else -GAP
+        )
+        if not any(setting.num_cut for setting in settings) and needed <= rest:
+            return size
+    return None
+
+
+def _in_one_line(footer: str) -> str:
+    kept = footer
+    while text_width(kept, size=10) > FOOTER - 0.2:
+        kept = kept.removesuffix("…")[:-1] + "…"
+    return kept
+
+
+def _up_to(size: int) -> tuple[int, ...]:
+    return tuple(one for one in TABLE_SIZES if one <= size)

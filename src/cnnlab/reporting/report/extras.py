@@ -69,6 +69,7 @@ class NetworkExtras:
     Attributes:
         diagram: of its layers.
         slide_diagram: the same in larger letters.
+        paper_diagram: the same in rows as wide as a printed page.
         mistakes: the surest first.
         is_answered: whether the test images and the answers to them are here.
         num_mistakes: how many there are.
@@ -84,6 +85,7 @@ class NetworkExtras:
 
     diagram: Picture | None = None
     slide_diagram: Picture | None = None
+    paper_diagram: Picture | None = None
     mistakes: tuple[ShownMistake, ...] = ()
     is_answered: bool = False
     num_mistakes: int = 0

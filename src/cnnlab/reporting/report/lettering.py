@@ -3,7 +3,7 @@
 from typing import Any
 
 INDENT = 0.25  # of the items of a list, in inches
-INK = "1B1B1B"
+INK, ACCENT, BAND = "1B1B1B", "0B5CAD", "E8EEF5"
 AFTER = 0.35  # behind a paragraph, of the size of its letters
 
 

@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from cnnlab.reporting.report import prose, reproduce, tables
+from cnnlab.reporting.grid import escape_markdown
+from cnnlab.reporting.report import class_tables, notes, prose, reproduce, tables
 from cnnlab.reporting.report.citations import Citations
 from cnnlab.reporting.report.extras import Cover, Extras
 from cnnlab.reporting.report.facts import Facts
@@ -15,8 +16,8 @@ from cnnlab.reporting.text import Text
 
 def markdown_report(facts: Facts, extras: Extras, cover: Cover, text: Text) -> str:
     """Return the report; arguments as `html_report` takes them."""
-    about = " · ".join(part for part in (cover.course, cover.author, cover.date) if part)
-    blocks = [f"# {cover.title or prose.title(facts, text)}", about]
+    about = [escape_markdown(part) for part in (cover.course, cover.author, cover.date) if part]
+    blocks = [f"# {escape_markdown(cover.title or prose.title(facts, text))}", " · ".join(about)]
     blocks += [_heading(text, "summary"), *prose.summary(facts, text)]
     cite = Citations()
     methods = _cited(cite, text, text("references.methods"), *prose.method_papers(facts))
@@ -38,12 +39,9 @@ def markdown_report(facts: Facts, extras: Extras, cover: Cover, text: Text) -> s
     blocks += _results(facts, cite, text)
     blocks += [_heading(text, "calibration"), _cited(cite, text, prose.calibration(text), "guo2017")]
     blocks.append(tables.calibration_table(facts, extras, text).to_markdown())
+    blocks += notes.calibration_notes(facts, extras, text)
     blocks += [_heading(text, "cost"), tables.costs_table(facts, extras, text).to_markdown()]
-    blocks.append(text("cost.times"))
-    latency = next((extra.latency for extra in extras.networks.values() if extra.latency), None)
-    if latency:
-        known = {"processor": latency.processor, "threads": latency.threads, "passes": latency.num_passes}
-        blocks.append(text("cost.latency_note", **known))
+    blocks += notes.cost_notes(facts, extras, text)
     blocks += [_heading(text, "threats"), _list(threats(facts, text)), cite.inline("wilson1927")]
     blocks.append(_heading(text, "reproduce"))
     if facts.comparison.command:
@@ -61,15 +59,17 @@ def markdown_report(facts: Facts, extras: Extras, cover: Cover, text: Text) -> s
 def _networks(facts: Facts, cite: Citations, text: Text) -> list[str]:
     blocks = [_heading(text, "networks")]
     for network in facts.networks:
-        blocks += [f"### {network.name}"]
+        blocks.append(f"### {escape_markdown(network.name)}")
         blocks.append(_cited(cite, text, prose.why(network, text), *prose.papers(network, text)))
-        blocks.append(prose.numbers(network, text))
+        made_in = text("networks.made_in", year=network.year)
+        blocks.append(text.flow([prose.numbers(network, text), made_in]))
     blocks += [f"### {text('networks.trained')}", tables.settings_table(facts, text).to_markdown()]
     return [*blocks, text("networks.trained_note")]
 
 
 def _results(facts: Facts, cite: Citations, text: Text) -> list[str]:
     blocks = [_heading(text, "results"), tables.results_table(facts, text).to_markdown()]
+    blocks += [f"{note} {cite.inline(*notes.EFFECT_PAPERS)}" for note in notes.results_notes(facts, text)]
     if len(facts.comparison.seeds) > 1:
         blocks.append(tables.seeds_table(facts, text).to_markdown())
         blocks += [text("results.together_note")] if tables.has_ensembles(facts) else []
@@ -82,10 +82,11 @@ def _results(facts: Facts, cite: Citations, text: Text) -> list[str]:
         ]
     blocks += [_heading(text, "classes"), text("results.classes_note")]
     for network in facts.networks:
-        blocks += [f"### {network.name}", tables.classes_table(facts, network, text).to_markdown()]
+        blocks.append(f"### {escape_markdown(network.name)}")
+        blocks.append(class_tables.classes_table(facts, network, text).to_markdown())
         if not network.confused:
             blocks.append(text("results.no_mistakes", network=network.name))
-    confused = tables.confused_table(facts, text, most=MAX_CONFUSED)
+    confused = class_tables.confused_table(facts, text, most=MAX_CONFUSED)
     if confused.rows:
         blocks += [f"### {text('results.confused')}", confused.to_markdown()]
     return blocks

@@ -1,12 +1,16 @@
 "use strict";
 (() => {
   const root = document.documentElement;
-  document.getElementById("theme").addEventListener("click", () => {
-    const dark = root.dataset.theme
-      ? root.dataset.theme === "dark"
-      : matchMedia("(prefers-color-scheme: dark)").matches;
-    root.dataset.theme = dark ? "light" : "dark";
+  const theme = document.getElementById("theme");
+  const system = matchMedia("(prefers-color-scheme: dark)");
+  const isDark = () => (root.dataset.theme ? root.dataset.theme === "dark" : system.matches);
+  const tell = () => theme.setAttribute("aria-pressed", isDark());
+  theme.addEventListener("click", () => {
+    root.dataset.theme = isDark() ? "light" : "dark";
+    tell();
   });
+  system.addEventListener("change", tell);
+  tell();
 
   for (const table of document.querySelectorAll("table.sortable")) {
     const heads = [...table.tHead.rows[0].cells];
@@ -16,7 +20,7 @@
         heads.forEach((other) => other.removeAttribute("aria-sort"));
         head.setAttribute("aria-sort", up ? "ascending" : "descending");
         const cell = (row) => row.cells[column];
-        const number = (row) => (cell(row).dataset.value ?? "").replace("-inf", "-Infinity");
+        const number = (row) => (cell(row).dataset.value ?? "").replace("inf", "Infinity");
         const rows = [...table.tBodies[0].rows].sort((a, b) => {
           const [x, y] = [Number(number(a) || NaN), Number(number(b) || NaN)];
           const words = cell(a).textContent.localeCompare(cell(b).textContent, undefined, { numeric: true });

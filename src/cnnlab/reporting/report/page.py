@@ -1,17 +1,15 @@
 """The report as one HTML file that needs nothing else: pictures, style and script are inside."""
 
-import base64
-import io
 from collections.abc import Callable
 from importlib.resources import files
 
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
-from torch import Tensor
 
-from cnnlab.reporting.canvas import Picture
-from cnnlab.reporting.report import charts, prose, reproduce, tables, writing
+from cnnlab.reporting.answers import shown_prob
+from cnnlab.reporting.report import charts, class_tables, notes, prose, reproduce, tables, writing
 from cnnlab.reporting.report.citations import Citations
+from cnnlab.reporting.report.embedded import image, tile
 from cnnlab.reporting.report.extras import Cover, Extras
 from cnnlab.reporting.report.facts import Facts
 from cnnlab.reporting.report.threats import threats
@@ -52,7 +50,6 @@ def html_report(facts: Facts, extras: Extras, cover: Cover, text: Text, *, versi
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
     template = environment.from_string(_asset("page.html.j2"))
     networks = facts.networks
-    latencies = [latency for network in networks if (latency := extras.of(network.name).latency)]
     has_matrix = len(facts.class_names) <= MAX_IN_MATRIX
     citations = Citations()
     page = template.render(
@@ -65,11 +62,13 @@ def html_report(facts: Facts, extras: Extras, cover: Cover, text: Text, *, versi
         t=text,
         prose=prose,
         tables=tables,
+        class_tables=class_tables,
         writing=writing,
         facts=facts,
         extras=extras,
-        image=_image,
-        tile=_tile,
+        image=image,
+        tile=tile,
+        shown_prob=shown_prob,
         intervals=charts.intervals(
             [(result.name, result.mean_top1, *result.interval) for result in facts.comparison.networks], text
         ),
@@ -84,14 +83,11 @@ def html_report(facts: Facts, extras: Extras, cover: Cover, text: Text, *, versi
             for network in networks
             if has_matrix
         },
-        confused=tables.confused_table(facts, text, most=MAX_CONFUSED),
+        confused=class_tables.confused_table(facts, text, most=MAX_CONFUSED),
         disagreements=tables.images_table(facts, text),
         reliability=charts.reliability_chart(networks, text),
         bins=tables.bins_table(facts, text),
-        no_temperature=[network.name for network in networks if not extras.of(network.name).temperature],
-        latency=latencies[0] if latencies else None,
-        passes=min((latency.num_passes for latency in latencies), default=0),
-        no_latency=[network.name for network in networks if not extras.of(network.name).latency],
+        notes=notes,
         commands=reproduce.train_commands(facts),
         versions=reproduce.versions(facts, text),
         runs=tables.runs_table(facts, reproduce.weights_hashes(facts), text),
@@ -112,31 +108,6 @@ def _cited(citations: Citations) -> Callable[..., Markup]:
         return Markup("[{}]").format(links) if keys else Markup("")
 
     return cite
-
-
-def _image(picture: Picture, is_vector: bool = False) -> Markup:
-    """Return a picture that lies in the page; as vectors where it holds lines and letters alone."""
-    kind, content = ("svg+xml", picture.svg) if is_vector else ("png", picture.png)
-    data = base64.b64encode(content).decode()
-    size = Markup('width="{}" height="{}"').format(*_size(picture))
-    source = Markup('<img class="drawing" src="data:image/{};base64,{}" {} style="--natural:{}px" alt="{}">')
-    return source.format(kind, data, size, _size(picture)[0], picture.alt)
-
-
-def _size(picture: Picture) -> tuple[int, int]:
-    """Return width and height in pixels of a page, so that it keeps the place before the picture is read."""
-    width, height = picture.size
-    return round(width * 96), round(height * 96)
-
-
-def _tile(pixels: Tensor) -> str:
-    """Return a test image as an address that holds it."""
-    from PIL import Image
-
-    values = pixels.permute(1, 2, 0).numpy()
-    buffer = io.BytesIO()
-    Image.fromarray(values[:, :, 0] if values.shape[2] == 1 else values).save(buffer, "PNG", optimize=True)
-    return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
 
 
 def _asset(name: str) -> str:

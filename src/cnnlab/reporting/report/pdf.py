@@ -1,8 +1,10 @@
 """The report's page printed to PDF by a browser, where there is one."""
 
+import os
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from cnnlab.errors import MissingResourceError
@@ -15,6 +17,17 @@ BROWSERS = (
     "chrome",
     "microsoft-edge",
 )
+ON_MACOS = (
+    "Google Chrome.app/Contents/MacOS/Google Chrome",
+    "Chromium.app/Contents/MacOS/Chromium",
+    "Microsoft Edge.app/Contents/MacOS/Microsoft Edge",
+)
+ON_WINDOWS = (
+    "Google/Chrome/Application/chrome.exe",
+    "Chromium/Application/chrome.exe",
+    "Microsoft/Edge/Application/msedge.exe",
+)
+WINDOWS_FOLDERS = ("PROGRAMFILES", "PROGRAMFILES(X86)", "LOCALAPPDATA")
 SECONDS = 120
 
 
@@ -27,10 +40,21 @@ def find_browser() -> str:
     for name in BROWSERS:
         if path := shutil.which(name):
             return path
+    if found := next((path for path in _usual_places() if path.is_file()), None):
+        return str(found)
     raise MissingResourceError(
         "PDF: is printed by Chromium or Chrome, which is not on this machine. Install it (on Debian: "
         "apt install chromium), or open the HTML report and print it."
     )
+
+
+def _usual_places() -> Iterator[Path]:
+    """Give where browsers are installed that are not on PATH, on macOS and Windows."""
+    for folder in (Path("/Applications"), Path.home() / "Applications"):
+        yield from (folder / name for name in ON_MACOS)
+    for variable in WINDOWS_FOLDERS:
+        if folder := os.environ.get(variable):
+            yield from (Path(folder) / name for name in ON_WINDOWS)
 
 
 def print_to_pdf(page: Path) -> bytes:

@@ -6,7 +6,7 @@ from cnnlab.evaluation import load_run
 from cnnlab.explain import structure
 from cnnlab.models import create_model, layer_table
 from cnnlab.reporting.canvas import Picture
-from cnnlab.reporting.diagram import diagram
+from cnnlab.reporting.diagram import SCREEN, Form, diagram
 from cnnlab.reporting.report.facts import NetworkFacts, Shape
 from cnnlab.reporting.text import Text
 from cnnlab.runs import RunFolder
@@ -51,8 +51,8 @@ def shape_of(
     )
 
 
-def network_diagram(network: NetworkFacts, text: Text, *, is_slide: bool = False) -> Picture | None:
-    """Return the diagram of a network; None where its layers are not known."""
+def network_diagram(network: NetworkFacts, text: Text, form: Form = SCREEN) -> Picture | None:
+    """Return the diagram of a network in a form; None where its layers are not known."""
     shape = network.shape
     if shape is None:
         return None
@@ -61,5 +61,5 @@ def network_diagram(network: NetworkFacts, text: Text, *, is_slide: bool = False
         in_channels=shape.in_channels,
         image_size=shape.image_size,
         text=text,
-        is_slide=is_slide,
+        form=form,
     )

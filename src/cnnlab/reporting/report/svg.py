@@ -5,6 +5,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
 
+from cnnlab.reporting.report.thinning import thinned
+
 STRONG = 0.9  # of a mistake's colour: letters on it are black in both themes
 CROWDED = 40  # points of a line: marks of the usual size would hide it
 NUM_COLOURS = 6  # `s0` to `s5` of style.css
@@ -36,7 +38,9 @@ class Line:
     @property
     def style(self) -> str:
         """Its colour and dashes, as attributes of SVG."""
-        dashes = DASHES[(self.series if self.dash is None else self.dash) % len(DASHES)]
+        # Of the same colour again, the dashes are others.
+        dash = self.series + self.series // NUM_COLOURS if self.dash is None else self.dash
+        dashes = DASHES[dash % len(DASHES)]
         return colour(self.series) + (f' stroke-dasharray="{dashes}"' if dashes else "")
 
 
@@ -93,14 +97,15 @@ def line_chart(lines: Sequence[Line], x: Axis, y: Axis, *, title: str) -> str:
 
     parts = [_axes(x, y)]
     for line in lines:
-        path = " ".join(f"{left:.1f},{top:.1f}" for left, top in map(place, line.points))
+        points = thinned(line.points)
+        path = " ".join(f"{left:.1f},{top:.1f}" for left, top in map(place, points))
         faint = " faint" if line.is_faint else ""
         style = line.style.replace('class="', f'class="line{faint} ')
         marks = []
-        for point in line.points:
+        for point in points:
             left, top = place(point)
             says = f"<title>{escape(point[2])}</title>" if point[2] else ""
-            radius = 1.2 if len(line.points) > CROWDED else 2.2 if line.is_faint else 3.2
+            radius = 1.2 if len(points) > CROWDED else 2.2 if line.is_faint else 3.2
             mark = f'<circle cx="{left:.1f}" cy="{top:.1f}" r="{radius}" class="point">{says}</circle>'
             marks.append(mark if says else "")
         parts.append(f'<g {style}><polyline points="{path}"/>{"".join(marks)}</g>')

@@ -1,5 +1,7 @@
 """The tables of a report, made of its facts: the same for the page, the slides and Markdown."""
 
+import math
+
 from cnnlab.evaluation import NetworkResult, effect_size, mean_interval
 from cnnlab.evaluation.paired import MIN_SEEDS_FOR_T, PAIRED_T
 from cnnlab.reporting.report.extras import Extras
@@ -77,7 +79,10 @@ def _against(
     result: NetworkResult, first: NetworkResult, unit: float, text: Text, *, has_t: bool, has_p: bool
 ) -> list[Cell]:
     if result is first:
-        return [*(Cell("", 0.0) for _ in range(1 + 2 * has_t + has_p)), Cell(text("results.first"))]
+        # Its difference to itself is 0, but it has no p: by that it comes last.
+        tested = [Cell("", math.inf)] if has_p else []
+        own = [Cell("", 0.0)] * (1 + has_t), tested, [Cell("", 0.0)] * has_t
+        return [*(cell for cells in own for cell in cells), Cell(text("results.first"))]
     test = result.test
     difference = test.difference if test else result.mean_top1 - first.mean_top1
     words = points(difference)
@@ -132,34 +137,6 @@ def images_table(facts: Facts, text: Text) -> ReportTable:
         for one in network.disagreements
     ]
     return ReportTable([*header, text("results.only_this"), text("results.p")], rows)
-
-
-def classes_table(facts: Facts, network: NetworkFacts, text: Text) -> ReportTable:
-    """Return recall, precision and F1 of each class."""
-    rows = [
-        [Cell(name), *(nothing() if value is None else Cell(percent(value), value) for value in values)]
-        for name, *values in zip(
-            facts.class_names, network.recall, network.precision, network.f1, strict=True
-        )
-    ]
-    keys = ("recall", "precision", "f1")
-    return ReportTable([text("data.class"), *(text(f"results.{key}") for key in keys)], rows)
-
-
-def confused_table(facts: Facts, text: Text, *, most: int) -> ReportTable:
-    """Return the most frequent mistakes of each network."""
-    rows = [
-        [
-            Cell(network.name),
-            Cell(facts.class_names[true]),
-            Cell(facts.class_names[said]),
-            number(count, ".1f"),
-        ]
-        for network in facts.networks
-        for true, said, count in network.confused[:most]
-    ]
-    header = [text("results.network"), text("charts.true"), text("charts.predicted"), text("results.times")]
-    return ReportTable(header, rows)
 
 
 def calibration_table(facts: Facts, extras: Extras, text: Text) -> ReportTable:
