@@ -41,13 +41,11 @@ def test_three_networks_on_photographs(facts):
     photos = torch.stack([photo(seed, SIDE) for seed in range(60)])
     generator = torch.Generator().manual_seed(0)
     rows = [
-        Attribution(
-            photos[0], "image", "cat", 0.9, "dog", *torch.randn(4, SIDE, SIDE, generator=generator).abs()
-        )
+        Attribution(photos[0], "image", "3", 0.9, "5", *torch.randn(4, SIDE, SIDE, generator=generator).abs())
         for _ in range(4)
     ]
     mistakes = tuple(ShownMistake(one, index, 1, 2, 0.9999) for index, one in enumerate(photos))
-    pixels = attributions_picture(rows, text=text)
+    pixels = attributions_picture(rows, facts.class_names, text=text)
     networks = {
         network.name: NetworkExtras(mistakes=mistakes, is_answered=True, num_mistakes=60, pixels=pixels)
         for network in facts.networks

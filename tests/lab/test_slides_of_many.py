@@ -104,4 +104,4 @@ def test_latency_is_told_with_the_fewest_passes(facts):
     many, extras = of_many(facts, 2)
     few = replace(EXTRAS, latency=replace(EXTRAS.latency, num_passes=50))
     deck = slides_of(many, Extras({**extras.networks, NAMES[1]: few}), "en")
-    assert "the median of 50 passes or more" in words_of(slide_titled(deck, "What it costs"))
+    assert "The median of at least 50 passes" in words_of(slide_titled(deck, "What it costs"))

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from cnnlab.explain import Part
-from cnnlab.reporting import PAPER, diagram
+from cnnlab.reporting import PAPER, Text, diagram
 from cnnlab.reporting.diagram import _broken, _rows
 
 
@@ -34,7 +34,7 @@ def test_rows_are_about_as_long_as_each_other():
 
 
 def test_a_chinese_letter_takes_the_room_of_two():
-    assert _broken("largest of 2x2, stride 2", most=16) == ["largest of 2x2", "stride 2"]
-    assert _broken("取最大, 步长", most=11) == ["取最大", "步长"] and _broken("abc, de", most=11) == [
-        "abc, de"
-    ]
+    assert _broken(["largest of 2x2", "stride 2"], ", ", most=16) == ["largest of 2x2", "stride 2"]
+    comma = Text("zh").sign(", ")
+    assert _broken(["取最大", "步长"], comma, most=11) == ["取最大", "步长"]
+    assert _broken(["abc", "de"], ", ", most=11) == ["abc, de"]

@@ -83,6 +83,23 @@ def test_ensembles_stand_in_a_note_and_in_csv():
     assert Comparison.from_dict(comparison.as_dict(), source="here") == comparison
 
 
+@pytest.mark.parametrize(
+    ("rivals", "note"),
+    [
+        (("a", "b"), "Highest mean: best; cannot be told apart from a, b (paired t"),
+        (("b",), "Highest mean: best; better than a; cannot be told apart from b (paired t"),
+        ((), "Highest mean: best; better than each of the others (paired t"),
+    ],
+)
+def test_the_best_is_told_from_the_others_or_not(rivals, note):
+    networks = [
+        replace(SECOND, name=name, mean_top1=top1) for name, top1 in (("a", 0.9), ("best", 0.99), ("b", 0.98))
+    ]
+    comparison = replace(COMPARISON, networks=tuple(networks), rivals=rivals)
+    assert any(line.startswith(note) for line in comparison_notes(comparison))
+    assert not any("Highest" in line for line in comparison_notes(replace(comparison, rivals=None)))
+
+
 def test_small_p_values_are_not_zero():
     tiny = replace(SECOND, test=PairedTest(-0.1, 1e-9, 1e-9, "paired t over seeds", "worse"))
     _, (_, row) = comparison_rows(replace(COMPARISON, networks=(FIRST, tiny)))

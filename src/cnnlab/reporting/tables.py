@@ -155,9 +155,12 @@ def _row(result: NetworkResult) -> list[str]:
 
 
 def _best_in_words(comparison: Comparison) -> str:
-    rivals = ", ".join(comparison.rivals or ())
-    apart = f"cannot be told apart from {rivals}" if rivals else "better than each of the others"
-    return f"Highest mean: {comparison.best.name}; {apart} (paired t over seeds, Holm's method)."
+    best, rivals = comparison.best.name, comparison.rivals or ()
+    worse = ", ".join(one.name for one in comparison.networks if one.name not in (best, *rivals))
+    apart = f"cannot be told apart from {', '.join(rivals)}" if rivals else "better than each of the others"
+    if rivals and worse:
+        apart = f"better than {worse}; {apart}"
+    return f"Highest mean: {best}; {apart} (paired t over seeds, Holm's method)."
 
 
 def _ensembles(comparison: Comparison) -> str:

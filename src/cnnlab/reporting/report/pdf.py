@@ -81,8 +81,20 @@ def print_to_pdf(page: Path) -> bytes:
         ]
         try:
             subprocess.run(command, capture_output=True, timeout=SECONDS, check=True)
-            return out.read_bytes()
+            content, why = out.read_bytes(), "what it wrote is no whole PDF"
         except (OSError, subprocess.SubprocessError) as error:
-            raise MissingResourceError(
-                f"PDF: {browser} did not print {page}: {error}. Open the HTML report and print it."
-            ) from None
+            content, why = b"", _in_words(error)
+    if content.startswith(b"%PDF") and b"%%EOF" in content[-1024:]:
+        return content
+    raise MissingResourceError(
+        f"PDF: {browser} did not print the report: {why}. Write it with --format html, open it in a browser, "
+        "and print it there."
+    )
+
+
+def _in_words(error: OSError | subprocess.SubprocessError) -> str:
+    if isinstance(error, subprocess.TimeoutExpired):
+        return f"it took more than {SECONDS} s"
+    if isinstance(error, subprocess.CalledProcessError):
+        return f"it ended with exit code {error.returncode}"
+    return (error.strerror or str(error)) if isinstance(error, OSError) else str(error)

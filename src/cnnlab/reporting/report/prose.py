@@ -42,8 +42,9 @@ def summary(facts: Facts, text: Text) -> list[str]:
     key, name = ("summary.one", "network") if len(results) == 1 else ("summary.many", "best")
     sentences = [text(key, **{name: best.name}, **common)]
     if rivals is not None:
-        key = "summary.best_with_rivals" if rivals else "summary.best_alone"
-        sentences.append(text(key, best=best.name, networks=text.names(rivals)))
+        worse = [result.name for result in results if result is not best and result.name not in rivals]
+        key = "best_alone" if not rivals else "best_of_some" if worse else "best_with_rivals"
+        sentences.append(text(f"summary.{key}", networks=text.names(rivals), worse=text.names(worse)))
     sentences += [verdict(result, results[0], text) for result in results[1:]]
     if len(results) > 1:
         if len(facts.comparison.hardware) == 1:  # elsewhere times cannot be compared

@@ -40,12 +40,12 @@ def add_curves(
     from pptx.util import Inches, Pt
 
     data: Any = XyChartData()
-    errors = []
-    for network in facts.networks:
-        if not network.curves[0].val:
-            continue
-        series = data.add_series(network.name)
-        for point in network.curves[0].val:
+    shown = {network.name: network.curves[0].val for network in facts.networks if network.curves[0].val}
+    most, errors = max(map(len, shown.values())), []
+    for name, points in shown.items():
+        series = data.add_series(name)
+        # Each ends with its last point as often as it takes: LibreOffice leaves out the shorter ones.
+        for point in (*points, *points[-1:] * (most - len(points))):
             errors.append(max(100 * (1 - point[3]), SMALLEST_ERROR))
             series.add_data_point(point[0 if by == "epoch" else 1], round(errors[-1], 3))
     left, top, width, height = (Inches(length) for length in place)
