@@ -21,7 +21,14 @@ def some_scores(top1: float, class_names: tuple[str, ...] = ("a",)) -> dict[str,
     }
 
 
-def some_evaluation(top1: float) -> dict[str, Any]:
+def some_evaluation(top1: float, class_names: tuple[str, ...] = ("a",)) -> dict[str, Any]:
     """What `eval.json` holds."""
-    about = {"class_names": ["a"], "num_images": 8, "split": "test", "data": "some", "fingerprint": "f"}
-    return {**some_scores(top1), **about, "seconds": 0.5, "tta": "none", "average": "probs"}
+    about = {
+        "class_names": [*class_names],
+        "num_images": 8,
+        "split": "test",
+        "data": "some",
+        "fingerprint": "f",
+    }
+    rest = {"fingerprint": "f", "seconds": 0.5, "tta": "none", "average": "probs"}
+    return {**some_scores(top1, class_names), **about, **rest}

@@ -66,9 +66,17 @@ def test_a_file_is_named_once(run_cli, finished, tmp_path):
     assert line.count("blank") == 1 and "nothing stands out" in line
 
 
-def test_class_names_stay_in_their_row(run_cli, tmp_path):
-    make_pets(tmp_path / "pets", b"c\nat", b":dog:")
+def test_class_names_are_shown_as_they_are(run_cli, tmp_path):
+    make_pets(tmp_path / "pets", "c\N{NO-BREAK SPACE}at".encode(), b":dog:")
     lines = run_cli("data", "check", tmp_path / "pets").out.splitlines()
-    assert [line.split() for line in lines[2:5]] == [[":dog:", "12"], [r"c\nat", "12"], ["total", "24"]]
+    assert [line.split()[-1] for line in lines[2:5]] == ["12", "12", "24"] and ":dog:" in lines[2]
     counts = json.loads(run_cli("data", "check", tmp_path / "pets", "--json").out)["counts"]
-    assert counts == {"all": {":dog:": 12, "c\nat": 12}}
+    assert counts == {"all": {":dog:": 12, "c\N{NO-BREAK SPACE}at": 12}}
+
+
+@pytest.mark.parametrize("name", [b"c\nat", b"c\x1b[31mat", b"c\x01at", b"\xef\xbf\xbf"])
+def test_class_names_that_no_report_could_hold_are_refused(run_cli, tmp_path, name):
+    make_pets(tmp_path / "pets", name, b"dog")
+    result = run_cli("data", "check", tmp_path / "pets")
+    assert result.code != 0 and result.err.count("\n") == 1
+    assert "must be without control characters; rename it. Received: " in result.err

@@ -17,7 +17,7 @@ from cnnlab.reporting.report import (
     slides_report,
 )
 from cnnlab.reporting.report.deck import Deck
-from cnnlab.reporting.report.prose import verdict
+from cnnlab.reporting.report.summary import verdict
 from cnnlab.runs import RunFolder
 from slide_geometry import assert_all_fits, words_of
 

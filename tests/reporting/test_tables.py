@@ -92,10 +92,9 @@ def test_ensembles_stand_in_a_note_and_in_csv():
     ],
 )
 def test_the_best_is_told_from_the_others_or_not(rivals, note):
-    networks = [
-        replace(SECOND, name=name, mean_top1=top1) for name, top1 in (("a", 0.9), ("best", 0.99), ("b", 0.98))
-    ]
-    comparison = replace(COMPARISON, networks=tuple(networks), rivals=rivals)
+    means = {"a": 0.9, "best": 0.99, "b": 0.98}
+    networks = tuple(replace(SECOND, name=name, mean_top1=top1) for name, top1 in means.items())
+    comparison = replace(COMPARISON, networks=networks, rivals=rivals)
     assert any(line.startswith(note) for line in comparison_notes(comparison))
     assert not any("Highest" in line for line in comparison_notes(replace(comparison, rivals=None)))
 

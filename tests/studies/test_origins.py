@@ -41,7 +41,8 @@ def folder_of(
         "top1": sum(is_correct[:first]) / first,
         "top1_interval": [0.0, 1.0],
     }
-    folder.evaluation = {**some_evaluation(sum(is_correct) / num), "num_images": num, "first": alone}
+    scores = some_evaluation(sum(is_correct) / num, ("a", "b"))
+    folder.evaluation = {**scores, "num_images": num, "first": alone}
     folder.cost = {
         "steps": 4,
         "train_seconds": 8.0,
@@ -321,9 +322,11 @@ def test_the_lab_s_conclusion_is_judged(report):
 )
 def test_only_what_lies_apart_is_told_apart(tmp_path, resnet, expected):
     def row(name, top1):
-        runs = [folder_of(tmp_path, [RIGHT] * round(20 * top1) + [WRONG] * 20, seed) for seed in range(3)]
-        for run, spread in zip(runs, (-1, 0, 1), strict=True):
-            run.evaluation = {**(run.evaluation or {}), "top1": top1 + spread / 200, "num_images": 10_000}
+        rights = [round(200 * top1) + more for more in (-1, 0, 1)]
+        runs = [
+            folder_of(tmp_path, [RIGHT] * num + [WRONG] * (200 - num), seed)
+            for seed, num in enumerate(rights)
+        ]
         return score_origin(Origin(name, "", "lenet5", 1), runs, runs)
 
     top1 = {"A3-lab, 5 epochs": 0.45, "A3-lab, 10 epochs": 0.5, "R-lab, 6 epochs": resnet}

@@ -8,6 +8,7 @@ from cnnlab.reporting.report.citations import Citations
 from cnnlab.reporting.report.extras import Cover, Extras
 from cnnlab.reporting.report.facts import Facts
 from cnnlab.reporting.report.page import MAX_CONFUSED
+from cnnlab.reporting.report.summary import summary
 from cnnlab.reporting.report.threats import threats
 from cnnlab.reporting.report.validated import not_validated
 from cnnlab.reporting.report.writing import percent
@@ -18,7 +19,7 @@ def markdown_report(facts: Facts, extras: Extras, cover: Cover, text: Text) -> s
     """Return the report; arguments as `html_report` takes them."""
     about = [escape_markdown(part) for part in (cover.course, cover.author, cover.date) if part]
     blocks = [f"# {escape_markdown(cover.title or prose.title(facts, text))}", " · ".join(about)]
-    blocks += [_heading(text, "summary"), *prose.summary(facts, text)]
+    blocks += [_heading(text, "summary"), *summary(facts, text)]
     cite = Citations()
     methods = _cited(cite, text, text("references.methods"), *prose.method_papers(facts))
     blocks += [

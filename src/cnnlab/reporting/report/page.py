@@ -12,6 +12,7 @@ from cnnlab.reporting.report.citations import Citations
 from cnnlab.reporting.report.embedded import image, tile
 from cnnlab.reporting.report.extras import Cover, Extras
 from cnnlab.reporting.report.facts import Facts
+from cnnlab.reporting.report.summary import summary
 from cnnlab.reporting.report.threats import threats
 from cnnlab.reporting.report.validated import has_curves, not_validated
 from cnnlab.reporting.text import Text
@@ -75,6 +76,7 @@ def html_report(facts: Facts, extras: Extras, cover: Cover, text: Text, *, versi
         accuracy={by: charts.accuracy_chart(networks, text, by=by) for by in ("epoch", "seconds")},
         has_curves=has_curves(facts),
         not_validated=not_validated(facts, text),
+        summary=summary(facts, text),
         threats=threats(facts, text),
         loss=charts.loss_chart(networks, text),
         has_matrix=has_matrix,

@@ -11,6 +11,7 @@ from cnnlab.reporting.report.facts import Facts, NetworkFacts
 from cnnlab.reporting.report.notes import latency_note, results_notes
 from cnnlab.reporting.report.slide_chart import add_curves
 from cnnlab.reporting.report.slide_table import set_table
+from cnnlab.reporting.report.summary import summary, verdict
 from cnnlab.reporting.report.threats import threats
 from cnnlab.reporting.report.validated import not_validated
 from cnnlab.reporting.report.writing import percent
@@ -51,7 +52,7 @@ def slides_report(facts: Facts, extras: Extras, cover: Cover, text: Text) -> byt
     slide = deck.slide(text("sections.threats"))
     deck.bullets(slide, threats(facts, text), LEFT, TOP, WIDTH, BOTTOM - TOP)
     slide = deck.slide(text("sections.conclusion"), notes=reproduce.versions(facts, text))
-    lines = prose.summary(facts, text)
+    lines = summary(facts, text)
     if len(facts.networks) > num_own:
         names = [network.name for network in facts.networks[num_own:]]
         lines.append(text("slides.more_networks", networks=text.join(names)))
@@ -130,8 +131,8 @@ def _results(facts: Facts, text: Text) -> list[Page]:
     notes = [*results_notes(facts, text), text("results.classes_note")]
     if len(facts.comparison.seeds) > 1 and tables.has_ensembles(facts):
         notes.append(text("results.together_note"))
-    lines = [prose.verdict(one, facts.comparison.networks[0], text) for one in facts.comparison.networks[1:]]
-    lines = lines or prose.summary(facts, text)
+    lines = [verdict(one, facts.comparison.networks[0], text) for one in facts.comparison.networks[1:]]
+    lines = lines or summary(facts, text)
     title = text("sections.results")
     results = "", tables.results_table(facts, text)
     if len(facts.comparison.seeds) == 1:
