@@ -28,7 +28,6 @@ def some_evaluation(top1: float, class_names: tuple[str, ...] = ("a",)) -> dict[
         "num_images": 8,
         "split": "test",
         "data": "some",
-        "fingerprint": "f",
     }
     rest = {"fingerprint": "f", "seconds": 0.5, "tta": "none", "average": "probs"}
     return {**some_scores(top1, class_names), **about, **rest}

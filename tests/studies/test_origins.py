@@ -322,9 +322,9 @@ def test_the_lab_s_conclusion_is_judged(report):
 )
 def test_only_what_lies_apart_is_told_apart(tmp_path, resnet, expected):
     def row(name, top1):
-        rights = [round(200 * top1) + more for more in (-1, 0, 1)]
+        rights = [round(10_000 * top1) + more for more in (-50, 0, 50)]
         runs = [
-            folder_of(tmp_path, [RIGHT] * num + [WRONG] * (200 - num), seed)
+            folder_of(tmp_path, [RIGHT] * num + [WRONG] * (10_000 - num), seed)
             for seed, num in enumerate(rights)
         ]
         return score_origin(Origin(name, "", "lenet5", 1), runs, runs)
