@@ -16,7 +16,9 @@ body { max-width: 62rem; margin: 0 auto; padding: 1rem; }
 figure { margin: 0 0 2rem; }
 img { max-width: 100%; height: auto; background: #fff; border-radius: 4px; }
 figcaption { margin-top: .4rem; }
-.wide { overflow-x: auto; margin-bottom: 2rem; }
+details { margin-bottom: 2rem; }
+summary { cursor: pointer; }
+.wide { overflow-x: auto; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 th, td { padding: .15rem .6rem; text-align: right; font-weight: normal; border-bottom: 1px solid #8886; }
 thead th { font-weight: bold; }
@@ -84,9 +86,9 @@ def _layers(network: str, layers: LayerTable, text: Text) -> str:
         for row in layers.rows
     )
     return (
-        f"<section><h2>{escape(text('networks.layers', network=network))}</h2>\n"
+        f"<details><summary>{escape(text('networks.layers', network=network))}</summary>\n"
         f'<div class="wide" tabindex="0"><table><thead><tr>{header}</tr></thead>\n'
-        f"<tbody>\n{rows}\n</tbody></table></div></section>"
+        f"<tbody>\n{rows}\n</tbody></table></div></details>"
     )
 
 
