@@ -104,19 +104,63 @@ def test_words_follow_the_test(make_evaluated, first, second, verdict):
     assert two.test is not None and two.test.verdict == verdict
 
 
-def test_p_values_of_several_comparisons_are_holms(make_evaluated):
-    base, near = [950, 953, 951], [953, 957, 953]  # differences 3, 4, 2: p = 0.035 by itself
+def test_p_values_are_holms_for_all_pairs(make_evaluated):
+    base, near, third = [950, 953, 951], [953, 957, 953], [951, 951, 953]
     groups = groups_of(make_evaluated, base, near)
-    alone = compare_runs(groups).networks[1].test
-    assert alone is not None and 0.025 < alone.p_value < 0.05
-    assert (alone.p_holm, alone.verdict) == (alone.p_value, "better")
-    groups["three"] = [make_evaluated("alexnet_mnist3", seed, n) for seed, n in enumerate([951, 951, 953])]
-    _, two, three = compare_runs(groups).networks
-    assert two.test is not None and three.test is not None
-    assert two.test.p_value == alone.p_value
-    assert two.test.p_holm == pytest.approx(2 * alone.p_value)
+    alone = compare_runs(groups)
+    test = alone.networks[1].test
+    assert test is not None and 0.025 < test.p_value < 0.05 and alone.num_tests == 1
+    assert (test.p_holm, test.verdict) == (test.p_value, "better")
+    groups["three"] = [make_evaluated("alexnet_mnist3", seed, n) for seed, n in enumerate(third)]
+    comparison = compare_runs(groups)
+    _, two, three = comparison.networks
+    assert two.test is not None and three.test is not None and comparison.num_tests == 3
+    by_hand = sorted(
+        (stats.ttest_rel(one, other).pvalue, name)
+        for name, one, other in (("12", base, near), ("13", base, third), ("23", near, third))
+    )
+    adjusted, largest = {}, 0.0
+    for rank, (p_value, name) in enumerate(by_hand):
+        largest = max(largest, (3 - rank) * p_value)
+        adjusted[name] = min(1.0, largest)
+    assert two.test.p_value == pytest.approx(stats.ttest_rel(base, near).pvalue, rel=1e-6)
+    assert two.test.p_holm == pytest.approx(adjusted["12"], rel=1e-6) and adjusted["12"] > 0.05
     assert two.test.verdict == "cannot be told apart"
-    assert three.test.p_holm == three.test.p_value > 0.5  # the largest counts once
+    assert three.test.p_holm == pytest.approx(adjusted["13"], rel=1e-6)
+
+
+def test_single_runs_are_corrected_for_the_tests_that_were_made(make_evaluated):
+    names = ("lenet5", "resnet20", "alexnet_mnist3")
+    groups = {
+        name: [make_evaluated(name, 0, number)] for name, number in zip(names, (990, 997, 996), strict=True)
+    }
+    comparison = compare_runs(groups)
+    _, two, three = comparison.networks
+    assert two.test is not None and three.test is not None and comparison.num_tests == 2
+    assert (two.test.p_value, two.test.p_holm) == (2 / 2**7, 2 * 2 / 2**7)
+    assert comparison.rivals is None
+    groups["alexnet_mnist3"][0].predictions.unlink()
+    assert compare_runs(groups, must_test=False).num_tests == 1
+
+
+def test_what_is_said_of_the_best_never_contradicts_the_pairs(make_evaluated):
+    # Random scores; the pair of best and first had other p values where each was of a family of its own.
+    generator = torch.Generator().manual_seed(0)
+    names = ("lenet5", "resnet20", "alexnet_mnist3", "alexnet_mnist5")
+    runs = {name: [make_evaluated(name, seed, 990) for seed in range(3)] for name in names}
+    told = 0
+    for _ in range(30):
+        for at, name in enumerate(names):
+            for run in runs[name]:
+                right = 900 + 12 * at + int(torch.randint(0, 9, (1,), generator=generator))
+                (run.path / "predictions.safetensors").unlink(missing_ok=True)
+                run.evaluation = {**(run.evaluation or {}), "top1": right / NUM_IMAGES}
+        comparison = compare_runs(runs)
+        best, first = comparison.best, comparison.networks[0]
+        assert best.test is not None and comparison.rivals is not None
+        told += best.test.verdict == "better"
+        assert (first.name in comparison.rivals) == (best.test.verdict == "cannot be told apart")
+    assert 0 < told < 30
 
 
 def test_the_best_is_told_apart_or_not(make_evaluated):

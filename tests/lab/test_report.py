@@ -311,7 +311,7 @@ def test_who_is_best_is_said_with_those_it_cannot_be_told_apart_from(three_netwo
     words = in_words(path)
     assert "cannot be told apart from" in words.partition("has the highest mean accuracy")[2][:200]
     assert "(each of the others against it: paired t over seeds, p by Holm's method)" in words
-    assert "Since 2 networks are compared with it, p is Holm's" in words and "S. Holm" in words
+    assert "Since 3 pairs are compared, p is Holm's" in words and "S. Holm" in words
 
 
 def test_the_fastest_is_named_where_all_had_the_same_hardware(report_runs, tmp_path, plain):

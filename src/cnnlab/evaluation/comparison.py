@@ -14,7 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from cnnlab.errors import RunError
 from cnnlab.evaluation.ensemble import Ensemble, ensemble_of
-from cnnlab.evaluation.paired import PairedTest, against, as_family, rivals_of_best
+from cnnlab.evaluation.paired import PairedTest, against, as_family
 from cnnlab.evaluation.statistics import mean_interval, wilson_interval
 from cnnlab.evaluation.views import ONE_VIEW, views_in_words
 from cnnlab.runs import RunFolder, precision_text
@@ -72,8 +72,8 @@ class Comparison:
         commits: of the source that the runs came from; `+` marks changes beyond it.
         command: what makes this comparison again; empty if unknown.
         views: of each test image, and what of them is averaged; see `views_in_words`.
-        rivals: names of networks that cannot be told apart from the best one; None where that is not tested,
-            see `rivals_of_best`.
+        rivals: names of networks that cannot be told apart from the best one; None where that is not tested.
+        num_tests: how many p values were corrected together; see `as_family`.
     """
 
     data: str
@@ -86,6 +86,7 @@ class Comparison:
     command: str = ""
     views: str = ONE_VIEW
     rivals: tuple[str, ...] | None = None
+    num_tests: int = 0
 
     @property
     def best(self) -> NetworkResult:
@@ -154,19 +155,25 @@ def compare_runs(
                 )
     baseline = next(iter(groups.values()))
     results = [_result(name, group, baseline, must_test) for name, group in groups.items()]
-    tests = as_family([result.test for result in results])
-    rivals = rivals_of_best([result.top1 for result in results], num_images=first["num_images"])
+    family = as_family(
+        [result.test for result in results],
+        [result.top1 for result in results],
+        num_images=first["num_images"],
+    )
     return Comparison(
         data=first["data"],
         fingerprint=first["fingerprint"],
         num_images=first["num_images"],
         seeds=tuple(folder.config.seed for folder in baseline),
-        networks=tuple(replace(result, test=test) for result, test in zip(results, tests, strict=True)),
+        networks=tuple(
+            replace(result, test=test) for result, test in zip(results, family.tests, strict=True)
+        ),
         hardware=tuple(sorted({hardware_of(folder) for folder in folders})),
         commits=tuple(sorted({folder.environment.get("commit") or "unknown" for folder in folders})),
         command=command,
         views=_views(first),
-        rivals=None if rivals is None else tuple(results[at].name for at in rivals),
+        rivals=None if family.rivals is None else tuple(results[at].name for at in family.rivals),
+        num_tests=family.num_tests,
     )
 
 

@@ -1,7 +1,8 @@
 """Networks tested against each other: over seeds if there are enough, else over images."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations
 from statistics import fmean
 
 from cnnlab.evaluation.statistics import SIGNIFICANCE, holm, mcnemar, paired_t
@@ -9,6 +10,7 @@ from cnnlab.evaluation.stored import load_predictions
 from cnnlab.runs import RunFolder
 
 MIN_SEEDS_FOR_T = 3
+SAME = "cannot be told apart"
 PAIRED_T, MCNEMAR = "paired t over seeds", "McNemar over images"
 
 
@@ -20,7 +22,7 @@ class PairedTest:
         difference: of what was tested, as a fraction: mean top1 by t, one seed's top1 by McNemar; positive
             if this network's is higher.
         p_value: two-sided, of this pair by itself.
-        p_holm: the same by Holm's method, for as many networks as are tested against the first.
+        p_holm: the same by Holm's method, for all tests that are read together, see `as_family`.
         method: `paired t over seeds`, or `McNemar over images, seed 0` (exact, of the two runs of the first
             seed whose answers are stored).
         verdict: what `p_holm` means in words.
@@ -69,40 +71,57 @@ def against(
     return _tested(difference, p_value, f"{MCNEMAR}, seed {pairs[at][0].config.seed}")
 
 
-def as_family(tests: Sequence[PairedTest | None]) -> list[PairedTest | None]:
-    """Return tests that are read together, with their p values by Holm's method and what these mean."""
-    adjusted = iter(holm([test.p_value for test in tests if test]))
-    family: list[PairedTest | None] = []
-    for test in tests:
-        p_holm = next(adjusted) if test else 1.0
-        family.append(
-            test and replace(test, p_holm=p_holm, verdict=_in_words(test.difference, p_holm, test.method))
-        )
-    return family
+@dataclass(frozen=True)
+class Family:
+    """The tests of a comparison, read together.
+
+    Attributes:
+        tests: of each network against the first, with Holm's p values and what they mean; None for the first
+            and where none can be made.
+        rivals: places of the networks that cannot be told apart from the one with the highest mean; None with
+            fewer than three seeds, and of two networks, whose one pair is tested anyway.
+        num_tests: how many p values were corrected together.
+    """
+
+    tests: list[PairedTest | None]
+    rivals: list[int] | None
+    num_tests: int
 
 
-def rivals_of_best(top1: Sequence[Sequence[float]], *, num_images: int) -> list[int] | None:
-    """Return which networks cannot be told apart from the one with the highest mean.
+def as_family(
+    tests: Sequence[PairedTest | None], top1: Sequence[Sequence[float]], *, num_images: int
+) -> Family:
+    """Correct tests for how many there are, by Holm's method.
 
-    Who is best is known only after a look at the figures. So it is tested against each of the others, and p
-    values are Holm's for so many tests: a network is the best of all if it stands all of these comparisons.
+    Over seeds all pairs of networks are one family. Which of them is best is known only after a look at the
+    figures, and what is said of it must not contradict what is said of the pairs with the first one.
 
     Args:
+        tests: of each network against the first, each by itself.
         top1: of each network, one value for each seed, in the same order.
         num_images: how many test images there are.
-
-    Returns:
-        Their places, in order; None with fewer than three seeds, or with two networks, whose one pair is
-        tested anyway.
-
-    Source: J. C. Hsu, Ann. Statist. 9, 1026-1034, 1981, for comparisons with the best; here by paired t.
     """
-    if len(top1) < 3 or len(top1[0]) < MIN_SEEDS_FOR_T:
-        return None
-    best = max(range(len(top1)), key=lambda at: fmean(top1[at]))
-    others = [at for at in range(len(top1)) if at != best]
-    p_values = holm([paired_t(top1[best], top1[at], resolution=1 / num_images) for at in others])
-    return [at for at, p_value in zip(others, p_values, strict=True) if p_value >= SIGNIFICANCE]
+    num = len(top1)
+    if len(top1[0]) < MIN_SEEDS_FOR_T:
+        made = [at for at, test in enumerate(tests) if test]
+        corrected = dict(zip(made, holm([test.p_value for test in tests if test]), strict=True))
+        return Family(_corrected(tests, corrected), None, len(made))
+    pairs = list(combinations(range(num), 2))
+    p_values = holm([paired_t(top1[one], top1[other], resolution=1 / num_images) for one, other in pairs])
+    of_pair = {frozenset(pair): p_value for pair, p_value in zip(pairs, p_values, strict=True)}
+    best = max(range(num), key=lambda at: fmean(top1[at]))
+    others = [at for at in range(num) if at != best]
+    rivals = [at for at in others if of_pair[frozenset((at, best))] >= SIGNIFICANCE] if num > 2 else None
+    corrected = {at: of_pair[frozenset((0, at))] for at in range(1, num)}
+    return Family(_corrected(tests, corrected), rivals, len(pairs))
+
+
+def _corrected(tests: Sequence[PairedTest | None], p_values: Mapping[int, float]) -> list[PairedTest | None]:
+    return [
+        test
+        and replace(test, p_holm=p_values[at], verdict=_in_words(test.difference, p_values[at], test.method))
+        for at, test in enumerate(tests)
+    ]
 
 
 def _tested(difference: float, p_value: float, method: str) -> PairedTest:
@@ -111,7 +130,7 @@ def _tested(difference: float, p_value: float, method: str) -> PairedTest:
 
 def _in_words(difference: float, p_value: float, method: str) -> str:
     if p_value >= SIGNIFICANCE or difference == 0:
-        return "cannot be told apart"
+        return SAME
     if method == PAIRED_T:
         return "better" if difference > 0 else "worse"
     return "higher in this run" if difference > 0 else "lower in this run"

@@ -51,7 +51,8 @@ def comparison_notes(comparison: Comparison) -> list[str]:
         )
     if others:
         tests = {result.test.method for result in others if result.test}
-        family = f"; p by Holm's method, for {len(others)} comparisons" if len(others) > 1 else ""
+        num_tests = comparison.num_tests
+        family = f"; p by Holm's method, for {num_tests} comparisons" if num_tests > 1 else ""
         notes.append(f"Test against {first.name}: {', '.join(sorted(tests))}, two-sided{family}.")
         if len(comparison.seeds) < 3:
             notes.append("One or two seeds show how these runs differ, not the networks: use 3 or more.")

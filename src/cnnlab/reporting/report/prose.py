@@ -43,8 +43,8 @@ def setup(facts: Facts, text: Text) -> list[str]:
         key = "setup.tests_seeds" if tests == {PAIRED_T} else "setup.tests_images"
         said = text(key, first=comparison.networks[0].name)
         sentences.append(text.flow([said, text("setup.level")]))
-        if (num_others := len(comparison.networks) - 1) > 1:
-            sentences.append(text("setup.family", num=num_others))
+        if comparison.num_tests > 1:
+            sentences.append(text("setup.family", num=comparison.num_tests))
     untested = [result.name for result in comparison.networks[1:] if result.test is None]
     if untested:
         first = comparison.networks[0].name
@@ -62,7 +62,7 @@ def method_papers(facts: Facts) -> list[str]:
     results = facts.comparison.networks
     keys = ["student1908" if results[0].interval_method == OVER_SEEDS else "wilson1927"]
     tests = {result.test.method for result in results if result.test}
-    family = ["holm1979"] if len(results) > 2 and tests else []
+    family = ["holm1979"] if facts.comparison.num_tests > 1 else []
     return [*keys, *(["mcnemar1947"] if tests - {PAIRED_T} else []), *family]
 
 

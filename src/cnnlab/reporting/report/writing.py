@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from cnnlab.evaluation import NetworkResult
-from cnnlab.evaluation.paired import MIN_SEEDS_FOR_T
+from cnnlab.evaluation.paired import MIN_SEEDS_FOR_T, SAME
 
 
 def percent(share: float, *, digits: int = 2) -> str:
@@ -42,7 +42,7 @@ def verdict_key(result: NetworkResult) -> str:
     test = result.test
     if test is None:
         return "untested"
-    if test.verdict == "cannot be told apart":
+    if test.verdict == SAME:
         return "equal"
     if len(result.top1) < MIN_SEEDS_FOR_T:
         return "higher" if test.difference > 0 else "lower"
