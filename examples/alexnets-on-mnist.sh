@@ -14,7 +14,8 @@ for network in json.load(open(sys.argv[1], encoding="utf-8"))["networks"]:
     print(*network["runs"])' "$OUT/comparison.json")
 set --
 for run in $runs; do set -- "$@" "$OUT/runs/$run"; done
+rm -f "$OUT"/report.* # so that what is there afterwards is of these runs
 # Without a browser all but the PDF is written, a line says how to get one, and the exit code is 3.
 cnnlab report "$@" --lang en,zh --format html,pptx,pdf --out "$OUT" \
   --course "${COURSE:-}" --author "${AUTHOR:-}" ||
-  { [ $? -eq 3 ] && [ -f "$OUT/report.zh.pptx" ]; }
+  { [ $? -eq 3 ] && [ -f "$OUT/report.en.pptx" ] && [ -f "$OUT/report.zh.pptx" ]; }

@@ -79,4 +79,4 @@ def test_class_names_that_no_report_could_hold_are_refused(run_cli, tmp_path, na
     make_pets(tmp_path / "pets", name, b"dog")
     result = run_cli("data", "check", tmp_path / "pets")
     assert result.code != 0 and result.err.count("\n") == 1
-    assert "must be without control characters; rename it. Received: " in result.err
+    assert "must be one line, without control characters; rename it. Received: " in result.err

@@ -131,6 +131,8 @@ def test_labels_that_may_be_wrong_are_named_by_their_files(tmp_path, monkeypatch
     for number in range(0, 30, 2):  # labels that are wrong
         Image.new("RGB", (16, 16), (200 + number, 200, 200)).save(folder / "dark" / f"{number}.png")
     (folder / "dark" / "00.png").write_bytes(b"no picture")
+    for number in range(1, 30, 2):
+        (folder / "dark" / f"{number}.png").rename(folder / "dark" / f"odd\udcff{number}.png")
     run = lab.train("convnet_mnist", data=str(folder), steps=2, out=tmp_path, threads=1)
     monkeypatch.setattr(module, "suspected_labels", partial(suspected_labels, sure=0.0))
     lab.explain(run, out=tmp_path / "out")

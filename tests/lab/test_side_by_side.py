@@ -105,6 +105,13 @@ def test_lines_of_runs_side_by_side_carry_their_number(tmp_path):
     assert all(re.match(r"\[[12]/2", line) for line in said)
 
 
+def test_a_run_that_is_left_alone_says_so(tmp_path):
+    (first,) = finish_all([task(0)], tmp_path, say=lambda line: None)
+    folders = finish_all([task(0), task(1)], tmp_path, jobs=2, say=lambda line: None)
+    assert folders[0].path == first.path
+    assert [folder.environment["runs_at_once"] for folder in folders] == [1, 1]
+
+
 @pytest.mark.parametrize(("number", "exit_code"), [(signal.SIGINT, 130), (signal.SIGTERM, 0)])
 def test_a_signal_reaches_all_that_run(tmp_path, monkeypatch, number, exit_code):
     script = tmp_path / "python"

@@ -65,7 +65,7 @@ def test_everything_is_on_the_slides_and_every_verdict_is_told(facts, num, lang)
     many, extras = of_many(facts, num)
     text = Text(lang)
     deck = slides_of(many, extras, lang)
-    assert 8 <= len(deck.slides) <= 12
+    assert 10 <= len(deck.slides) <= 12
     assert_all_fits(deck)
     first, *others = many.comparison.networks
     results = [slide for slide in deck.slides if slide.shapes.title.text == text("sections.results")]
@@ -83,7 +83,7 @@ def test_everything_is_on_the_slides_and_every_verdict_is_told(facts, num, lang)
 def test_what_there_is_no_room_for_is_counted(facts):
     many, extras = of_many(facts, 30)
     deck = slides_of(many, extras, "en", title="A title as long as a sentence, " * 4)
-    assert 8 <= len(deck.slides) <= 12
+    assert 10 <= len(deck.slides) <= 12
     assert_all_fits(deck)
     slide = slide_titled(deck, "Results")
     (table,) = tables_on(slide)

@@ -182,7 +182,8 @@ def test_nobody_waits_at_a_pipe(folder, file, read):
 
 
 def test_a_file_that_may_not_be_read_is_not_called_damaged(folder, monkeypatch):
-    (folder.path / "cost.json").write_text("{}")
+    for name in ("cost.json", "metrics.jsonl"):
+        (folder.path / name).write_text("{}")
 
     def refuse(self, **_):
         raise PermissionError(errno.EACCES, "Permission denied")
@@ -192,6 +193,10 @@ def test_a_file_that_may_not_be_read_is_not_called_damaged(folder, monkeypatch):
         RunError, match=r"cost\.json: cannot be read: Permission denied\. Make it readable\.$"
     ):
         _ = folder.cost
+    with pytest.raises(
+        RunError, match=r"metrics\.jsonl: cannot be read: Permission denied\. Make it readabl"
+    ):
+        folder.read_metrics()
 
 
 NUMBER_OF_CLASS_A = {"recall": 0.5, "precision": None}
@@ -221,6 +226,12 @@ NUMBER_OF_CLASS_A = {"recall": 0.5, "precision": None}
             {"top1_interval": [5.0, -7.0]},
             "top1_interval.0: input should be less than or equal to",
         ),
+        (
+            "evaluation",
+            {"per_class": {"a": {**NUMBER_OF_CLASS_A, "num_images": 9}}},
+            "confusion_matrix: its rows have not as many images as per_class says",
+        ),
+        ("environment", {"python": 3.11}, "python: is no text"),
         ("evaluation", {"ece": 77.0}, "ece: input should be less than or equal to 1"),
         ("evaluation", {"split": "val"}, "split: input should be 'test'"),
         ("evaluation", {"class_names": ["a", "a"]}, "class_names: has none, or one of them twice"),

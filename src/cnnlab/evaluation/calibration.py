@@ -38,7 +38,7 @@ def reliability(
     Args:
         confidence: N, the largest probability of each image.
         is_correct: N, bool, whether its class is the label.
-        num_bins: how many; as many as the calibration error has, which is then the mean gap of these bins.
+        num_bins: how many; as many as the calibration error has; of one run that is then their mean gap.
 
     Source: C. Guo et al., arXiv:1706.04599, section 2.
     """

@@ -121,7 +121,7 @@ def explain(
             warn(
                 f"{run.folder.path}: without a map of images, which takes {MIN_IN_MAP}; test has {len(test)}."
             )
-        write_bytes(place / "labels.csv", _labels_csv(test, stored).encode())
+        write_bytes(place / "labels.csv", _labels_csv(test, stored).encode(errors="backslashreplace"))
         written.append(place / "labels.csv")
     for shown, picture in pictures:
         for ending, content in ((".png", picture.png), (".svg", picture.svg)):

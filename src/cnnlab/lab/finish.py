@@ -76,6 +76,14 @@ def finished_run(
     return folder
 
 
+def is_finished(config: RunConfig, fingerprints: dict[str, str], out: Path) -> bool:
+    """Tell whether `finished_run` would find an evaluated run of this config, and train nothing."""
+    for run in find_runs(out, config):
+        if not _why_useless(RunFolder(run.path), config, fingerprints, lambda line: None):
+            return run.state == "evaluated"
+    return False
+
+
 def _say_unreadable(out: Path, config: RunConfig, say: Callable[[str], None], title: str) -> None:
     """Name runs that by their folders' names could be of this config, and whose settings cannot be read."""
     stem = name_of_run(config, datetime.min).rpartition("-s")[0]

@@ -132,8 +132,8 @@ def report(
     if "pdf" in formats:
         # At the end: where it cannot be printed, all else is there.
         try:
-            _check_pdf(languages)
-            for name, page in pages.items():
+            for name, page in sorted(pages.items()):  # en comes before zh, which needs a font
+                _check_pdf(name)
                 save(f"report.{name}.pdf", _printed(page))
         except MissingResourceError as error:
             rest = f" The other files are in {place}." if written else ""
@@ -163,16 +163,17 @@ def _printed(page: bytes) -> bytes:
 def _check_resources(languages: Sequence[str], formats: Sequence[str], say: Callable[[str], None]) -> None:
     """Tell what is missing before the work, not after."""
     if set(formats) == {"pdf"}:
-        _check_pdf(languages)
+        for name in languages:
+            _check_pdf(name)
     if "pptx" in formats:
         import_pptx()
     if "zh" in languages and chinese_font() is None:
         say(NO_FONT)
 
 
-def _check_pdf(languages: Sequence[str]) -> None:
+def _check_pdf(lang: str) -> None:
     find_browser()
-    if "zh" in languages and chinese_font() is None:
+    if lang == "zh" and chinese_font() is None:
         raise MissingResourceError(
             f"PDF: no font here has Chinese letters; boxes would stand for them. {FONT_REMEDY}."
         )

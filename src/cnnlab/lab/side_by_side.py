@@ -15,7 +15,7 @@ from pathlib import Path
 from cnnlab import machine
 from cnnlab.config import RunConfig
 from cnnlab.errors import ConfigError
-from cnnlab.lab.finish import finished_run
+from cnnlab.lab.finish import finished_run, is_finished
 from cnnlab.lab.launch import Launch, Processes, launch_here, launch_process
 from cnnlab.runs import RunFolder, list_runs, result_key
 
@@ -99,6 +99,7 @@ def finish_all(
     if jobs == 1:
         return [finish(index, launch or launch_process) for index in range(total)]
 
+    at_once = min(jobs, _most_at_once(tasks, out))
     assert launch is not launch_here, "torch's random numbers and threads are one for a whole process"
     with Processes() as processes, ThreadPoolExecutor(jobs) as pool:
 
@@ -106,10 +107,17 @@ def finish_all(
             def say_which(line: str) -> None:
                 say(f"[{index + 1}/{total}] {line}")
 
-            process = partial(launch_process, processes=processes, say=say_which, at_once=min(jobs, total))
+            process = partial(launch_process, processes=processes, say=say_which, at_once=at_once)
             return pool.submit(finish, index, launch or process)
 
         return _in_chains([task.chain for task in tasks], jobs, start, fail=processes.end)
+
+
+def _most_at_once(tasks: Sequence[Task], out: Path) -> int:
+    """Return how many runs there can be at once: those that are still to be trained, one of each chain."""
+    left = [task for task in tasks if not is_finished(task.config, task.fingerprints, out)]
+    chains = {task.chain for task in left} - {None}
+    return sum(task.chain is None for task in left) + len(chains)
 
 
 def _say_other_threads(tasks: Sequence[Task], out: Path, say: Callable[[str], None]) -> None:

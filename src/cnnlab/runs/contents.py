@@ -41,6 +41,7 @@ class Environment(Content):
     """environment.json; see `training.description`."""
 
     execution: dict[str, Any] = {}
+    python: str = ""
     packages: dict[str, str] = {}
     commit: str = ""
     runs_at_once: Annotated[int, Field(ge=1)] = 1
@@ -73,7 +74,7 @@ class FirstScores(Content):
 
     num_images: Annotated[int, Field(ge=1)]
     top1: Share
-    top1_interval: Annotated[list[float], Field(min_length=2, max_length=2)]
+    top1_interval: Annotated[list[Share], Field(min_length=2, max_length=2)]
 
 
 class Scores(Content):
@@ -105,6 +106,8 @@ class Scores(Content):
             raise _fault("per_class: does not have the classes that class_names has")
         if [len(row) for row in rows] != [len(names)] * len(names):
             raise _fault(f"confusion_matrix: is not {len(names)} x {len(names)}, as class_names says")
+        if [sum(row) for row in rows] != [self.per_class[name].num_images for name in names]:
+            raise _fault("confusion_matrix: its rows have not as many images as per_class says")
         return self
 
 

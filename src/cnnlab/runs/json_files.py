@@ -20,11 +20,10 @@ def read_json(path: Path, content: type[Content], *, remedy: str) -> dict[str, A
         RunError: it is damaged, cannot be read, or is no file.
     """
     try:
-        if not is_there(path):
+        text = _text_of(path)
+        if text is None:
             return None
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:  # nothing is known to be wrong with it
-        raise RunError(f"{path}: cannot be read: {error.strerror}. Make it readable.") from None
+        values = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise RunError(f"{path}: damaged: {error}. {remedy}") from None
     if wrong := what_is_wrong(values, content):
@@ -41,11 +40,10 @@ def read_json_lines(path: Path, content: type[Content], *, remedy: str) -> list[
         remedy: what to do about a damaged one.
 
     Raises:
-        RunError: a line is damaged, or the file is none.
+        RunError: a line is damaged, or it cannot be read, or is no file.
     """
-    if not is_there(path):
-        return []
-    *lines, _torn = path.read_text(encoding="utf-8", errors="replace").split("\n")
+    text = _text_of(path, errors="replace")
+    *lines, _torn = (text or "").split("\n")
     try:
         values = [json.loads(line) for line in lines]
     except (ValueError, RecursionError) as error:
@@ -54,6 +52,14 @@ def read_json_lines(path: Path, content: type[Content], *, remedy: str) -> list[
         if wrong := what_is_wrong(line, content):
             raise RunError(f"{path}: damaged: line {number}: {wrong}. {remedy}")
     return values
+
+
+def _text_of(path: Path, *, errors: str = "strict") -> str | None:
+    """Return a file's text; None where there is none."""
+    try:
+        return path.read_text(encoding="utf-8", errors=errors) if is_there(path) else None
+    except OSError as error:  # nothing is known to be wrong with it
+        raise RunError(f"{path}: cannot be read: {error.strerror}. Make it readable.") from None
 
 
 def is_there(path: Path) -> bool:

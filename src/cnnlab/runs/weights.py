@@ -47,8 +47,8 @@ def load_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     Raises:
         RunError: the file is missing, damaged, or was not written by `save_weights`.
     """
-    is_there(path)
     try:
+        is_there(path)
         size = path.stat().st_size
         with path.open("rb") as file:
             header_bytes = int.from_bytes(file.read(8), "little")

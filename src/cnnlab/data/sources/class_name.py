@@ -20,9 +20,9 @@ def class_name(folder: Path) -> str:
         raise DataError(
             f"{folder}: the name of a class folder must be UTF-8; rename it. Received: {raw!r}."
         ) from None
-    if any(unicodedata.category(letter) in ("Cc", "Cn") for letter in name):
+    if any(unicodedata.category(letter) in ("Cc", "Zl", "Zp") or letter in "\ufffe\uffff" for letter in name):
         raise DataError(
-            f"{folder}: the name of a class folder must be without control characters; rename it. "
+            f"{folder}: the name of a class folder must be one line, without control characters; rename it. "
             f"Received: {name!r}."
         )
     return name

@@ -29,7 +29,7 @@ MAX_COMMAND = 160  # letters of a command that a slide has room for
 
 
 def slides_report(facts: Facts, extras: Extras, cover: Cover, text: Text) -> bytes:
-    """Return a .pptx of 8 to 12 slides; arguments as `html_report` takes them.
+    """Return a .pptx of 10 to 12 slides; arguments as `html_report` takes them.
 
     Raises:
         MissingResourceError: python-pptx is not installed.
@@ -128,9 +128,8 @@ def _training(deck: Deck, facts: Facts, text: Text) -> None:
 
 def _results(facts: Facts, text: Text) -> list[Page]:
     """Return what came out on as few slides as have room for it: one where networks are few."""
-    notes = [*results_notes(facts, text), text("results.classes_note")]
-    if len(facts.comparison.seeds) > 1 and tables.has_ensembles(facts):
-        notes.append(text("results.together_note"))
+    notes = results_notes(facts, text)
+    of_together = [text("results.together_note")] if tables.has_ensembles(facts) else []
     lines = [verdict(one, facts.comparison.networks[0], text) for one in facts.comparison.networks[1:]]
     lines = lines or summary(facts, text)
     title = text("sections.results")
@@ -139,8 +138,8 @@ def _results(facts: Facts, text: Text) -> list[Page]:
         return [Page(title, [results], lines, notes)]
     seeds = "", tables.seeds_table(facts, text)
     if stack_size([results, seeds], lines):
-        return [Page(title, [results, seeds], lines, notes)]
-    of_seeds = Page(text("results.seeds"), [seeds], [], notes[-1:])
+        return [Page(title, [results, seeds], lines, [*notes, *of_together])]
+    of_seeds = Page(text("results.seeds"), [seeds], [], of_together)
     if stack_size([results], lines) or not stack_size([], lines):
         return [Page(title, [results], lines, notes), of_seeds]
     return [Page(title, [results], [], notes), Page(title, [], lines, []), of_seeds]
