@@ -53,7 +53,7 @@ def test_answers_that_are_no_probabilities_are_damaged(folder, change):
 
 @pytest.mark.parametrize(
     "values",
-    [{"fingerprint": "g"}, {"num_images": 9}, {"class_names": ["c", "b", "a"]}, {"top1": 0.875}],
+    [{"fingerprint": "g"}, {"num_images": 9}, {"class_names": ["a", "c", "b"]}, {"top1": 0.875}],
 )
 def test_answers_of_something_else_are_refused(folder, values):
     folder.evaluation = {**(folder.evaluation or {}), **values}

@@ -19,11 +19,11 @@ def read_json(path: Path, content: type[Content], *, remedy: str) -> dict[str, A
     Raises:
         RunError: it is damaged, cannot be read, or is no file.
     """
+    content_bytes = _bytes_of(path)
+    if content_bytes is None:
+        return None
     try:
-        text = _text_of(path)
-        if text is None:
-            return None
-        values = json.loads(text)
+        values = json.loads(content_bytes.decode())
     except (ValueError, RecursionError) as error:
         raise RunError(f"{path}: damaged: {error}. {remedy}") from None
     if wrong := what_is_wrong(values, content):
@@ -42,8 +42,7 @@ def read_json_lines(path: Path, content: type[Content], *, remedy: str) -> list[
     Raises:
         RunError: a line is damaged, or it cannot be read, or is no file.
     """
-    text = _text_of(path, errors="replace")
-    *lines, _torn = (text or "").split("\n")
+    *lines, _torn = (_bytes_of(path) or b"").decode(errors="replace").split("\n")
     try:
         values = [json.loads(line) for line in lines]
     except (ValueError, RecursionError) as error:
@@ -54,10 +53,10 @@ def read_json_lines(path: Path, content: type[Content], *, remedy: str) -> list[
     return values
 
 
-def _text_of(path: Path, *, errors: str = "strict") -> str | None:
-    """Return a file's text; None where there is none."""
+def _bytes_of(path: Path) -> bytes | None:
+    """Return what is in a file; None where there is none."""
     try:
-        return path.read_text(encoding="utf-8", errors=errors) if is_there(path) else None
+        return path.read_bytes() if is_there(path) else None
     except OSError as error:  # nothing is known to be wrong with it
         raise RunError(f"{path}: cannot be read: {error.strerror}. Make it readable.") from None
 

@@ -43,7 +43,7 @@ def find_browser() -> str:
     if found := next((path for path in _usual_places() if path.is_file()), None):
         return str(found)
     raise MissingResourceError(
-        "PDF: is printed by Chromium, Chrome or Edge, none of which is on this machine. Install it (on Debian: "
+        "PDF: is printed by Chromium, Chrome or Edge, none of which is here. Install one (on Debian: "
         "apt install chromium), or open the HTML report and print it."
     )
 
