@@ -60,6 +60,8 @@ def test_three_seeds_are_compared_by_t(make_evaluated):
     assert two.interval_method == "t over seeds"
     assert one.test is None and two.test is not None
     assert two.test.p_value == pytest.approx(stats.ttest_rel(b, a).pvalue, rel=1e-6)
+    differences = [y - x for x, y in zip(a, b, strict=True)]
+    assert two.test.effect_size == pytest.approx(stats.tmean(differences) / stats.tstd(differences))
     assert two.test.method == "paired t over seeds"
     assert two.test.verdict == "better"
     assert two.test.difference == pytest.approx((sum(b) - sum(a)) / 3000)
@@ -185,7 +187,7 @@ def test_one_seed_is_compared_over_images(make_evaluated):
     assert two.test.method == "McNemar over images, seed 0"
     # The two wrong answers of the second are among the ten of the first: 8 images to 0.
     assert two.test.p_value == 2 / 2**8
-    assert two.test.verdict == "higher in this run"
+    assert two.test.verdict == "higher in this run" and two.test.effect_size is None
 
 
 def test_few_seeds_never_make_a_network_better(make_evaluated):

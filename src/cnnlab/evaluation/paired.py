@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 from statistics import fmean
 
-from cnnlab.evaluation.statistics import SIGNIFICANCE, holm, mcnemar, paired_t
+from cnnlab.evaluation.statistics import SIGNIFICANCE, effect_size, holm, mcnemar, paired_t
 from cnnlab.evaluation.stored import load_predictions
 from cnnlab.runs import RunFolder
 
@@ -26,6 +26,7 @@ class PairedTest:
         method: `paired t over seeds`, or `McNemar over images, seed 0` (exact, of the two runs of the first
             seed whose answers are stored).
         verdict: what `p_holm` means in words.
+        effect_size: Cohen's d_z of the seeds; None of single runs.
     """
 
     difference: float
@@ -33,6 +34,7 @@ class PairedTest:
     p_holm: float
     method: str
     verdict: str
+    effect_size: float | None = None
 
 
 def against(
@@ -59,7 +61,8 @@ def against(
     first, this = top1
     if len(this) >= MIN_SEEDS_FOR_T:
         difference, p_value = fmean(this) - fmean(first), paired_t(first, this, resolution=1 / num_images)
-        return _tested(difference, p_value, PAIRED_T)
+        effect = effect_size(first, this, resolution=1 / num_images)
+        return replace(_tested(difference, p_value, PAIRED_T), effect_size=effect)
     # One pair of runs says nothing of other seeds, so it must not say that a network is better.
     pairs = list(zip(*runs, strict=True))
     stored = [at for at, pair in enumerate(pairs) if all(run.predictions.exists() for run in pair)]

@@ -93,14 +93,23 @@ def to_csv(comparison: Comparison) -> str:
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
     columns = ["name", "network", "mean_top1", "low", "high", "interval_method", "difference", "p_value"]
-    columns += ["p_holm", "test_method", "verdict", "seconds_per_epoch", "train_seconds", "num_parameters"]
+    columns += [
+        "p_holm",
+        "effect_size",
+        "test_method",
+        "verdict",
+        "seconds_per_epoch",
+        "train_seconds",
+        "num_parameters",
+    ]
     columns += ["peak_memory_bytes", *(f"top1_seed{seed}" for seed in comparison.seeds)]
     writer.writerow([*columns, "ensemble_top1", "ensemble_low", "ensemble_high"])
     for result in comparison.networks:
         test = result.test
-        against = [""] * 5
+        against = [""] * 6
         if test:
-            against = [test.difference, test.p_value, test.p_holm, test.method, test.verdict]
+            effect = "" if test.effect_size is None else test.effect_size
+            against = [test.difference, test.p_value, test.p_holm, effect, test.method, test.verdict]
         cost = [result.seconds_per_epoch, result.train_seconds, result.num_parameters]
         row = [result.name, result.network, result.mean_top1, *result.interval, result.interval_method]
         together = [result.ensemble.top1, *result.ensemble.interval] if result.ensemble else [""] * 3

@@ -2,7 +2,7 @@
 
 import math
 
-from cnnlab.evaluation import NetworkResult, effect_size, mean_interval
+from cnnlab.evaluation import NetworkResult, mean_interval
 from cnnlab.evaluation.paired import MIN_SEEDS_FOR_T, PAIRED_T
 from cnnlab.reporting.report.extras import Extras
 from cnnlab.reporting.report.facts import Facts, NetworkFacts
@@ -98,8 +98,8 @@ def _against(
     if has_p:
         cells.append(Cell(p_value(test.p_holm), test.p_holm) if test else nothing())
     if has_t:
-        d = effect_size(first.top1, result.top1, resolution=unit)
-        cells.append(Cell(f"{d:+.1f}", d))
+        d = test.effect_size if test else None
+        cells.append(nothing() if d is None else Cell(f"{d:+.1f}", d))
     return [*cells, Cell(text(f"results.verdict_{verdict_key(result)}"))]
 
 
