@@ -123,10 +123,10 @@ def _strokes(grey: np.ndarray, name: str) -> np.ndarray:
     if not num_pieces or ink[mask].mean() < max(LEAST_CONTRAST, 4 * noise):
         raise DataError(f"{name}: must show a digit, but nothing stands out from the paper.")
     # A digit is one piece, or a few of like size; specks are small.
-    kept = np.flatnonzero(areas >= 0.1 * areas.max()) + 1
-    if areas[kept - 1].sum() < 0.5 * areas.sum() or len(kept) > 5:
+    is_kept = areas >= 0.1 * areas.max()
+    if areas[is_kept].sum() < 0.5 * areas.sum() or is_kept.sum() > 5:
         raise DataError(f"{name}: must show one digit, but what stands out is in {num_pieces} pieces.")
-    mask = np.isin(pieces, kept)
+    mask = np.concatenate([[False], is_kept])[pieces]
     # Strokes fade out over a pixel or two where they were antialiased; beyond that the paper is made black.
     extent = max(np.ptp(np.flatnonzero(mask.any(axis))) + 1 for axis in (0, 1))
     if extent < max(_LEAST_EXTENT, 0.02 * max(mask.shape)):
@@ -145,27 +145,41 @@ def _without_lighting(grey: np.ndarray) -> tuple[np.ndarray, float]:
         What is left, H x W; and the standard deviation of the paper around the surface, in grey levels: 255
         where the border is no paper, but as much dark as light.
     """
-    height, width = grey.shape
-    y, x = np.mgrid[-1 : 1 : complex(0, height), -1 : 1 : complex(0, width)]
-    terms = np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], axis=-1)
-    margin = max(1, round(0.05 * min(height, width)))
-    is_border = np.ones_like(grey, dtype=bool)
-    is_border[margin : height - margin, margin : width - margin] = False
+    terms, is_border = _surface_terms(*grey.shape)
     samples, levels = terms[is_border], grey[is_border]
-    surface = np.array([np.median(levels), 0, 0, 0, 0, 0])
-    spread = 0.0
+    surface = np.array([_median(levels), 0, 0, 0, 0, 0])
+    is_paper = np.zeros_like(levels, dtype=bool)
     for _round in range(5):  # strokes that touch the border are left out, a little better each time
-        errors = levels - samples @ surface
-        spread = 1.4826 * np.median(np.abs(errors))
-        is_paper = np.abs(errors) <= max(3 * spread, LEAST_CONTRAST)
+        errors = np.abs(levels - samples @ surface)
+        was_paper, is_paper = is_paper, errors <= max(3 * (1.4826 * _median(errors)), LEAST_CONTRAST)
+        if np.array_equal(is_paper, was_paper):
+            break  # so would all further rounds
         chosen = samples[is_paper]
         # The ridge matters only to images of a few pixels, which do not determine six numbers.
         surface = np.linalg.solve(chosen.T @ chosen + 1e-6 * np.eye(6), chosen.T @ levels[is_paper])
     errors = np.abs(levels - samples @ surface)
     # A border with as much dark as light is no paper; digits touch the border here and there only.
-    spread = 1.4826 * np.median(errors)
+    spread = 1.4826 * _median(errors)
     is_even = np.mean(errors <= max(3 * spread, LEAST_CONTRAST)) < 0.6
-    return grey - terms @ surface, 255.0 if is_even else float(spread)
+    return grey - terms @ surface, 255.0 if is_even else spread
+
+
+def _surface_terms(height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the terms of a quadratic surface, H x W x 6, and where the image's border is, H x W."""
+    y, x = np.mgrid[-1 : 1 : complex(0, height), -1 : 1 : complex(0, width)]
+    terms = np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], axis=-1)
+    margin = max(1, round(0.05 * min(height, width)))
+    is_border = np.ones((height, width), dtype=bool)
+    is_border[margin : height - margin, margin : width - margin] = False
+    return terms, is_border
+
+
+def _median(values: np.ndarray) -> float:
+    """Return what `np.median` does, of finite numbers in one axis; that one takes long for a few."""
+    upper = len(values) // 2
+    lower = upper - (len(values) % 2 == 0)
+    ordered = np.partition(values, (lower, upper))
+    return float((ordered[lower] + ordered[upper]) / 2)
 
 
 def _otsu(values: np.ndarray) -> float:
