@@ -50,6 +50,9 @@ logging.getLogger("PIL").addHandler(logging.NullHandler())
 _GREY_MODES = ("1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "I;16N")
 _WHITE = (255, 255, 255, 255)
 
+_STRIP_PIXELS = 2**19
+"""Pixels that are converted at once."""
+
 
 class TooManyPixelsError(DataError):
     """An image that is larger than the caller takes; nothing of it was decoded."""
@@ -122,11 +125,9 @@ def decode_picture(
 def pixels_of(image: Image.Image, *, channels: int | None = None, name: str = "the image") -> Pixels:
     """Return the pixels of an image that Pillow has opened; as `decode_picture`, which says how."""
     try:
-        pixels = _pixels(image)
+        return _pixels(image, channels)
     except Exception as error:  # Pillow's decoders raise whatever their parsing runs into
         raise DataError(f"{name}: cannot be decoded: {_reason(error)}.") from None
-    picture = pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
-    return picture if channels is None else to_channels(picture, channels)
 
 
 def is_grey_file(path: Path) -> bool:
@@ -171,24 +172,44 @@ def _open_header(file: BinaryIO, name: str, max_pixels: int) -> ImageFile.ImageF
     return image
 
 
-def _pixels(image: Image.Image) -> np.ndarray:
-    """Decode: H x W or H x W x 3, values 0 to 255."""
+def _pixels(image: Image.Image, channels: int | None) -> Pixels:
+    """Decode, and convert strip by strip: what lies in between takes many bytes a pixel; C x H x W."""
     image.load()
     image = ImageOps.exif_transpose(image) if _has_orientation(image) else image
-    is_grey = image.mode in _GREY_MODES
     if image.mode.startswith("I"):
-        values = np.asarray(image).astype(np.int64)
-        if values.min() < 0 or values.max() > 65535:
-            raise ValueError(f"grey levels must be 0 to 65535, received {values.min()} to {values.max()}")
-        return ((values + 128) // 257).astype(np.uint8)  # 65535 / 257 = 255: round to the nearest
+        least, largest = (int(level) for level in image.getextrema())  # pyright: ignore[reportArgumentType]
+        if least < 0 or largest > 65535:
+            raise ValueError(f"grey levels must be 0 to 65535, received {least} to {largest}")
     if image.mode == "F":
         raise ValueError("grey levels that are not whole numbers have no agreed range")
-    if image.has_transparency_data:
-        colour = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", colour.size, _WHITE), colour)
-    rgb_or_grey = image.convert("L" if is_grey and image.mode in ("1", "L") else "RGB")
-    pixels = np.asarray(rgb_or_grey)
-    return pixels[:, :, 0] if is_grey and pixels.ndim == 3 else pixels
+    width, height = image.size
+    step = max(1, _STRIP_PIXELS // width)
+    first = _strip(image, 0, min(step, height), channels)
+    if step >= height:
+        return first
+    pixels = np.empty((first.shape[0], height, width), dtype=np.uint8)
+    pixels[:, :step] = first
+    for top in range(step, height, step):
+        pixels[:, top : top + step] = _strip(image, top, min(top + step, height), channels)
+    return pixels
+
+
+def _strip(image: Image.Image, top: int, bottom: int, channels: int | None) -> Pixels:
+    """Return some rows of a decoded image, C x h x W."""
+    whole = bottom - top == image.height
+    strip = image if whole else image.crop((0, top, image.width, bottom))
+    is_grey = image.mode in _GREY_MODES
+    if image.mode.startswith("I"):
+        levels = np.asarray(strip).astype(np.int64)
+        pixels = ((levels + 128) // 257).astype(np.uint8)  # 65535 / 257 = 255: round to the nearest
+    else:
+        if strip.has_transparency_data:
+            colour = strip.convert("RGBA")
+            strip = Image.alpha_composite(Image.new("RGBA", colour.size, _WHITE), colour)
+        pixels = np.asarray(strip.convert("L" if is_grey and strip.mode in ("1", "L") else "RGB"))
+        pixels = pixels[:, :, 0] if is_grey and pixels.ndim == 3 else pixels
+    picture = pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
+    return picture if channels is None else to_channels(picture, channels)
 
 
 def _has_orientation(image: Image.Image) -> bool:

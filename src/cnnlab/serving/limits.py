@@ -25,6 +25,7 @@ class Limits:
         connections: open at one time; above it they are answered with 503 and closed.
         header_seconds: for a request's header to arrive.
         body_seconds: for a body to arrive.
+        send_seconds: for a client to take an answer, or so much of it that more can be sent.
         decode_seconds: for decoding one image.
         answer_seconds: from a whole body to an answer.
         explain_seconds: for explaining an answer, the start of the process that does it included.
@@ -41,6 +42,7 @@ class Limits:
     connections: int = 512
     header_seconds: float = 10
     body_seconds: float = 10
+    send_seconds: float = 10
     decode_seconds: float = 5
     answer_seconds: float = 10
     explain_seconds: float = 30

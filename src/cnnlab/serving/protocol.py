@@ -11,28 +11,34 @@ from cnnlab.serving.problems import Problem, response_of
 
 
 class ImpatientProtocol(H11Protocol):
-    """Closes connections whose next header does not arrive within `header_seconds`.
+    """Closes connections whose next header does not arrive, or whose client does not take its answer.
 
     uvicorn limits the time between two requests of a connection, but not that from a connection's or a
-    request's first byte to the end of its header: a slow client would hold its connection for ever.
+    request's first byte to the end of its header, nor that in which an answer is taken: a slow client would
+    hold its connection for ever.
 
     Attributes:
         header_seconds: for a header to arrive.
+        send_seconds: for what was sent to be taken, so far that more can be sent.
         most_connections: of one process; the next one is told to come back later.
     """
 
     header_seconds: float = Limits.header_seconds
+    send_seconds: float = Limits.send_seconds
     most_connections: int = Limits.connections
     _deadline: asyncio.TimerHandle | None = None
+    _sent_deadline: asyncio.TimerHandle | None = None
 
     @classmethod
     def obey(cls, limits: Limits) -> None:
         """Take a server's limits, for this process: uvicorn makes the protocols by itself."""
-        cls.header_seconds, cls.most_connections = limits.header_seconds, limits.connections
+        cls.header_seconds, cls.send_seconds = limits.header_seconds, limits.send_seconds
+        cls.most_connections = limits.connections
 
     def connection_made(self, transport: Any) -> None:
         """Begin to wait for the first header."""
-        super().connection_made(cast(asyncio.Transport, _Together(transport, self.loop)))
+        together = _Together(transport, self.loop, self.send_seconds)
+        super().connection_made(cast(asyncio.Transport, together))
         if len(self.connections) > self.most_connections:
             self._refuse(Problem(503, "There are too many connections.", retry_after=1, closes=True))
         else:
@@ -47,9 +53,20 @@ class ImpatientProtocol(H11Protocol):
         else:
             self._end_waiting()
 
+    def pause_writing(self) -> None:
+        """Begin to wait for the client to take what was sent."""
+        super().pause_writing()
+        self._sent_deadline = self.loop.call_later(self.send_seconds, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """Go on sending."""
+        super().resume_writing()
+        self._end_sending()
+
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget the deadline."""
+        """Forget the deadlines."""
         self._end_waiting()
+        self._end_sending()
         super().connection_lost(exc)
 
     def send_400_response(self, msg: str) -> None:
@@ -74,6 +91,11 @@ class ImpatientProtocol(H11Protocol):
             self._deadline.cancel()
             self._deadline = None
 
+    def _end_sending(self) -> None:
+        if self._sent_deadline is not None:
+            self._sent_deadline.cancel()
+            self._sent_deadline = None
+
     def _give_up(self) -> None:
         self._deadline = None
         if self.cycle is None or self.cycle.response_complete:
@@ -81,14 +103,15 @@ class ImpatientProtocol(H11Protocol):
 
 
 class _Together:
-    """A transport that sends what is written in one turn of the event loop at once.
+    """A transport that sends what is written in one turn of the event loop at once, and does close.
 
     uvicorn writes an answer's header and its body one after the other: two calls of the system, and clients
-    that wake up twice.
+    that wake up twice. asyncio's `close` waits for the client to take what is left, for ever: this one, for
+    so many seconds.
     """
 
-    def __init__(self, transport: Any, loop: asyncio.AbstractEventLoop) -> None:
-        self._transport, self._loop = transport, loop
+    def __init__(self, transport: Any, loop: asyncio.AbstractEventLoop, close_seconds: float) -> None:
+        self._transport, self._loop, self._close_seconds = transport, loop, close_seconds
         self._pieces: list[bytes] = []
 
     def write(self, data: bytes) -> None:
@@ -100,6 +123,8 @@ class _Together:
     def close(self) -> None:
         self._send()
         self._transport.close()
+        if self._transport.get_write_buffer_size():
+            self._loop.call_later(self._close_seconds, self._transport.abort)
 
     def _send(self) -> None:
         pieces, self._pieces = self._pieces, []
