@@ -25,7 +25,7 @@ def test_steps_have_the_names_and_values_of_the_exported_file(network, args, cha
     run = make_run(tmp_path, network, args=args, channels=channels)
     image = torch.randint(0, 256, (channels, run.image_size, run.image_size), dtype=torch.uint8)
     found = steps(run, image)
-    by_name = {one.name.replace(".", "_"): one for one in found}
+    by_name = {one.name: one for one in found}
     model = model_of(run)
     nodes = {
         node.output[0]: node.op_type
@@ -40,6 +40,6 @@ def test_steps_have_the_names_and_values_of_the_exported_file(network, args, cha
         own = by_name[name]
         if operator == "Conv":  # batch norm may be part of it there
             norms = (one for one in found if one.kind == "BatchNorm2d" and own.name in one.inputs)
-            own = next((one for one in norms if one.name.replace(".", "_") not in nodes), own)
+            own = next((one for one in norms if one.name not in nodes), own)
         ours = own.values.numpy()
         assert np.abs(ours - values[0]).max() < 1e-4 * max(1, np.abs(ours).max()), name

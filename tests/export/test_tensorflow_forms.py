@@ -175,4 +175,4 @@ def test_the_program_is_given_everything_and_nothing_of_torch(tmp_path):
         graph = json.loads((Path(folder) / "graph.json").read_text())
         assert graph["input_shape"] == [3, 32, 32] and graph["layers"][-1]["shape"] == [10]
         assert np.load(Path(folder) / "pixels.npy").shape == (20, 3, 32, 32)
-        assert "head_fc.weight" in np.load(Path(folder) / "weights.npz")
+        assert "head.fc.weight" in np.load(Path(folder) / "weights.npz")

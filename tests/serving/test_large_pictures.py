@@ -1,4 +1,4 @@
-"""Pictures as large as they may be, several at once: the memory that docs/deploy.md gives a server suffices."""
+"""Pictures as large as they may be, several at once: the memory of docs/deploy.md suffices."""
 
 import io
 from concurrent.futures import ThreadPoolExecutor

@@ -64,9 +64,7 @@ def test_requests_are_sent_in_turn_and_failures_are_counted_by_what_they_are():
     script = [answer(200, LABEL), answer(503, busy), None, answer(200, b"{}"), answer(200, LABEL)]
     with Scripted(script) as server:
         images = drawn_images(28, number=2)
-        requests = [
-            request_of(image, host="127.0.0.1", port=server.port, network="n", token=None) for image in images
-        ]
+        requests = [request_of(image, host="127.0.0.1", port=server.port, network="n") for image in images]
         load = put_load("127.0.0.1", server.port, requests, clients=1, number=5)
     assert [body for _header, body in server.received] == [images[index % 2] for index in range(5)]
     assert len(load.seconds) == 2 and load.num_failed == 3

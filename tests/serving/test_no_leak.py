@@ -19,10 +19,7 @@ WRONG_OF_PART = 0.01
 @pytest.mark.slow
 def test_memory_does_not_grow_with_requests(server):  # noqa: F811
     def requests_for(network, images):
-        return [
-            request_of(image, host="127.0.0.1", port=server.port, network=network, token=None)
-            for image in images
-        ]
+        return [request_of(image, host="127.0.0.1", port=server.port, network=network) for image in images]
 
     right = requests_for("photos", drawn_images(32)) + requests_for("small", drawn_images(28))
     wrong = requests_for("nobody", [png()]) + requests_for("photos", [png()[:60]])

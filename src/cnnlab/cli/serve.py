@@ -8,11 +8,11 @@ import typer
 from cnnlab.cli import options
 from cnnlab.cli.output import print_json, say
 from cnnlab.errors import ConfigError, MissingResourceError
+from cnnlab.serving import TOKEN_VARIABLE
 
-TOKEN = "CNNLAB_SERVE_TOKEN"
 LIMITS = (
     "Names: body_bytes, total_bytes, images, pixels, queue, batch, connections, header_seconds, "
-    "body_seconds, decode_seconds, answer_seconds, explain_seconds, stop_seconds, decode_threads."
+    "body_seconds, send_seconds, decode_seconds, answer_seconds, explain_seconds, stop_seconds, decode_threads."
 )
 
 
@@ -42,7 +42,7 @@ def serve(
             "--token-file",
             parser=options.parse_path,
             metavar="<path>",
-            help=f"A file with the token that clients must send; or set {TOKEN}.",
+            help=f"A file with the token that clients must send; or set {TOKEN_VARIABLE}.",
         ),
     ] = None,
     allow_host: Annotated[
@@ -84,7 +84,7 @@ def serve(
     if not sources:
         raise ConfigError("RUN_OR_ONNX: there must be at least one network.")
     limits = Limits.from_texts(limit or [])
-    token = server.token_of(token_file, TOKEN)
+    token = server.token_of(token_file, TOKEN_VARIABLE)
     # The event loop and the decoders need the other half.
     threads = threads or max(1, machine.num_cores() // (2 * workers))
     with server.open_port(host, port) as listening:

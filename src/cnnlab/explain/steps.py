@@ -33,9 +33,9 @@ def steps(run: Run, image: Tensor) -> list[Step]:
     """Return what layers put out, as `activations` does, and what is made where branches meet.
 
     They come in the order in which they run; what runs more than once is there as often, as `NAME`, `NAME_1`
-    and so on. Sums are called `add`, `add_1`, ..., maps put side by side `cat`, `cat_1`, ... With lines in
-    place of dots these are the names in the run's exported ONNX file; but its last step is called `logits`,
-    and batch norm behind a convolution is part of that convolution's weights there.
+    and so on. Sums are called `add`, `add_1`, ..., maps put side by side `cat`, `cat_1`, ... These are
+    the names in the run's exported ONNX file too; but its last step is called `logits`, and batch norm behind
+    a convolution is part of that convolution's weights there.
 
     Args:
         run: a finished run.

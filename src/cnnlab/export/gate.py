@@ -24,7 +24,6 @@ class Parity:
         tolerance: for it.
         num_other_labels: images with another label, ties apart.
         top1: of the export, on these images.
-        network_top1: of the network.
     """
 
     num_images: int
@@ -32,7 +31,6 @@ class Parity:
     tolerance: float
     num_other_labels: int
     top1: float
-    network_top1: float
 
     @property
     def problem(self) -> str:
@@ -67,7 +65,6 @@ def compare(logits: NDArray[np.float32], expected: NDArray[np.float32], labels: 
         tolerance=tolerance,
         num_other_labels=int(is_other.sum()),
         top1=top1_of(logits, labels),
-        network_top1=top1_of(expected, labels),
     )
 
 

@@ -131,7 +131,10 @@ def _layer_of(node: fx.Node, modules: dict[str, nn.Module], names: dict[fx.Node,
         if isinstance(module, nn.Dropout | nn.Identity):
             return None
         kind, values, weights = _of_module(module, shape_in, shape)
-        return Layer(kind, node.name, taken, shape, values, weights)
+        # fx has lines in place of dots, and a number where the module has run before
+        path = str(node.target)
+        name = path + node.name.removeprefix(path.replace(".", "_"))
+        return Layer(kind, name, taken, shape, values, weights)
     if node.target is torch.cat:
         assert node.kwargs.get("dim", node.args[1] if len(node.args) > 1 else 0) == 1, node.format_node()
         return Layer("concat", node.name, taken, shape)

@@ -63,7 +63,9 @@ def read_sealed(path: Path) -> tuple[bytes, ExportDescription]:
     except ExportError:
         raise
     except ValueError as error:  # UnicodeDecodeError too
-        raise ExportError(f"{path}: is damaged, or no ONNX file: {error}.") from None
+        raise ExportError(
+            f"{path}: is damaged, or no ONNX file: {error}. Make one with: cnnlab export RUN"
+        ) from None
     return content, description
 
 
@@ -110,7 +112,8 @@ def _check_graph(content: memoryview, path: Path) -> None:
         if number in (_TRAINING, _FUNCTIONS):
             raise ExportError(f"{path}: must hold a graph alone, and holds functions or training steps.")
         if number == _GRAPH:
-            assert not isinstance(value, int)
+            if isinstance(value, int):
+                raise ExportError(f"{path}: must hold a graph, and holds a number in its place.")
             _check_nodes(value, path)
 
 

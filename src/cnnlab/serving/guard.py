@@ -98,9 +98,9 @@ class Guard:
         given = [value for name, value in scope["headers"] if name == b"authorization"]
         if len(given) != 1:
             return False
-        token = given[0].removeprefix(b"Bearer ")
-        if token == given[0]:
-            token = _password(token) if scope["path"] in READ_IN_BROWSERS else b""
+        scheme, _, token = given[0].partition(b" ")
+        if scheme.lower() != b"bearer":  # in any case: RFC 9110, section 11.1
+            token = _password(given[0]) if scope["path"] in READ_IN_BROWSERS else b""
         # In constant time, so that how long a refusal takes says nothing about the token.
         return hmac.compare_digest(token, self._token)
 

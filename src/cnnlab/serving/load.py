@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -86,12 +87,11 @@ def drawn_images(size: int, *, number: int = NUM_IMAGES) -> list[bytes]:
     return files
 
 
-def request_of(image: bytes, *, host: str, port: int, network: str, token: str | None) -> bytes:
+def request_of(image: bytes, *, host: str, port: int, network: str) -> bytes:
     """Return the bytes of a request that asks for the most probable label of one image."""
-    access = f"Authorization: Bearer {token}\r\n" if token else ""
     return (
-        f"POST /v1/predict?network={network}&top_k=1 HTTP/1.1\r\nHost: {host}:{port}\r\n"
-        f"Content-Type: application/octet-stream\r\n{access}Content-Length: {len(image)}\r\n\r\n"
+        f"POST /v1/predict?network={quote(network, safe='')}&top_k=1 HTTP/1.1\r\nHost: {host}:{port}\r\n"
+        f"Content-Type: application/octet-stream\r\nContent-Length: {len(image)}\r\n\r\n"
     ).encode() + image
 
 

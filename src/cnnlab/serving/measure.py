@@ -3,6 +3,7 @@
 import http.client
 import json
 import math
+import os
 import subprocess
 import sys
 import tempfile
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from cnnlab.errors import CnnlabError, ConfigError
+from cnnlab.serving import TOKEN_VARIABLE
 from cnnlab.serving.load import Load, drawn_images, put_load, request_of
 from cnnlab.serving.processes import cpu_seconds, family, memory
 
@@ -127,9 +129,7 @@ def measure_server(
         processes = family(server.pid)
         at_start = memory(processes, "VmRSS")
         chosen = list(images) or drawn_images(image_size or network["image_size"])
-        requests = [
-            request_of(image, host=_HOST, port=port, network=network["name"], token=None) for image in chosen
-        ]
+        requests = [request_of(image, host=_HOST, port=port, network=network["name"]) for image in chosen]
         if warm_up:
             put_load(_HOST, port, requests, clients=max(clients), number=warm_up)
         loads, used_seconds = [], []
@@ -161,12 +161,14 @@ def _ready(
     files: Sequence[Path], workers: int, options: Sequence[str]
 ) -> Generator[tuple[subprocess.Popen[str], int]]:
     command = [sys.executable, "-m", "cnnlab", "serve", *map(str, files), "--host", _HOST, "--port", "0"]
+    environment = {name: value for name, value in os.environ.items() if name != TOKEN_VARIABLE}
     with tempfile.TemporaryFile("w+") as messages:
         server = subprocess.Popen(
             [*command, "--workers", str(workers), *options, "--json"],
             stdout=subprocess.PIPE,
             stderr=messages,
             text=True,
+            env=environment,
         )
         try:
             try:

@@ -15,6 +15,7 @@ from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
+from prometheus_client.multiprocess import mark_process_dead
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
@@ -126,6 +127,12 @@ class _Workers(Multiprocess):
     """Tells why it ended, where uvicorn returns in silence."""
 
     was_interrupted = False
+
+    def keep_subprocess_alive(self) -> None:
+        before = {process.pid for process in self.processes}
+        super().keep_subprocess_alive()
+        for pid in before - {process.pid for process in self.processes}:
+            mark_process_dead(pid)  # what it had pending is gone with it
 
     def handle_int(self) -> None:
         self.was_interrupted = True

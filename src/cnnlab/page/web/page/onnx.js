@@ -63,7 +63,7 @@ function layersOf(nodes) {
       const isTakenOver = users.length === 1 && FOLLOWS.has(users[0].operator);
       return node.operator in KINDS && !isStep && !isTakenOver;
     })
-    .map((node) => ({ output: node.output, name: node.output.replaceAll("_", "."), kind: KINDS[node.operator] }));
+    .map((node) => ({ output: node.output, name: node.output, kind: KINDS[node.operator] }));
 }
 
 function filtersOf(graph, nodes) {

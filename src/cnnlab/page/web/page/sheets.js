@@ -10,14 +10,13 @@ export async function withMaps({ layers, steps }, maps) {
 }
 
 /**
- * Find a layer's map: the server's names have dots, and what a file calls the logits is its last map. Batch norm
- * that is part of a convolution's weights in the file, and so no step there, has a map of its own on the server.
+ * Find a layer's map: it has the same name, but what a file calls the logits is the last map. Batch norm that is
+ * part of a convolution's weights in the file, and so no step there, has a map of its own on the server.
  */
 function mapOf({ output, kind }, steps, maps) {
   if (output === "logits") return maps.at(-1);
-  const nameOf = ({ layer }) => layer.replaceAll(".", "_");
-  const own = maps.find((map) => nameOf(map) === output);
-  const isIn = (map) => map.kind === "BatchNorm2d" && map.inputs.includes(own.layer) && !steps.includes(nameOf(map));
+  const own = maps.find((map) => map.layer === output);
+  const isIn = (map) => map.kind === "BatchNorm2d" && map.inputs.includes(own.layer) && !steps.includes(map.layer);
   return own && kind === "conv" ? (maps.find(isIn) ?? own) : own;
 }
 
