@@ -257,6 +257,19 @@ def test_only_operators_of_our_networks_reach_the_runtime(kind, small_run, tmp_p
         load_export(path)
 
 
+def test_a_number_in_the_place_of_a_graph(small_run, tmp_path):
+    path = tmp_path / "number.onnx"
+    path.write_bytes(seal(model_of(small_run).SerializeToString() + b"\x38\x01", describe_run(small_run)))
+    with pytest.raises(ExportError, match="must hold a graph, and holds a number in its place"):
+        load_export(path)
+
+
+def test_what_lies_around_a_folder_of_images_is_not_handed_out(small_run):
+    paths = {"data": "/home/alice/customers/cats", "recipe": "private/mine.toml", "seed": 3}
+    with_paths = replace(small_run, description=small_run.description | {"trained_on": paths})
+    assert describe_run(with_paths).trained_on == {"data": "cats", "recipe": "mine.toml", "seed": 3}
+
+
 def test_a_graph_that_the_runtime_cannot_read(small_run, tmp_path):
     path = sealed_with(small_run, tmp_path, lambda model: add_operator(model, "Relu", ["nothing"], ["x"]))
     with pytest.raises(ExportError, match="ONNX Runtime cannot read it") as caught:

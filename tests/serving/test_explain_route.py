@@ -6,6 +6,7 @@ import io
 import os
 import signal
 import sys
+import time
 
 import httpx
 import numpy as np
@@ -57,16 +58,11 @@ def test_an_answer_is_explained(served):
         picture = await client.post(
             "/v1/explain", files={"images": example_image()}, headers={"accept": "image/png"}
         )
-        several = await client.post(
-            "/v1/explain?method=activations",
-            content=example_image(),
-            headers=PICTURE["headers"] | {"accept": "image/png"},
-        )
         moved = await client.post("/v1/explain?network=moved", **PICTURE)
         predicted = await client.post("/v1/predict?top_k=1", **PICTURE)
-        return answers, picture, several, moved, predicted
+        return answers, picture, moved, predicted
 
-    answers, picture, several, moved, predicted = talk(use, served, Limits(explain_seconds=120))
+    answers, picture, moved, predicted = talk(use, served, Limits(explain_seconds=120))
     assert [answer.status_code for answer in answers] == [200] * 3, answers[0].text
     cam, other, layers = (answer.json() for answer in answers)
     (best,) = predicted.json()["predictions"][0]["labels"]
@@ -81,7 +77,6 @@ def test_an_answer_is_explained(served):
     assert picture.headers["content-type"] == "image/png"
     assert picture.content == base64.b64decode(cam["maps"][0]["overlay"])
     assert decode_picture(picture.content).shape == (3, 224, 224)
-    assert several.status_code == 422 and several.json()["field"] == "layers"
 
     assert moved.status_code == 404 and "not of the weights in" in moved.json()["detail"]
 
@@ -99,6 +94,14 @@ def test_an_answer_is_explained(served):
 def test_what_cannot_be_asked_is_refused_without_the_process(served, fields, status, field):
     answer = talk(lambda client: client.post(f"/v1/explain?{fields}", **PICTURE), served)
     assert answer.status_code == status and answer.json()["field"] == field
+
+
+@pytest.mark.parametrize("layers", ["", "&layers=features.conv1,head.fc"])
+def test_a_picture_of_several_layers_is_refused_without_the_process(served, layers):
+    headers = PICTURE["headers"] | {"accept": "image/png"}
+    url = f"/v1/explain?method=activations{layers}"
+    answer = talk(lambda client: client.post(url, content=example_image(), headers=headers), served)
+    assert answer.status_code == 422 and answer.json()["field"] == "layers"
 
 
 def test_without_a_run_folder_or_torch_it_is_said(ask, served, monkeypatch):
@@ -142,6 +145,14 @@ def test_a_process_that_is_too_slow_is_ended(monkeypatch):
     (problem,), pid = ask_twice(monkeypatch, "import time; time.sleep(60)", seconds=0.3)
     assert isinstance(problem, Problem) and problem.status == 503 and "within 0.3 s" in problem.detail
     assert problem.headers["Retry-After"] == "1" and pid is None
+
+
+def test_waiting_for_a_slow_process_ends_too(monkeypatch):
+    start = time.monotonic()
+    problems, _pid = ask_twice(monkeypatch, "import time; time.sleep(60)", seconds=0.5, at_once=6)
+    assert time.monotonic() - start < 2  # each after the other would be 3
+    assert [problem.status for problem in problems] == [503] * 6
+    assert any("Other explanations took longer than 0.5 s" in problem.detail for problem in problems)
 
 
 def test_a_process_that_dies_again_is_given_up(monkeypatch):

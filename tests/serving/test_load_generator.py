@@ -2,11 +2,14 @@
 
 import asyncio
 import json
+import shutil
 import threading
+from pathlib import Path
 
 import pytest
 
 from cnnlab.cli import main
+from cnnlab.serving import TOKEN_VARIABLE
 from cnnlab.serving.load import Load, drawn_images, put_load, request_of
 from cnnlab.serving.measure import ServerMeasured
 
@@ -83,12 +86,14 @@ def test_percentiles_are_of_the_nearest_rank():
     assert Load(4, (), {"x": 2}, 2.0).as_dict()["p99_s"] is None
 
 
-def test_a_server_is_measured(digits_file, capsys):
+def test_a_server_is_measured(digits_file, capsys, monkeypatch, tmp_path):
+    monkeypatch.setenv(TOKEN_VARIABLE, "a-token-for-others")
+    digits_file = Path(shutil.copy(digits_file, tmp_path / "my small & good.onnx"))
     few = ("--clients", "2", "--clients", "3", "--requests", "60", "--warm-up", "5", "--least-rate", "1e9")
     with pytest.raises(SystemExit) as stopped:
         main(["bench", "serve", str(digits_file), *few, "--json"])
     values = json.loads(capsys.readouterr().out)
-    assert stopped.value.code == 1 and values["network"] == "small" and values["workers"] == 1
+    assert stopped.value.code == 1 and values["network"] == "my small & good" and values["workers"] == 1
     assert [load["clients"] for load in values["loads"]] == [2, 3]
     assert all(load["requests"] == 60 and load["failed"] == 0 for load in values["loads"])
     assert 0 < values["ready_s"] < 60 and 30e6 < values["memory_bytes"] < 400e6

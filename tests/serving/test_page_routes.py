@@ -44,6 +44,26 @@ def test_networks_are_listed_and_given_as_their_files_are(ask, exports):
         assert file.content == export.path.read_bytes() and len(file.content) == entry["bytes"]
 
 
+def test_a_file_that_is_no_longer_what_was_looked_at_is_not_given(ask, exports):
+    path = exports[1].path
+    content = path.read_bytes()
+
+    async def use(client):
+        path.unlink()
+        gone = await client.get(f"/page/networks/{path.name}")
+        path.write_bytes(content[:-1])
+        changed = await client.get(f"/page/networks/{path.name}")
+        return gone, changed, await client.get("/page/networks/photos.onnx")
+
+    try:
+        gone, changed, other = ask(use)
+    finally:
+        path.write_bytes(content)
+    assert other.status_code == 200
+    for answer in (gone, changed):
+        assert answer.status_code == 404 and "start it again" in answer.json()["detail"]
+
+
 def test_nothing_else_is_given(ask):
     paths = (
         "/page/networks/other.onnx",

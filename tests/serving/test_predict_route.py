@@ -123,6 +123,7 @@ REFUSED = {
         {"content": b"<html>", "headers": {"content-type": "image/png"}}, 415, "body"
     ),
     "TIFF": ({"content": encoded("TIFF"), "headers": RAW}, 415, "body"),
+    "sound": ({"content": b"RIFF\x24\0\0\0WAVEfmt ", "headers": RAW}, 415, "body"),
     "a damaged image": ({"json": {"images": [text_of(PHOTO), text_of(PHOTO[:200])]}}, 422, "images[1]"),
     "no JSON": ({"content": b"{", "headers": {"content-type": "application/json"}}, 422, "body"),
     "not UTF-8": ({"content": b'"\xff"', "headers": {"content-type": "application/json"}}, 422, "body"),

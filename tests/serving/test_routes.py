@@ -48,6 +48,7 @@ def test_the_token_opens_all_but_the_probes(ask):
         None: 401,
         TOKEN: 401,
         f"Bearer {TOKEN}": 200,
+        f"bearer {TOKEN}": 200,
         f"Bearer {TOKEN} ": 401,
         f"bearer {TOKEN}x": 401,
         "Bearer \xff": 401,

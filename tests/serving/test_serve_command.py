@@ -174,14 +174,20 @@ def test_bad_input_is_one_line_each(photos_file, tmp_path, capsys):
     code, line = fails(tmp_path / "damaged.onnx", "--port", 0)
     assert code == 2 and "damaged.onnx: is damaged" in line
     code, line = fails(tmp_path, "--port", 0)
-    assert code == 2 and "has no model.safetensors" in line
+    assert (
+        code == 2 and "is no run folder: it has no config.toml. Give a run folder, or an ONNX file." in line
+    )
+    (tmp_path / "config.toml").write_text("")
+    code, line = fails(tmp_path, "--port", 0)
+    assert code == 2 and "has no model.safetensors" in line and f"cnnlab resume {tmp_path}" in line
     code, line = fails(photos_file, photos_file, "--port", 0)
     assert code == 2 and "two networks are called 'photos'" in line
 
 
 def test_a_wrong_host_or_token_is_one_line(tmp_path):
-    with pytest.raises(ConfigError, match=r"--host: .*Received: 'no such host'"):
-        open_port("no such host", 0)
+    for host in ("no such host", "192.0.2.1"):  # an address that is nobody's: RFC 5737
+        with pytest.raises(ConfigError, match=rf"^--host: .*Received: '{host}'\.$"):
+            open_port(host, 0)
     (tmp_path / "short").write_text("short\n")
     (tmp_path / "good").write_text("0123456789abcdef0\n")
     with pytest.raises(ConfigError, match="at least 16") as caught:

@@ -3,6 +3,8 @@
 import os
 import signal
 import subprocess
+import time
+from concurrent.futures import ThreadPoolExecutor, wait
 
 import pytest
 from test_serve_command import get, png, post, start, wait_for
@@ -40,6 +42,31 @@ def test_signals_end_workers_with_their_code(photos_file, number, code, processe
     assert process.returncode == code
     assert (output, errors) == ("", "Interrupted.\n" if code else "")
     assert not any(os.path.exists(f"/proc/{worker}") for worker in workers)
+
+
+@pytest.mark.slow
+def test_what_a_killed_worker_had_pending_is_no_longer_counted(photos_file):
+    process = start(photos_file, "--port", 0, "--workers", 2)
+    try:
+        port = wait_for(process)
+        workers = pids_of_workers(process)
+        with ThreadPoolExecutor(16) as clients:
+            sent = [clients.submit(post, port, png()) for _ in range(600)]
+            while 'cnnlab_pending_images{network="photos"} 0.0' in get(port, "/metrics")[1].decode():
+                pass
+            for worker in workers:
+                os.kill(worker, signal.SIGSTOP)  # so that what it has pending stays so
+            os.kill(workers[0], signal.SIGKILL)
+            os.kill(workers[1], signal.SIGCONT)
+            wait(sent)
+        end = time.monotonic() + 30
+        while len(pids_of_workers(process)) < 2 or pids_of_workers(process)[0] == workers[0]:
+            assert time.monotonic() < end
+        time.sleep(2)
+        assert 'cnnlab_pending_images{network="photos"} 0.0' in get(port, "/metrics")[1].decode()
+    finally:
+        process.kill()
+        process.communicate()
 
 
 @pytest.mark.slow

@@ -41,8 +41,8 @@ def export(
     web is a folder: the page to draw on with all these networks in it, for any host of files.
 
     A file is used on 1,000 test images before it gets its name: logits within 1e-4 of the network's, or 2e-6
-    of the largest where that is above 50, and the same labels. What does not pass leaves no file, and the exit
-    code is 1.
+    of the largest where that is above 50, and the same labels. What does not pass leaves no file, and the
+    exit code is 1.
     """
     from cnnlab import lab, machine
 

@@ -12,7 +12,8 @@ from cnnlab.serving import TOKEN_VARIABLE
 
 LIMITS = (
     "Names: body_bytes, total_bytes, images, pixels, queue, batch, connections, header_seconds, "
-    "body_seconds, send_seconds, decode_seconds, answer_seconds, explain_seconds, stop_seconds, decode_threads."
+    "body_seconds, send_seconds, decode_seconds, answer_seconds, explain_seconds, stop_seconds, "
+    "decode_threads."
 )
 
 

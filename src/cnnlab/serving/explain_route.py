@@ -17,9 +17,8 @@ from cnnlab.serving.explainer import Explainer
 from cnnlab.serving.limits import Limits
 from cnnlab.serving.networks import Network, answer_in_time, chosen_network
 from cnnlab.serving.problems import Problem
-from cnnlab.serving.questions import JsonExplainQuestion, read_form
+from cnnlab.serving.questions import METHODS, JsonExplainQuestion, read_form
 
-METHODS = ("grad_cam", "activations")
 _NEAR = 1e-3
 """By how much probabilities of an export and its run differ at most; the gate of exports asks for less."""
 
@@ -50,7 +49,8 @@ def add_explain(
         try:
             kind = request.headers.get("content-type", "")
             images, fields = read_form(body, kind, dict(request.query_params), JsonExplainQuestion, most=1)
-            question = _checked(fields)
+            as_picture = _wants_picture(request.headers.get("accept", ""))
+            question = _checked(fields, as_picture=as_picture)
             network = chosen_network(networks, fields.get("network", ""))
             run = _run_of(network)
             pixels, probs = await answer_in_time(network.seen(*images[0]), limits)
@@ -60,12 +60,12 @@ def add_explain(
             {"run": run, "shape": list(pixels.shape), **question}, np.ascontiguousarray(pixels).tobytes()
         )
         _compare(network, probs, found)
-        if _wants_picture(request.headers.get("accept", "")):
-            return _picture(found["maps"])
+        if as_picture:
+            return _picture(*found["maps"])
         return JSONResponse(_answer(network, question["method"], pixels, probs, found))
 
 
-def _checked(fields: dict[str, str]) -> dict[str, Any]:
+def _checked(fields: dict[str, str], *, as_picture: bool) -> dict[str, Any]:
     method = fields.get("method", METHODS[0])
     if method not in METHODS:
         raise Problem(422, f"Must be {' or '.join(METHODS)}. Received: {method[:80]!r}.", field="method")
@@ -76,6 +76,9 @@ def _checked(fields: dict[str, str]) -> dict[str, Any]:
     ):
         if value and method != needed:
             raise Problem(422, f"Belongs to method {needed}. Received: method {method}.", field=name)
+    if as_picture and method == "activations" and len(layers) != 1:
+        detail = f"A PNG shows one layer; choose it by layers. Received: {len(layers) or 'all of them'}."
+        raise Problem(422, detail, field="layers")
     return {"method": method, "label": fields.get("label", ""), "layers": layers}
 
 
@@ -100,12 +103,8 @@ def _wants_picture(accept: str) -> bool:
     return "image/png" in kinds and not {"application/json", "text/html"} & set(kinds)
 
 
-def _picture(maps: list[dict[str, Any]]) -> Response:
-    if len(maps) != 1:
-        raise Problem(
-            422, f"A PNG shows one layer; choose it by layers. There are {len(maps)}.", field="layers"
-        )
-    return Response(base64.b64decode(maps[0].get("overlay", maps[0]["png"])), media_type="image/png")
+def _picture(layer: dict[str, Any]) -> Response:
+    return Response(base64.b64decode(layer.get("overlay", layer["png"])), media_type="image/png")
 
 
 def _answer(

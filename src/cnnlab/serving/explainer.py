@@ -14,8 +14,8 @@ from typing import Any
 from cnnlab.serving.bodies import RETRY_SECONDS
 from cnnlab.serving.limits import Limits
 from cnnlab.serving.problems import Problem
+from cnnlab.serving.sources import CONFIG, WEIGHTS
 
-WEIGHTS = "model.safetensors"
 MOST_WAITING = 8
 _COMMAND = (sys.executable, "-m", "cnnlab.explain.service")
 
@@ -23,7 +23,7 @@ _COMMAND = (sys.executable, "-m", "cnnlab.explain.service")
 def run_beside(file: Path) -> Path | None:
     """Return the run folder of an ONNX file: the one it lies in, or one of its name beside it."""
     for folder in (file.parent, file.with_suffix("")):
-        if (folder / WEIGHTS).is_file() and (folder / "config.toml").is_file():
+        if (folder / WEIGHTS).is_file() and (folder / CONFIG).is_file():
             return folder
     return None
 
@@ -65,8 +65,11 @@ class Explainer:
             )
         self._waiting += 1
         try:
-            async with self._turn:
+            await self._wait_for_turn()
+            try:
                 answer = await self._ask(json.dumps(question).encode(), pixels)
+            finally:
+                self._turn.release()
         finally:
             self._waiting -= 1
         if "detail" in answer:
@@ -81,6 +84,14 @@ class Explainer:
             with suppress(ProcessLookupError):
                 process.kill()
             await process.wait()
+
+    async def _wait_for_turn(self) -> None:
+        try:
+            async with asyncio.timeout(self._seconds):
+                await self._turn.acquire()
+        except TimeoutError:
+            detail = f"Other explanations took longer than {self._seconds:g} s."
+            raise Problem(503, detail, retry_after=RETRY_SECONDS) from None
 
     async def _ask(self, question: bytes, pixels: bytes) -> dict[str, Any]:
         message = len(question).to_bytes(4, "big") + question + pixels

@@ -45,7 +45,7 @@ def page_router(networks: Sequence[Network]) -> APIRouter:
         path = "/" if name == "index.html" else f"/{name}"
         router.add_api_route(path, _giving(content, content_type(name)), methods=["GET"])
     exports = [network.export for network in networks]
-    files: dict[str, Path] = {export.path.name: export.path for export in exports}
+    files = {export.path.name: (export.path, _state(export.path)) for export in exports}
     galleries = [gallery_beside(export.path) for export in exports]
     kept = {path.name: read_gallery(path) for path in galleries if path.is_file()}
     runtime = needed_runtime("serve") if has_runtime() else {}
@@ -61,11 +61,14 @@ def page_router(networks: Sequence[Network]) -> APIRouter:
     async def network(name: str) -> Response:
         if name in kept:
             return _answer(kept[name], "application/json")
-        return _file(files, name)
+        path, state = files.get(name, (None, None))
+        if path is not None and _state(path) != state:  # it has been looked at when the server started
+            raise Problem(404, f"{path.name} has gone or changed since the server started; start it again.")
+        return _file(path, name)
 
     @router.get("/page/runtime/{name}")
     async def runtime_file(name: str) -> Response:
-        return _file({path.name: path for path in runtime.values()}, name)
+        return _file({path.name: path for path in runtime.values()}.get(name), name)
 
     return router
 
@@ -81,7 +84,16 @@ def _answer(content: bytes, media_type: str) -> Response:
     return Response(content, media_type=media_type, headers=_HEADERS)
 
 
-def _file(files: dict[str, Path], name: str) -> Response:
-    if name not in files:
+def _file(path: Path | None, name: str) -> Response:
+    if path is None:
         raise Problem(404, f"There is no file {name[:80]!r}.")
-    return FileResponse(files[name], media_type=content_type(name), headers=_HEADERS)
+    return FileResponse(path, media_type=content_type(name), headers=_HEADERS)
+
+
+def _state(path: Path) -> tuple[int, int, int] | None:
+    """Return what changes with a file's content; None where it is gone."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns

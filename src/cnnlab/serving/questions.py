@@ -17,7 +17,10 @@ from cnnlab.serving.problems import Problem
 
 KINDS = ("multipart/form-data", "application/json", "application/octet-stream", "image/*")
 
-_FORMATS = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"RIFF", b"BM", b"GIF8")
+METHODS = ("grad_cam", "activations")
+"""Of explaining."""
+
+_FORMATS = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"BM", b"GIF8")
 """How files of the formats begin that are taken. TIFF is not: browsers do not send it, and its many
 compressions are the largest part of what `cnnlab.pictures` could be made to run."""
 
@@ -61,7 +64,7 @@ class JsonExplainQuestion(BaseModel):
 
     images: str = Field(description="One image, encoded in base64.")
     network: str = Field("", max_length=300, description="Which network; the first of the list if not given.")
-    method: Literal["grad_cam", "activations"] = Field("grad_cam", description="What is returned.")
+    method: Literal["grad_cam", "activations"] = Field(METHODS[0], description="What is returned.")
     label: str = Field("", max_length=300, description="The class that Grad-CAM explains; else the answer.")
     layers: str = Field(
         "", max_length=4000, description="Of activations: names with commas between; else all."
@@ -112,7 +115,8 @@ def read_form(
             field="Content-Type",
         )
     for name, content in images:
-        if not content.startswith(_FORMATS):
+        is_webp = content.startswith(b"RIFF") and content[8:12] == b"WEBP"
+        if not is_webp and not content.startswith(_FORMATS):
             raise Problem(
                 415 if content else 422, f"{name}: must be a PNG, JPEG, WebP, BMP or GIF image.", field=name
             )

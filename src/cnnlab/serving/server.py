@@ -1,5 +1,6 @@
 """uvicorn around the app: the port, the processes, and how they stop."""
 
+import errno
 import json
 import multiprocessing
 import os
@@ -104,7 +105,9 @@ def open_port(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server(address[:2], family=family, backlog=_BACKLOG)
     except OSError as error:
-        reason = error.strerror or str(error)
+        if error.errno == errno.EADDRNOTAVAIL:
+            raise ConfigError(f"--host: must be an address of this machine. Received: {host!r}.") from None
+        reason = os.strerror(error.errno) if error.errno else str(error)
         raise MissingResourceError(
             f"--port: {port} of {host} cannot be had: {reason.lower()}. Choose another, or 0 for any."
         ) from None

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from cnnlab.errors import CnnlabError, RunError
 
-WEIGHTS = "model.safetensors"
+WEIGHTS, CONFIG = "model.safetensors", "config.toml"
+"""Of a run folder; `cnnlab.runs`, which knows them too, imports torch."""
 
 
 class ExportFailedError(CnnlabError):
@@ -42,6 +43,8 @@ def onnx_files(
 def _of_run(run: Path, data_root: Path | None, say: Callable[[str], None]) -> Path:
     exported = run / f"{run.resolve().name}.onnx"
     weights = run / WEIGHTS
+    if not (run / CONFIG).is_file() and not weights.is_file():
+        raise RunError(f"{run}: is no run folder: it has no {CONFIG}. Give a run folder, or an ONNX file.")
     if not weights.is_file():
         raise RunError(
             f"{run}: has no {WEIGHTS}: it is no finished run. Finish it with `cnnlab resume {run}`, "
