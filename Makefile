@@ -13,7 +13,7 @@ WORKERS ?= 3
 # For pip, such as --extra-index-url of CPU builds of torch
 PIP_ARGS ?=
 
-.PHONY: demo test check test-slow test-tensorflow test-mlflow figures studies examples bench bench-bf16 bench-norm bench-lrn bench-recipes exports page-runtime
+.PHONY: demo test check test-slow test-tensorflow test-mlflow figures studies examples bench bench-bf16 bench-norm bench-lrn bench-recipes bench-serve exports page-runtime
 .PHONY: figures-table tour golden correctness constraints constraints-tensorflow constraints-mlflow clean
 
 demo: $(VENV)/.installed ## train and compare three networks on real handwritten digits
@@ -53,8 +53,9 @@ examples: $(VENV)/.installed ## train what is missing of the reports in examples
 
 # Programs that train to 99 % on MNIST in another way; see `cnnlab bench time-to --help`
 MNIST_PEERS ?=
-# Run folders that docs/export.md shows in every form
+# Run folders that docs/export.md shows in every form, and exported files that docs/serve.md shows under load
 RUNS_TO_EXPORT ?=
+ONNX_TO_SERVE ?=
 # A table is made anew only from what was measured to its end
 define measured
 	mkdir -p docs/performance
@@ -107,6 +108,14 @@ exports: $(VENV)/.installed $(TENSORFLOW_VENV)/.installed ## measure what docs/e
 	$(BIN)/cnnlab export $(RUNS_TO_EXPORT) --format onnx,pt2,savedmodel,litert --int8 --threads 1 --json \
 	  > docs/performance/export.json.new
 	mv docs/performance/export.json.new docs/performance/export.json
+	$(MAKE) figures-table
+
+bench-serve: $(VENV)/.installed ## measure what docs/serve.md shows: ONNX_TO_SERVE="FILE FILE"
+	for file in $(ONNX_TO_SERVE); do \
+	  new=docs/performance/serve-$$(basename $$file .onnx).json; \
+	  $(BIN)/cnnlab bench serve $$file --clients 8 --clients 32 --requests 10000 --json > $$new.new || exit 1; \
+	  mv $$new.new $$new; \
+	done
 	$(MAKE) figures-table
 
 # Checked against page-runtime/package-lock.json; two files of it are kept, one of 14 MB

@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+from cnnlab.reporting import short_commit
+
 FORMS = {"run": "the run, in PyTorch", "int8": "onnx, int8"}
 
 
@@ -25,7 +27,9 @@ def exports(path: Path) -> str:
             ),
         ]
     threads = found["threads"]
-    lines.append(f"{found['cpu']}, {threads} thread{'s' * (threads > 1)}; medians; the best in bold.")
+    made = f"{found['cpu']}, {threads} thread{'s' * (threads > 1)}"
+    made += f", commit {short_commit(found['commit'])}, {found['date']}"
+    lines.append(f"{made}; medians; the best in bold.")
     return "\n".join(lines) + "\n"
 
 

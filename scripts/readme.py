@@ -11,6 +11,7 @@ from pathlib import Path
 
 import export_page
 import performance_page
+import serve_page
 
 from cnnlab.models import layers_of, list_models, model_info
 from cnnlab.reporting import read_comparison, to_markdown
@@ -56,6 +57,14 @@ def study(name: str) -> str:
     return re.sub(r"\]\(([\w-]+\.png)\)", r"](studies/\1)", text) + "\n"
 
 
+def exports() -> str:
+    return export_page.exports(PERFORMANCE / "export.json")
+
+
+def served() -> str:
+    return serve_page.served(*sorted(PERFORMANCE.glob("serve-*.json")))
+
+
 GENERATED = {
     README: {"networks": networks, "figures": figures},
     PERFORMANCE.with_suffix(".md"): {
@@ -69,7 +78,9 @@ GENERATED = {
         "sources": partial(performance_page.sources, PERFORMANCE / "data.json"),
         "time-to": lambda: performance_page.time_to(*sorted(PERFORMANCE.glob("time-to-*.json"))),
     },
-    ROOT / "docs" / "export.md": {"exports": partial(export_page.exports, PERFORMANCE / "export.json")},
+    ROOT / "docs" / "export.md": {"exports": exports},
+    ROOT / "docs" / "serve.md": {"served": served},
+    ROOT / "docs" / "deploy.md": {"exports": exports, "served": served},
     **{page: {"study": partial(study, name)} for page, name in STUDY_PAGES.items()},
 }
 

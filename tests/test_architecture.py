@@ -8,11 +8,12 @@ import pytest
 import cnnlab
 
 SOURCE = Path(cnnlab.__file__).parent
-GROUND = {"errors", "locks", "machine", "threads", "values"}  # every room may use these
+GROUND = {"errors", "locks", "machine", "source", "threads", "values"}  # every room may use these
 MAY_IMPORT = {
     "errors": set(),
     "locks": set(),
     "machine": set(),
+    "source": set(),
     "threads": set(),
     "values": set(),
     "config": set(),

@@ -11,7 +11,7 @@ import pytest
 
 import cnnlab
 from cnnlab.cli import main
-from cnnlab.errors import ConfigError, MissingResourceError, RunError
+from cnnlab.errors import CheckFailedError, ConfigError, MissingResourceError, RunError
 from cnnlab.evaluation import load_run, predict_probs
 from cnnlab.export import exporter, forms, timing
 from cnnlab.lab import export
@@ -103,6 +103,50 @@ def test_pt2_has_its_description_beside_it_and_takes_any_batch(run, tmp_path):
     assert description["input"]["layout"] == "N x C x H x W"
     forward = forms.own_pt2(row.path)
     assert [forward(np.zeros((num, 1, 8, 8), dtype=np.float32)).shape for num in (1, 7)] == [(1, 10), (7, 10)]
+
+
+def test_a_form_that_fails_leaves_the_others(run, tmp_path, monkeypatch, capsys):
+    def fail(*_args):
+        raise CheckFailedError("pt2: it does not work.")
+
+    monkeypatch.setattr(forms.Pt2Form, "write", fail)
+    with pytest.raises(SystemExit) as ended:
+        main(["export", str(run.path), "--format", "pt2,onnx", "--out", str(tmp_path), "--json"])
+    printed, errors = capsys.readouterr()
+    found = json.loads(printed)
+    assert ended.value.code == 1
+    assert errors == f"{run.name}: pt2: pt2: it does not work. No file was written.\n"
+    assert [row["form"] for row in found["exports"]] == ["onnx"] and (tmp_path / f"{run.name}.onnx").is_file()
+    assert found["failed"] == [{"run": run.name, "form": "pt2", "problem": "pt2: it does not work."}]
+
+
+def test_a_refused_form_gets_no_star(run, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(exporter.gate, "LARGEST_DROP", -1.0)
+    with pytest.raises(SystemExit):
+        main(["export", str(run.path), "--int8", "--out", str(tmp_path)])
+    printed = capsys.readouterr().out
+    refused, others = [], []
+    for line in printed.splitlines():
+        (refused if line.startswith("int8, refused") else others).append(line)
+    assert len(refused) == 1 and "*" not in refused[0]
+    rows = [line for line in others if line.startswith(("run ", "onnx "))]
+    assert sum(line.count("*") for line in rows) >= 5  # size, three times, and accuracy for both
+
+
+def test_a_folder_in_the_place_of_a_file_stays(run, tmp_path):
+    notes = tmp_path / "out" / f"{run.name}.onnx" / "notes.txt"
+    notes.parent.mkdir(parents=True)
+    notes.write_text("mine")
+    result = export(run.path, out=notes.parents[1], threads=1)
+    assert not result.rows and "is in the way: it is a folder. Remove or rename it." in result.problems[0]
+    assert notes.read_text() == "mine" and list(notes.parents[1].iterdir()) == [notes.parent]
+
+
+def test_test_images_of_an_earlier_export_are_removed(run, tmp_path):
+    old = tmp_path / f"{run.name}.gallery.json"
+    old.write_text("{}")
+    export(run.path, out=tmp_path, threads=1)
+    assert not old.exists()
 
 
 def test_the_command_prints_a_table_or_json(run, tmp_path, capsys):

@@ -4,6 +4,7 @@ import asyncio
 import json
 import shutil
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from cnnlab.cli import main
 from cnnlab.serving import TOKEN_VARIABLE
 from cnnlab.serving.load import Load, drawn_images, put_load, request_of
-from cnnlab.serving.measure import ServerMeasured
+from cnnlab.serving.measured import Goals, ServerMeasured
 
 LABEL = b'{"predictions": [{"labels": [{"label": "a"}]}]}'
 
@@ -105,6 +106,21 @@ def test_a_server_that_does_not_start_is_one_line(tmp_path, capsys):
         main(["bench", "serve", str(tmp_path / "no.onnx")])
     errors = capsys.readouterr().err
     assert stopped.value.code == 2 and errors.count("\n") == 1 and "did not start" in errors
+
+
+def test_goals_that_are_missed_are_told():
+    loads = (Load(8, (0.01, 0.03), {}, 0.5), Load(32, (0.4,), {}, 0.5))
+    measured = ServerMeasured("n", 1, 2.5, 160_000_000, loads, (None, None), 2, 3)
+    assert measured.shortfalls(Goals()) == []
+    assert measured.shortfalls(Goals(400, 2, 2.5, 160)) == []
+    assert measured.shortfalls(Goals(250, 3, 2, 150)) == [
+        "ready: 2.5 s; at most 2 s was asked.",
+        "memory when ready: 160 MB; at most 150 MB was asked.",
+        "32 clients, p99: 400 ms; at most 250 ms was asked.",
+        "32 clients: 2 requests/s; at least 3 requests/s was asked.",
+    ]
+    unknown = replace(measured, memory_bytes=None).shortfalls(Goals(ready_megabytes=150))
+    assert unknown == ["memory when ready: unknown MB; at most 150 MB was asked."]
 
 
 def test_what_was_measured_as_a_table():

@@ -47,15 +47,27 @@ def serve(
         float | None,
         typer.Option("--least-rate", min=0, help="Exit with 1 below so many requests/s in some load."),
     ] = None,
+    most_ready: Annotated[
+        float | None,
+        typer.Option("--most-ready", min=0, help="Exit with 1 if it is ready later than after so many s."),
+    ] = None,
+    most_memory: Annotated[
+        float | None,
+        typer.Option("--most-memory", min=0, help="Exit with 1 if it holds more than so many MB when ready."),
+    ] = None,
     data_root: options.DataRoot = None,
     as_json: options.Json = False,
 ) -> None:
-    """Start `cnnlab serve`, ask it as fast as it answers, and time its start, waiting times and memory.
+    """Start `cnnlab serve`, ask it as fast as it answers, and measure its start, waiting times and memory.
 
-    Clients and server share this machine, as they do the figures. A request that fails is an exit code of 1.
+    Clients and server share this machine, and so they do in the figures. A request that fails is an exit code
+    of 1.
     """
+    from cnnlab import machine
     from cnnlab.serving.measure import measure_server
+    from cnnlab.serving.measured import Goals
     from cnnlab.serving.sources import onnx_files
+    from cnnlab.source import source_and_day
 
     try:
         contents = [path.read_bytes() for path in images or []]
@@ -73,14 +85,16 @@ def serve(
         say=say,
     )
     if as_json:
-        print_json(measured.as_dict())
+        where = {"cpu": machine.cpu_name(), "cores": machine.num_cores(), **source_and_day()}
+        print_json(measured.as_dict() | where)
     else:
         header, rows, notes = measured.table()
         print_table(header, rows, right=range(len(header)))
         for note in notes:
             print_line(note)
-    short = [load.num_failed for load in measured.loads if load.num_failed]
-    short += [1 for load in measured.loads if most_p99 is not None and 1000 * load.percentile(99) > most_p99]
-    short += [1 for load in measured.loads if least_rate is not None and load.requests_per_s < least_rate]
-    if short:
+    goals = Goals(most_p99, least_rate, most_ready, most_memory)
+    short = measured.shortfalls(goals)
+    for line in short:
+        say(line)
+    if short or any(load.num_failed for load in measured.loads):
         raise typer.Exit(1)

@@ -1,5 +1,6 @@
 """`cnnlab export`."""
 
+import itertools
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -45,6 +46,7 @@ def export(
     exit code is 1.
     """
     from cnnlab import lab, machine
+    from cnnlab.source import source_and_day
 
     options.make_folder(out, "--out")
     result = lab.export(
@@ -63,7 +65,9 @@ def export(
             {
                 "threads": result.threads,
                 "cpu": machine.cpu_name(),
+                **source_and_day(),
                 "exports": [row.as_dict() for row in result.rows],
+                "failed": [vars(failure) for failure in result.failures],
                 "networks": [row.as_dict() for row in result.references],
             }
         )
@@ -89,22 +93,28 @@ def _print_rows(rows: "list[ExportRow]") -> None:
         ([row.timing.latency_1 for row in rows], min, lambda value: f"{1e3 * value:.2f} ms"),
         ([row.timing.latency_32 for row in rows], min, lambda value: f"{1e3 * value:.1f} ms"),
         ([row.timing.throughput for row in rows], max, lambda value: f"{value:,.0f}"),
+        ([row.top1 for row in rows], max, lambda value: f"{value:.2%}"),
     )
-    cells = [
-        [f"{shown(value)}{'*' if value == best(values) else ' '}" for value in values]
-        for values, best, shown in columns
-    ]
+    there = [row.path is not None or row.form == "run" for row in rows]
+    cells = []
+    for values, best, shown in columns:
+        mark = best(itertools.compress(values, there))
+        cells.append(
+            [
+                f"{shown(value)}{'*' if is_there and value == mark else ' '}"
+                for value, is_there in zip(values, there, strict=True)
+            ]
+        )
     lines = [
         (
-            row.form if row.path or row.form == "run" else f"{row.form}, refused",
+            row.form if there[place] else f"{row.form}, refused",
             *(column[place] for column in cells),
-            f"{row.top1:.2%}",
             "" if row.largest_difference is None else f"{row.largest_difference:.1e}",
             str(row.path or ""),
         )
         for place, row in enumerate(rows)
     ]
-    header = ("form", "size ", "1 image ", "32 images ", "images/s ", "top1", "logits differ", "file")
+    header = ("form", "size ", "1 image ", "32 images ", "images/s ", "top1 ", "logits differ", "file")
     print_table(header, lines, right=(1, 2, 3, 4, 5, 6))
     for row in rows:
         if row.drop is not None:

@@ -134,12 +134,17 @@ class Exporter:
 
         return self._export(Int8Form(spread(train, Int8Form.num_images)[0]), judge)
 
-    def write_gallery(self, path: Path) -> None:
-        """Write test images for the page beside an ONNX file; none, where answers are not `stored`."""
-        if self.stored is not None:
-            stored, originals = self.stored
-            images = gallery_of(stored, self._test, originals, self._run.preparation, self._network)
-            write_bytes(gallery_beside(path), gallery_json(images))
+    def write_gallery(self, path: Path, *, is_wanted: bool = True) -> None:
+        """Write test images for the page beside an ONNX file.
+
+        Where they are not wanted, or answers are not `stored`, those of an earlier export are removed.
+        """
+        if self.stored is None or not is_wanted:
+            gallery_beside(path).unlink(missing_ok=True)
+            return
+        stored, originals = self.stored
+        images = gallery_of(stored, self._test, originals, self._run.preparation, self._network)
+        write_bytes(gallery_beside(path), gallery_json(images))
 
     def _export(self, form: Form, judge: Any) -> ExportRow:
         path = self._out / f"{self._name}{form.ending}"

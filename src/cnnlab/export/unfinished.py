@@ -6,6 +6,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from cnnlab.errors import ExportError
 from cnnlab.runs.atomic import sync_folder, write_errors_explained
 
 
@@ -36,13 +37,31 @@ class Unfinished:
         return self._errors.__exit__(kind, error, trace)
 
     def keep(self) -> None:
-        """Give it its name."""
+        """Give it its name.
+
+        Raises:
+            ExportError: a folder of that name holds something that is not of an earlier export.
+        """
+        self.refuse_others({one.name for one in self.path.iterdir()} if self.path.is_dir() else set())
         old = self._target.with_name(f".{os.getpid()}.old.{self._target.name}")
         if self._target.is_dir():  # a folder cannot be replaced in one step
             self._target.rename(old)
         self.path.replace(self._target)
         _remove(old)
         sync_folder(self._target.parent)
+
+    def refuse_others(self, names: set[str]) -> None:
+        """Refuse to replace a folder that holds anything else; as `keep`.
+
+        Args:
+            names: what lies in the new folder; empty where a file takes the folder's place.
+        """
+        if not self._target.is_dir():
+            return
+        others = sorted({one.name for one in self._target.iterdir()} - names)
+        if others or not names:
+            reason = f"it holds {others[0]!r}, which no export has written" if names else "it is a folder"
+            raise ExportError(f"{self._target}: is in the way: {reason}. Remove or rename it.")
 
     def num_bytes(self) -> int:
         """Return the size of the file, or of all files in the folder."""

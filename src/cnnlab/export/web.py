@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from cnnlab.errors import ExportError
 from cnnlab.export.exporter import Exporter, ExportRow
 from cnnlab.export.forms import OnnxForm, write_synced
 from cnnlab.export.sealed import read_sealed
@@ -39,6 +38,7 @@ class WebFolder:
 
     def __enter__(self) -> "WebFolder":
         self._unfinished.__enter__()
+        self._unfinished.refuse_others({Path(name).parts[0] for name in page_files()})
         (self._unfinished.path / NETWORKS).mkdir(parents=True)
         return self
 
@@ -68,8 +68,6 @@ class WebFolder:
         networks = [(path, read_sealed(path)[1].to_json()) for path in paths]
         listed = networks_json(networks, has_runtime=True, version=self._version)
         _write(folder / "page" / "networks.json", listed)
-        if self._path.exists() and not (self._path / NETWORKS).is_dir():
-            raise ExportError(f"{self._path}: is in the way: it is no page of an earlier export. Remove it.")
         self._unfinished.keep()
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from torch import Tensor
@@ -10,7 +11,7 @@ from torch import Tensor
 import cnnlab
 from cnnlab import machine
 from cnnlab.data import Dataset
-from cnnlab.errors import ConfigError, RunError, did_you_mean
+from cnnlab.errors import CheckFailedError, ConfigError, ExportError, RunError, did_you_mean
 from cnnlab.evaluation import StoredPredictions, load_predictions, load_run
 from cnnlab.export.exporter import Exporter, ExportRow
 from cnnlab.export.forms import Form, OnnxForm, Pt2Form, Source
@@ -31,24 +32,44 @@ FORMS: dict[str, Callable[[], Form]] = {
 
 
 @dataclass(frozen=True)
+class ExportFailure:
+    """A form that could not be made of a run.
+
+    Attributes:
+        run: name of the run folder.
+        form: of `FORMS`, or `int8`.
+        problem: why, a line.
+    """
+
+    run: str
+    form: str
+    problem: str
+
+
+@dataclass(frozen=True)
 class ExportResult:
     """What was exported.
 
     Attributes:
         rows: one for each run and form, those that did not pass too.
         references: the runs themselves, in PyTorch.
+        failures: forms that could not be made, so that there is nothing to tell of them.
         threads: of the processor, for all times.
     """
 
     rows: tuple[ExportRow, ...]
     references: tuple[ExportRow, ...]
+    failures: tuple[ExportFailure, ...]
     threads: int
 
     @property
     def problems(self) -> list[str]:
         """Why forms did not pass, a line for each."""
-        return [
+        refused = [
             f"{row.run}: {row.form}: {row.problem}. No file was written." for row in self.rows if row.problem
+        ]
+        return refused + [
+            f"{one.run}: {one.form}: {one.problem} No file was written." for one in self.failures
         ]
 
 
@@ -75,7 +96,8 @@ def export(
         formats: some of `FORMS`.
         int8: write an ONNX file in int8 too, calibrated on training images.
         allow_drop: let int8 cost more than half a point of accuracy.
-        gallery: write some test images beside an ONNX file, for the page to start from; `web` always does.
+        gallery: write some test images beside an ONNX file, for the page to start from, or else remove those
+            of an earlier export; `web` always has them.
         out: folder of the files; they are called as their runs.
         root: where the data lies, if not where the runs' configs say.
         threads: of the processor, where files are used and timed; the machine's cores if not given.
@@ -101,6 +123,7 @@ def export(
         Path(out).mkdir(parents=True, exist_ok=True)
     rows: list[ExportRow] = []
     references: list[ExportRow] = []
+    failures: list[ExportFailure] = []
     web = next((form for form in forms if isinstance(form, WebForm)), None)
     with WebFolder(Path(out) / "web", web, cnnlab.__version__) if web else nullcontext() as page:
         for source in sources:
@@ -110,16 +133,26 @@ def export(
             if gallery or web:
                 exporter.stored = _stored(folder, test, root, warn)
             references.append(exporter.reference())
-            for form in forms:
-                rows.append(page.add(exporter) if page and form is web else exporter.export(form))
-                if gallery and isinstance(form, OnnxForm) and form is not web and rows[-1].path:
-                    exporter.write_gallery(rows[-1].path)
+            makers: dict[str, Callable[[], ExportRow]] = {
+                form.name: partial(page.add, exporter)
+                if page and form is web
+                else partial(exporter.export, form)
+                for form in forms
+            }
             if int8:
                 train = load_split(folder, "train", root=root, warn=warn)
-                rows.append(exporter.export_int8(train, allow_drop=allow_drop))
+                makers["int8"] = partial(exporter.export_int8, train, allow_drop=allow_drop)
+            for name, make in makers.items():
+                try:
+                    rows.append(make())
+                except (CheckFailedError, ExportError) as error:  # the other forms may well be made
+                    failures.append(ExportFailure(references[-1].run, name, str(error)))
+                    continue
+                if name == "onnx" and rows[-1].path:
+                    exporter.write_gallery(rows[-1].path, is_wanted=gallery)
         if page:
             page.keep([row for row in rows if row.form == "web"])
-    return ExportResult(tuple(rows), tuple(references), threads)
+    return ExportResult(tuple(rows), tuple(references), tuple(failures), threads)
 
 
 def _stored(

@@ -2,92 +2,25 @@
 
 import http.client
 import json
-import math
 import os
 import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from cnnlab.errors import CnnlabError, ConfigError
 from cnnlab.serving import TOKEN_VARIABLE
-from cnnlab.serving.load import Load, drawn_images, put_load, request_of
+from cnnlab.serving.load import drawn_images, put_load, request_of
+from cnnlab.serving.measured import ServerMeasured
 from cnnlab.serving.processes import cpu_seconds, family, memory
 
 _START_SECONDS = 120
 _STOP_SECONDS = 30
 _HOST = "127.0.0.1"
-
-
-@dataclass(frozen=True)
-class ServerMeasured:
-    """What was seen of a server.
-
-    Attributes:
-        network: that was asked.
-        workers: its processes.
-        ready_seconds: from its start to the first answer that it is ready.
-        memory_bytes: resident, of all its processes, when it was ready; None where /proc is not.
-        loads: one for each number of clients.
-        cpu_seconds: processor time of the server for one request, in each load; None where /proc is not. It
-            tells more than requests/s on a machine that does other things too.
-        memory_after_bytes: of the same when all was over.
-        peak_memory_bytes: the most that they held at any time, summed.
-    """
-
-    network: str
-    workers: int
-    ready_seconds: float
-    memory_bytes: int | None
-    loads: tuple[Load, ...]
-    cpu_seconds: tuple[float | None, ...]
-    memory_after_bytes: int | None
-    peak_memory_bytes: int | None
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return everything for JSON: seconds, bytes, requests per second."""
-        return {
-            "network": self.network,
-            "workers": self.workers,
-            "ready_s": self.ready_seconds,
-            "memory_bytes": self.memory_bytes,
-            "memory_after_bytes": self.memory_after_bytes,
-            "peak_memory_bytes": self.peak_memory_bytes,
-            "loads": [
-                load.as_dict() | {"server_cpu_s": seconds}
-                for load, seconds in zip(self.loads, self.cpu_seconds, strict=True)
-            ],
-        }
-
-    def table(self) -> tuple[list[str], list[list[str]], list[str]]:
-        """Return header, rows and notes."""
-        header = ["clients", "requests/s", "p50 ms", "p95 ms", "p99 ms", "longest ms", "CPU ms", "failed"]
-        rows = [
-            [
-                str(load.clients),
-                f"{load.requests_per_s:,.0f}",
-                *(_milliseconds(load.percentile(percent)) for percent in (50, 95, 99, 100)),
-                _milliseconds(seconds, digits=2),
-                f"{load.num_failed:,} of {len(load.seconds) + load.num_failed:,}",
-            ]
-            for load, seconds in zip(self.loads, self.cpu_seconds, strict=True)
-        ]
-        notes = [f"{self.network}, {self.workers} process(es): ready in {self.ready_seconds:.2f} s."]
-        if self.memory_bytes and self.memory_after_bytes and self.peak_memory_bytes:
-            values = (self.memory_bytes, self.memory_after_bytes, self.peak_memory_bytes)
-            at_start, after, peak = (f"{value / 1e6:.0f} MB" for value in values)
-            notes.append(f"Memory: {at_start} when ready, {after} afterwards, {peak} at most.")
-        failures: Counter[str] = Counter()
-        for load in self.loads:
-            failures.update(load.failures)
-        notes += [f"Failed: {number:,} times: {text}" for text, number in failures.items()]
-        return header, rows, notes
 
 
 def measure_server(
@@ -144,10 +77,6 @@ def measure_server(
     return ServerMeasured(
         network["name"], workers, ready_seconds, at_start, tuple(loads), tuple(used_seconds), after, peak
     )
-
-
-def _milliseconds(seconds: float | None, *, digits: int = 1) -> str:
-    return "-" if seconds is None or not math.isfinite(seconds) else f"{1000 * seconds:.{digits}f}"
 
 
 class ServerFailedError(CnnlabError):

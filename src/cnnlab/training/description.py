@@ -2,10 +2,8 @@
 
 import os
 import platform
-import subprocess
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -13,6 +11,7 @@ import torch
 from cnnlab import machine
 from cnnlab.config import RunConfig
 from cnnlab.data import Dataset
+from cnnlab.source import source_commit
 from cnnlab.training.batches import network_size
 from cnnlab.training.execution import Execution
 from cnnlab.training.origin import settings_of
@@ -96,23 +95,6 @@ def describe_weights(
         },
         "trained_on": {"data": config.data.name, "recipe": config.recipe, "seed": config.seed},
     }
-
-
-def source_commit() -> str:
-    """Return the commit of the checkout this runs from, with `+` if it has changes; empty elsewhere."""
-    root = Path(__file__).resolve().parents[3]
-    if not (root / ".git").exists():
-        return ""
-    try:
-        commit = _git(root, "rev-parse", "HEAD")
-        return commit + ("+" if _git(root, "status", "--porcelain", "--untracked-files=no") else "")
-    except (OSError, subprocess.SubprocessError):
-        return ""
-
-
-def _git(root: Path, *args: str) -> str:
-    done = subprocess.run(["git", *args], cwd=root, capture_output=True, text=True, check=True, timeout=10)
-    return done.stdout.strip()
 
 
 def _version(package: str) -> str:
