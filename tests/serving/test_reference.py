@@ -58,6 +58,16 @@ def test_the_page_has_every_route_and_loads_nothing(ask):
     assert "Bearer TOKEN" in page_and_document(ask, token="x" * 20)[0].text
 
 
+def test_the_document_says_which_routes_need_the_token(ask):
+    _page, document, _client = page_and_document(ask)
+    assert "securitySchemes" not in document.get("components", {})
+    _page, document, _client = page_and_document(ask, token="x" * 20)
+    assert document["components"]["securitySchemes"] == {"token": {"type": "http", "scheme": "bearer"}}
+    for path, routes in document["paths"].items():
+        for route in routes.values():
+            assert route.get("security") == (None if path in ("/healthz", "/readyz") else [{"token": []}])
+
+
 def test_its_commands_are_answered(ask):
     page, _document, _client = page_and_document(ask)
     commands = [

@@ -15,7 +15,7 @@ from cnnlab.serving import documents
 from cnnlab.serving.bodies import Bodies
 from cnnlab.serving.explain_route import add_explain
 from cnnlab.serving.explainer import Explainer
-from cnnlab.serving.guard import Guard
+from cnnlab.serving.guard import OPEN, Guard
 from cnnlab.serving.limits import Limits
 from cnnlab.serving.metrics import Metrics
 from cnnlab.serving.networks import Network, answer_in_time, chosen_network, networks_of
@@ -150,7 +150,12 @@ def _add_predict(app: FastAPI, networks: dict[str, Network], limits: Limits, bod
 def _add_reference(app: FastAPI, networks: dict[str, Network], *, has_token: bool) -> None:
     facts, first = [network.facts() for network in networks.values()], next(iter(networks.values()))
     document = app.openapi
-    app.openapi = lambda: documents.add_answers(document(), facts, first.example)
+
+    def with_answers() -> dict[str, Any]:
+        found = documents.add_answers(document(), facts, first.example)
+        return documents.add_token(found, OPEN) if has_token else found
+
+    app.openapi = with_answers
 
     @app.get("/docs", include_in_schema=False)
     async def show_reference(request: Request) -> HTMLResponse:

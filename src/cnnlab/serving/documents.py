@@ -1,7 +1,7 @@
 """The OpenAPI document: bodies that FastAPI does not see, since they are read under limits; real examples."""
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from pydantic import BaseModel
@@ -99,6 +99,24 @@ def add_answers(
         document["paths"][path][method]["responses"]["200"]["content"]["application/json"]["example"] = (
             example
         )
+    return document
+
+
+def add_token(document: dict[str, Any], also_open: Collection[str]) -> dict[str, Any]:
+    """Say in a document which routes need the server's token.
+
+    Args:
+        document: of OpenAPI; it is changed.
+        also_open: paths that need none.
+
+    Returns:
+        The document.
+    """
+    document.setdefault("components", {})["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
+    for path, routes in document["paths"].items():
+        if path not in also_open:
+            for route in routes.values():
+                route["security"] = [{"token": []}]
     return document
 
 
