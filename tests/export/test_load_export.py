@@ -277,6 +277,52 @@ def test_a_graph_that_the_runtime_cannot_read(small_run, tmp_path):
     assert "\n" not in str(caught.value)
 
 
+def test_a_graph_that_mixes_images_is_refused_when_it_answers(small_file, monkeypatch):
+    class Mixing:
+        def run(self, _outputs, inputs):
+            return [np.zeros((28 * len(inputs["images"]), 10), dtype=np.float32)]
+
+    exported = load_export(small_file)
+    monkeypatch.setattr(exported, "_session", Mixing())
+    with pytest.raises(ExportError, match="one row of logits for each image"):
+        exported.logits(np.zeros((1, 1, 28, 28), dtype=np.float32))
+
+
+@pytest.mark.parametrize(
+    "text", ["[" * 100_000, '{"a": NaN}', '{"a": "\\ud800"}'], ids=["deep", "no number", "half a character"]
+)
+def test_a_description_that_no_export_writes(text, small_run, tmp_path):
+    class Forged:
+        def to_json(self):
+            return text
+
+    path = tmp_path / "forged.onnx"
+    path.write_bytes(seal(model_of(small_run).SerializeToString(), Forged()))
+    with pytest.raises(ExportError, match="is damaged, or no ONNX file"):
+        load_export(path)
+
+
+def test_what_is_no_picture_is_one_line(small_file):
+    network = load_export(small_file)
+    for images, kind in (
+        (None, "NoneType"),
+        (5, "int"),
+        (b"png", "bytes"),
+        ([b"png"], "bytes"),
+        ([None], "NoneType"),
+    ):
+        with pytest.raises(ConfigError, match=f"must be a path, .* Received: {kind}"):
+            network.predict(images)
+    for top_k in (0, 1.5, "3", None):
+        with pytest.raises(ConfigError, match="top_k: must be a whole number of at least 1"):
+            network.predict([], top_k=top_k)
+    for threads in (0, "3", 1.5, 2**31):
+        with pytest.raises(ConfigError, match="threads: must be a whole number, 1 to 1024"):
+            load_export(small_file, threads=threads)
+    with pytest.raises(ConfigError, match=r"path: must be that of an ONNX file\. Received: NoneType"):
+        load_export(None)
+
+
 def test_a_number_of_classes_that_differs(small_run, tmp_path):
     description = describe_run(small_run)
     network = description.network | {"num_classes": 9}

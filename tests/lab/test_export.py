@@ -14,6 +14,7 @@ from cnnlab.cli import main
 from cnnlab.errors import CheckFailedError, ConfigError, MissingResourceError, RunError
 from cnnlab.evaluation import load_run, predict_probs
 from cnnlab.export import exporter, forms, timing
+from cnnlab.export.weights_sum import read_weights_sum
 from cnnlab.lab import export
 from cnnlab.lab.splits import load_split
 
@@ -140,6 +141,36 @@ def test_a_folder_in_the_place_of_a_file_stays(run, tmp_path):
     result = export(run.path, out=notes.parents[1], threads=1)
     assert not result.rows and "is in the way: it is a folder. Remove or rename it." in result.problems[0]
     assert notes.read_text() == "mine" and list(notes.parents[1].iterdir()) == [notes.parent]
+
+
+def test_what_a_killed_export_has_left_is_removed(run, tmp_path):
+    name = f"{run.name}.onnx"
+    left, of_another = tmp_path / f".999999999.tmp.{name}", tmp_path / ".999999999.tmp.other.onnx"
+    young, alive = tmp_path / f".999999998.tmp.{name}", tmp_path / f".{os.getppid()}.tmp.{name}"
+    for path in (left, of_another, young, alive):
+        path.write_text("x")
+        os.utime(path, (0, 0)) if path is not young else None
+    export(run.path, out=tmp_path, threads=1)
+    assert not left.exists() and of_another.exists() and young.exists() and alive.exists()
+
+
+def test_a_link_is_followed(run, tmp_path):
+    (tmp_path / "there").mkdir()
+    (tmp_path / "there" / "network.onnx").write_text("old")
+    link = tmp_path / f"{run.name}.onnx"
+    link.symlink_to("there/network.onnx")
+    export(run.path, out=tmp_path, threads=1)
+    assert link.is_symlink() and cnnlab.load_export(tmp_path / "there" / "network.onnx")
+
+
+def test_an_export_knows_its_weights(run, tmp_path):
+    (row,) = export(run.path, out=tmp_path, threads=1).rows
+    own = cnnlab.load_export(row.path).description.weights
+    assert len(own) == 64 and own == read_weights_sum(run.weights)
+    cut = tmp_path / "cut.safetensors"
+    for content in (b"", b"\xff" * 20, run.weights.read_bytes()[:100]):
+        cut.write_bytes(content)
+        assert read_weights_sum(cut) == ""
 
 
 def test_test_images_of_an_earlier_export_are_removed(run, tmp_path):

@@ -133,6 +133,9 @@ REFUSED = {
     "top_k as text": ({"json": {"images": text_of(PHOTO), "top_k": "1"}}, 422, "top_k"),
     "top_k of 0": ({"json": {"images": text_of(PHOTO), "top_k": 0}}, 422, "top_k"),
     "top_k in the URL": ({"content": PHOTO, "headers": RAW, "params": {"top_k": "-1"}}, 422, "top_k"),
+    "top_k twice in the URL": (
+        {"content": PHOTO, "headers": RAW, "params": [("top_k", 1), ("top_k", 2)]}, 422, "top_k"
+    ),
     "another field in the URL": ({"content": PHOTO, "headers": RAW, "params": {"k": "1"}}, 422, "k"),
     "no base64": ({"json": {"images": ["%%%"]}}, 422, "images[0]"),
     "a data URL": ({"json": {"images": "data:image/png;base64,aaaa"}}, 422, "images"),
@@ -153,6 +156,7 @@ REFUSED = {
     "a damaged form": (
         {"content": b"no form", "headers": {"content-type": "multipart/form-data; boundary=x"}}, 422, "body"
     ),
+    "a picture without height": ({"content": png_of_size(1_000_000, 1), "headers": RAW}, 422, "body"),
     "50,000 x 50,000 pixels": ({"content": png_of_size(50_000, 50_000), "headers": RAW}, 422, "body"),
 }  # fmt: skip
 
@@ -164,6 +168,12 @@ def test_what_is_refused_names_the_field(ask):
     for name, answer in ask(use, Limits(images=4)).items():
         _request, status, field = REFUSED[name]
         assert "\n" not in problem(answer, status, field), name
+    wrong = post(ask, json={"images": text_of(PHOTO), "top_k": "1"})
+    assert problem(wrong, 422, "top_k") == "Input should be a valid integer. Received: '1'."
+    wrong = post(ask, json={"images": 7})
+    assert problem(wrong, 422, "images") == "Must be text in base64, or a list of such."
+    wrong = post(ask, json={"images": text_of(PHOTO), "topk": 1})
+    assert problem(wrong, 422, "topk") == "There is no such field; there are images, network, top_k."
     unknown = post(ask, json={"images": text_of(PHOTO), "network": "phots"})
     assert "'photos'" in problem(unknown, 422, "network")
 

@@ -72,6 +72,13 @@ def test_the_token_opens_all_but_the_probes(ask):
     assert guarded[0].json()["field"] == "Authorization"
 
 
+def test_a_header_alone_can_be_asked_for(ask):
+    async def use(client):
+        return [await client.head(path) for path in ("/healthz", "/", "/v1/predict", "/nothing")]
+
+    assert [answer.status_code for answer in ask(use)] == [200, 200, 405, 404]
+
+
 def test_a_browser_reads_the_reference_with_the_token_as_its_password(ask):
     def basic(pair: str) -> str:
         return f"Basic {base64.b64encode(pair.encode()).decode()}"
@@ -141,8 +148,9 @@ def test_limits_are_numbers_with_a_name():
         "images": "takes NAME=VALUE",
         "image=8": "there is no limit 'image'. Did you mean 'images'",
         "images=8.5": "images: must be a whole number. Received: '8.5'",
-        "images=-1": "images: must be a number above 0",
-        "body_seconds=nan": "body_seconds: must be a number above 0",
+        "images=-1": "images: must be above 0, and at most 1,000,000,000,000. Received: -1.",
+        "stop_seconds=1" + "0" * 400: "stop_seconds: must be above 0",
+        "body_seconds=nan": "body_seconds: must be above 0",
         "queue=31": "images: must be at most queue, 31",
     }.items():
         with pytest.raises(ConfigError, match=f"^--limit: {re.escape(line)}"):

@@ -2,6 +2,9 @@
 
 import http.client
 import io
+import os
+import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -9,6 +12,7 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -182,6 +186,62 @@ def test_bad_input_is_one_line_each(photos_file, tmp_path, capsys):
     assert code == 2 and "has no model.safetensors" in line and f"cnnlab resume {tmp_path}" in line
     code, line = fails(photos_file, photos_file, "--port", 0)
     assert code == 2 and "two networks are called 'photos'" in line
+
+
+def test_a_name_that_is_no_text_is_one_line(photos_file, tmp_path, capsys):
+    odd = os.fsdecode(os.fsencode(tmp_path) + b"/x\xff.onnx")
+    shutil.copy(photos_file, odd)
+    with pytest.raises(SystemExit) as stopped:
+        main(["serve", odd, "--port", "0"])
+    errors = capsys.readouterr().err
+    assert stopped.value.code == 2 and errors.count("\n") == 1 and "must be printable" in errors
+
+
+def test_as_many_open_files_as_connections_need(photos_file):
+    def limited(number):
+        command = f"ulimit {number}; exec {sys.executable} -m cnnlab serve {photos_file} --port 0"
+        return subprocess.Popen(
+            ["bash", "-c", command], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+
+    process = limited("-n 200")
+    _output, errors = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert errors.splitlines()[-1].startswith(
+        "Error: --limit connections: as many need 1089 open files at once"
+    )
+    process = limited("-S -n 200")  # which a process may raise by itself
+    try:
+        port = wait_for(process)
+        allowed = Path(f"/proc/{process.pid}/limits").read_text()
+        assert re.search(r"Max open files +1089 ", allowed) and get(port, "/healthz")[0] == 200
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_a_client_that_has_closed_its_side_is_answered(photos_file):
+    process = start(photos_file, "--port", 0)
+    try:
+        port = wait_for(process)
+        image = png()
+        whole = POST + f"Content-Length: {len(image)}\r\n\r\n".encode() + image
+        for content, status in (
+            (whole, b"200"),
+            (b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n", b"200"),
+        ):
+            began = time.monotonic()
+            assert raw(port, content, seconds=20).startswith(b"HTTP/1.1 " + status)
+            assert time.monotonic() - began < 4  # it is closed then, and not after 5 s without a request
+        assert raw(port, whole[:-5]) == b""  # nobody is there to send the rest
+        bad = b"--x\r\nbad"
+        form = POST.replace(b"image/png", b"multipart/form-data; boundary=x")
+        assert raw(port, form + b"Content-Length: %d\r\n\r\n" % len(bad) + bad).startswith(b"HTTP/1.1 422")
+        process.send_signal(signal.SIGTERM)
+        assert process.communicate(timeout=20) == ("", "")  # nothing of it in the log
+    finally:
+        process.kill()
+        process.communicate()
 
 
 def test_a_wrong_host_or_token_is_one_line(tmp_path):

@@ -28,7 +28,7 @@ def serve(
     image_size: Annotated[
         int | None,
         typer.Option(
-            "--image-size", min=8, max=4096, help="Of drawn images, in pixels; as the network takes."
+            "--image-size", min=8, max=2048, help="Of drawn images, in pixels; as the network takes."
         ),
     ] = None,
     images: Annotated[

@@ -34,7 +34,10 @@ def serve(
     threads: Annotated[
         int | None,
         typer.Option(
-            "--threads", min=1, help="Threads of a network, in each process; half of the cores, shared out."
+            "--threads",
+            min=1,
+            max=1024,
+            help="Threads of a network, in each process; half of the cores, shared out.",
         ),
     ] = None,
     token_file: Annotated[

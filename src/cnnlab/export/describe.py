@@ -4,6 +4,7 @@ from pathlib import Path
 
 from cnnlab.evaluation import Run
 from cnnlab.export.description import ExportDescription
+from cnnlab.export.weights_sum import read_weights_sum
 
 
 def describe_run(run: Run, *, precision: str = "float32") -> ExportDescription:
@@ -16,4 +17,5 @@ def describe_run(run: Run, *, precision: str = "float32") -> ExportDescription:
         key: Path(value).name if isinstance(value, str) else value
         for key, value in run.description.get("trained_on", {}).items()
     }
-    return ExportDescription(network, run.class_names, run.preparation, trained_on, precision)
+    weights = read_weights_sum(run.folder.weights)
+    return ExportDescription(network, run.class_names, run.preparation, trained_on, precision, weights)

@@ -50,6 +50,11 @@ class _Description(_Table):
     preprocessing: _Preprocessing
     trained_on: dict[str, Any]
     precision: Literal["float32", "int8"]
+    weights: str = ""
+
+
+def _no_number(text: str) -> None:
+    raise ValueError(f"{text} is no number")
 
 
 @dataclass(frozen=True)
@@ -62,6 +67,7 @@ class ExportDescription:
         preparation: from a picture to what the network takes.
         trained_on: the data set, the recipe, the seed.
         precision: the type of the weights: `float32` or `int8`.
+        weights: the sha256 sum in the run's weights, by which an export of others is known; may be empty.
     """
 
     network: dict[str, Any]
@@ -69,6 +75,7 @@ class ExportDescription:
     preparation: Preparation
     trained_on: dict[str, Any]
     precision: str = "float32"
+    weights: str = ""
 
     def to_json(self) -> str:
         """Return the object as text; the same for the same network."""
@@ -92,6 +99,7 @@ class ExportDescription:
             },
             "trained_on": self.trained_on,
             "precision": self.precision,
+            "weights": self.weights,
         }
         return json.dumps(values, ensure_ascii=False, sort_keys=True)
 
@@ -115,7 +123,11 @@ class ExportDescription:
         Raises:
             ValueError: it is not one, or its parts do not fit together; the message says what is wrong.
         """
-        values = json.loads(text)
+        try:
+            values = json.loads(text, parse_constant=_no_number)
+            json.dumps(values, ensure_ascii=False).encode()  # refuses half of a character: it is no text
+        except RecursionError:
+            raise ValueError("its description is nested too deeply") from None
         if not isinstance(values, dict) or values.get("format") != FORMAT:
             version = values.get("format") if isinstance(values, dict) else None
             raise ValueError(f"its format is {version!r}; this version reads {FORMAT!r}")
@@ -141,4 +153,6 @@ class ExportDescription:
             digit_size=done.digit_size,
         )
         names = tuple(checked.class_names)
-        return cls(network.model_dump(), names, preparation, checked.trained_on, checked.precision)
+        return cls(
+            network.model_dump(), names, preparation, checked.trained_on, checked.precision, checked.weights
+        )

@@ -1,6 +1,7 @@
 """A network from an exported file, ready to classify: ONNX Runtime, NumPy and Pillow, without torch."""
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,10 +18,11 @@ from cnnlab.pictures import Pixels, decode_picture, pixels_of
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
+MOST_THREADS = 1024
 BATCH_SIZE = 64
 """Pictures that `Export.predict` gives to the network at once."""
 
-Picture = Path | str | Image.Image | NDArray[np.uint8]
+Picture = os.PathLike[str] | str | Image.Image | NDArray[np.uint8]
 """A path, an image that Pillow has opened, or an array: uint8, H x W or H x W x 3, red first."""
 
 Labels = tuple[tuple[str, float], ...]
@@ -89,11 +91,14 @@ class Export:
         """
         # A digit is found in shades of grey, and made colour afterwards where the network takes that.
         channels = 1 if self.is_digits else self.in_channels
-        if isinstance(image, Path | str):
-            picture, name = decode_picture(image, channels=channels), str(image)
-        else:
+        if isinstance(image, os.PathLike | str):
+            path = os.fspath(image)
+            picture, name = decode_picture(path, channels=channels), path
+        elif isinstance(image, Image.Image | np.ndarray):
             opened = _from_array(image, name) if isinstance(image, np.ndarray) else image
             picture = pixels_of(opened, channels=channels, name=name)
+        else:
+            raise ConfigError(_wanted(name, image))
         return self.description.preparation.pixels(picture, name=name)
 
     def prepare(self, image: Picture, *, name: str = "the image") -> NDArray[np.float32]:
@@ -134,6 +139,8 @@ class Export:
         if not len(batch):
             return np.empty((0, len(self.class_names)), dtype=np.float32)
         logits = np.asarray(self._session.run([OUTPUT], {INPUT: batch})[0])
+        if logits.shape != (len(batch), len(self.class_names)):
+            raise ExportError(f"{self.path}: the network does not give one row of logits for each image.")
         if not np.isfinite(logits).all():
             raise ExportError(f"{self.path}: the network's output is not a finite number.")
         return logits
@@ -155,12 +162,15 @@ class Export:
             For each picture its most probable labels, with their probabilities.
 
         Raises:
-            ConfigError: `top_k` is not at least 1.
+            ConfigError: `top_k` is not at least 1, or something is no picture at all.
             DataError: a picture cannot be decoded, or shows no digit where one is needed; it is named.
         """
-        if top_k < 1:
-            raise ConfigError(f"top_k: must be at least 1. Received: {top_k}.")
-        pictures = [images] if isinstance(images, Path | str | Image.Image | np.ndarray) else list(images)
+        if not isinstance(top_k, int) or top_k < 1:
+            raise ConfigError(f"top_k: must be a whole number of at least 1. Received: {top_k!r}.")
+        is_one = isinstance(images, os.PathLike | str | Image.Image | np.ndarray)
+        if not is_one and (isinstance(images, bytes) or not isinstance(images, Iterable)):
+            raise ConfigError(_wanted("images", images))
+        pictures = [images] if is_one else list(images)
         answers: list[Labels] = []
         for start in range(0, len(pictures), BATCH_SIZE):
             part = pictures[start : start + BATCH_SIZE]
@@ -185,7 +195,7 @@ def load_export(path: Path | str, *, threads: int | None = None) -> Export:
         threads: of the processor, for one batch; as many as the machine has cores if not given.
 
     Raises:
-        ConfigError: `threads` is not at least 1.
+        ConfigError: `threads` is out of range, or `path` is no path.
         ExportError: the file cannot be read, is damaged, was not exported by cnnlab, or does not fit.
         MissingResourceError: onnxruntime is not installed.
 
@@ -199,11 +209,18 @@ def load_export(path: Path | str, *, threads: int | None = None) -> Export:
         >>> len(labels), network.class_names[:3]
         (3, ('0', '1', '2'))
     """
-    if threads is not None and threads < 1:
-        raise ConfigError(f"threads: must be at least 1. Received: {threads}.")
+    if threads is not None and (not isinstance(threads, int) or not 1 <= threads <= MOST_THREADS):
+        raise ConfigError(f"threads: must be a whole number, 1 to {MOST_THREADS}. Received: {threads!r}.")
+    if not isinstance(path, os.PathLike | str):
+        raise ConfigError(f"path: must be that of an ONNX file. Received: {type(path).__name__}.")
     path = Path(path)
     content, description = read_sealed(path)
     return Export(path, description, open_session(path, content, description, threads=threads))
+
+
+def _wanted(name: str, image: object) -> str:
+    kind = type(image).__name__
+    return f"{name}: must be a path, an image that Pillow has opened, or an array. Received: {kind}."
 
 
 def _from_array(array: NDArray[np.uint8], name: str) -> Image.Image:

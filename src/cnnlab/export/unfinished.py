@@ -1,13 +1,17 @@
 """A file or folder that has no name until it is known to be right."""
 
+import glob
 import os
 import shutil
+import time
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from cnnlab.errors import ExportError
 from cnnlab.runs.atomic import sync_folder, write_errors_explained
+
+_LEFT_SECONDS = 3600
 
 
 class Unfinished:
@@ -21,13 +25,16 @@ class Unfinished:
     """
 
     def __init__(self, target: Path) -> None:
-        self._target = target
+        self._target = target = Path(os.path.realpath(target))  # what a link leads to, not the link
         self.path = target.with_name(f".{os.getpid()}.tmp.{target.name}")
         self._errors = write_errors_explained(target, needed=0)
 
     def __enter__(self) -> Self:
         self._errors.__enter__()
         _remove(self.path)
+        for path in self._target.parent.glob(f".*.*.{glob.escape(self._target.name)}"):
+            if _is_left_over(path):
+                _remove(path)
         return self
 
     def __exit__(
@@ -69,8 +76,16 @@ class Unfinished:
         return sum(file.stat().st_size for file in files if file.is_file())
 
 
+def _is_left_over(path: Path) -> bool:
+    """True for what a process has left that was killed; not for what another machine may be writing."""
+    pid, kind, _name = path.name[1:].split(".", 2)
+    is_ours = pid.isdecimal() and kind in ("tmp", "old") and Path("/proc").is_dir()
+    is_old = time.time() - path.lstat().st_mtime > _LEFT_SECONDS
+    return is_ours and is_old and not Path(f"/proc/{pid}").exists()
+
+
 def _remove(path: Path) -> None:
-    if path.is_dir():
+    if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)

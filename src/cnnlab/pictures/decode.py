@@ -29,6 +29,9 @@ from cnnlab.pictures.resize import Pixels, to_channels
 MAX_PIXELS = 2**26
 """The largest image that is decoded, 67 million pixels: beyond most cameras, below Pillow's warning."""
 
+MAX_SIDE = 2**16 - 1
+"""Its width and height, pixels: what a JPEG can have. Pictures that are longer and thin only cost memory."""
+
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
 """File names that are taken for images when a folder is scanned; the format is told by the content."""
 
@@ -112,7 +115,8 @@ def decode_picture(
         C x H x W, uint8, C is 1 or 3.
 
     Raises:
-        DataError: it is none of these formats, damaged, too large, or cannot be read; the message names it.
+        DataError: it is none of these formats, damaged, larger than `max_pixels` or `MAX_SIDE`, or cannot be
+            read; the message names it.
     """
     if not isinstance(source, bytes):
         name = str(source)
@@ -168,6 +172,10 @@ def _open_header(file: BinaryIO, name: str, max_pixels: int) -> ImageFile.ImageF
     if width * height > max_pixels:
         raise TooManyPixelsError(
             f"{name}: must have at most {max_pixels / 1e6:.0f} million pixels. Received: {width} x {height}."
+        )
+    if max(width, height) > MAX_SIDE:
+        raise DataError(
+            f"{name}: must be at most {MAX_SIDE:,} pixels wide and high. Received: {width} x {height}."
         )
     return image
 

@@ -16,6 +16,9 @@ Pixels = NDArray[np.uint8]
 _MOST_PRECISION = 22
 """Binary digits of a weight, as torch has them at most; fewer where the largest would not fit in 16 bits."""
 
+_MOST_KEPT = 4096
+"""Pixels of a side whose windows are kept for the next picture; those of longer ones take a megabyte."""
+
 _CACHED = 2**15
 """Sums that are made at once: they stay in the processor's cache."""
 
@@ -104,8 +107,12 @@ def _bytes_along_last(pixels: Pixels, length: int) -> Pixels:
     return new.reshape(length, *pixels.shape[:2]).transpose(1, 2, 0)
 
 
-@lru_cache(maxsize=32)
 def _windows(length: int, new_length: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Return windows, kept where they are small."""
+    return (_kept_windows if length <= _MOST_KEPT else _made_windows)(length, new_length)
+
+
+def _made_windows(length: int, new_length: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Return, for each new pixel, where its window begins, and the weights in it, which sum to 1.
 
     A window is a triangle of at least one pixel to each side of its centre; where the picture becomes
@@ -120,3 +127,6 @@ def _windows(length: int, new_length: int) -> tuple[NDArray[np.int64], NDArray[n
     distances = np.abs((offsets + (starts - centres)[:, None] + 0.5) * (1 / support))
     weights = np.where(offsets < (ends - starts)[:, None], np.clip(1 - distances, 0, None), 0.0)
     return starts, weights / weights.sum(1, keepdims=True)
+
+
+_kept_windows = lru_cache(maxsize=32)(_made_windows)

@@ -82,6 +82,10 @@ def sync_folder(folder: Path) -> None:
 def write_errors_explained(path: Path, *, needed: int) -> Iterator[None]:
     """Turn what a disk refuses into one line that says where and why, and if it is full, how much is needed.
 
+    Args:
+        path: that is written.
+        needed: bytes; 0 where that is not known.
+
     Raises:
         MissingResourceError: the disk is full, over its quota, write-protected or broken.
     """
@@ -93,8 +97,9 @@ def write_errors_explained(path: Path, *, needed: int) -> Iterator[None]:
         # A run has its config beside the file, or above it where it is a checkpoint's.
         is_of_a_run = any((place / "config.toml").is_file() for place in path.parents[:2])
         remedy = "free some space, then go on with `cnnlab resume`" if is_of_a_run else "free some space"
+        asked = f"{needed / 1e6:.1f} MB needed, " if needed else ""
         free = shutil.disk_usage(next(place for place in path.parents if place.exists())).free
         raise MissingResourceError(
-            f"{path}: the disk is full: {needed / 1e6:.1f} MB needed, {free / 1e6:.1f} MB free. "
+            f"{path}: the disk is full: {asked}{free / 1e6:.1f} MB free. "
             f"Nothing saved before is lost; {remedy}."
         ) from None

@@ -21,7 +21,7 @@ from cnnlab.serving.metrics import Metrics
 from cnnlab.serving.networks import Network, answer_in_time, chosen_network, networks_of
 from cnnlab.serving.page import open_paths, page_router
 from cnnlab.serving.problems import Problem, add_handlers
-from cnnlab.serving.questions import read_question
+from cnnlab.serving.questions import fields_of_url, read_question
 from cnnlab.serving.reference import HEADERS, reference_page
 
 
@@ -133,7 +133,7 @@ def _add_predict(app: FastAPI, networks: dict[str, Network], limits: Limits, bod
         body, num_bytes = await bodies.read(request)
         try:
             question = read_question(
-                body, request.headers.get("content-type", ""), dict(request.query_params), limits
+                body, request.headers.get("content-type", ""), fields_of_url(request.query_params), limits
             )
             network = chosen_network(networks, question.network)
             answer = network.labels(question.images, question.top_k)

@@ -17,7 +17,7 @@ from cnnlab.serving.explainer import Explainer
 from cnnlab.serving.limits import Limits
 from cnnlab.serving.networks import Network, answer_in_time, chosen_network
 from cnnlab.serving.problems import Problem
-from cnnlab.serving.questions import METHODS, JsonExplainQuestion, read_form
+from cnnlab.serving.questions import METHODS, JsonExplainQuestion, fields_of_url, read_form
 
 _NEAR = 1e-3
 """By how much probabilities of an export and its run differ at most; the gate of exports asks for less."""
@@ -48,7 +48,8 @@ def add_explain(
         body, num_bytes = await bodies.read(request)
         try:
             kind = request.headers.get("content-type", "")
-            images, fields = read_form(body, kind, dict(request.query_params), JsonExplainQuestion, most=1)
+            url = fields_of_url(request.query_params)
+            images, fields = read_form(body, kind, url, JsonExplainQuestion, most=1)
             as_picture = _wants_picture(request.headers.get("accept", ""))
             question = _checked(fields, as_picture=as_picture)
             network = chosen_network(networks, fields.get("network", ""))

@@ -51,6 +51,8 @@ class Guard:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        if scope["method"] == "HEAD":  # as GET; what serves HTTP leaves the body out
+            scope = {**scope, "method": "GET"}
         path = scope["path"]
         route = path if path in self._routes else "other"
         status = 500

@@ -1,12 +1,12 @@
 """What the server takes at most: so no request, and no number of them, costs more than is known before."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Self
 
 from cnnlab.errors import ConfigError, did_you_mean
 
+_MOST = 10**12
 _INSIDE = (("images", "queue"), ("body_bytes", "total_bytes"))
 """Of two limits the first must not be above the second, or some requests could never be answered."""
 
@@ -52,8 +52,9 @@ class Limits:
     def __post_init__(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
-            if not 0 < value < math.inf:
-                raise ConfigError(f"{field.name}: must be a number above 0. Received: {value}.")
+            if not 0 < value <= _MOST:
+                shown = f"{value:g}" if isinstance(value, float) else str(value)[:20]
+                raise ConfigError(f"{field.name}: must be above 0, and at most {_MOST:,}. Received: {shown}.")
         for small, large in _INSIDE:
             if getattr(self, small) > getattr(self, large):
                 raise ConfigError(

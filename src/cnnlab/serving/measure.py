@@ -50,7 +50,7 @@ def measure_server(
 
     Raises:
         ConfigError: a number is not at least 1.
-        ServerFailedError: the server did not start, or ended too early.
+        ServerFailedError: the server did not start, ended too early, or does not answer these images.
     """
     for name, value in (("--clients", min(clients, default=0)), ("--requests", number)):
         if value < 1:
@@ -63,6 +63,11 @@ def measure_server(
         at_start = memory(processes, "VmRSS")
         chosen = list(images) or drawn_images(image_size or network["image_size"])
         requests = [request_of(image, host=_HOST, port=port, network=network["name"]) for image in chosen]
+        asked = put_load(_HOST, port, requests, clients=1, number=len(requests))
+        for reason in asked.failures:
+            raise ServerFailedError(
+                f"An image leads to no answer, so that there is nothing to time: {reason}"
+            )
         if warm_up:
             put_load(_HOST, port, requests, clients=max(clients), number=warm_up)
         loads, used_seconds = [], []
@@ -80,7 +85,7 @@ def measure_server(
 
 
 class ServerFailedError(CnnlabError):
-    """The server that was to be measured did not start; its own message says why."""
+    """The server that was to be measured did not start, or did not answer; its own message says why."""
 
     exit_code = 2
 

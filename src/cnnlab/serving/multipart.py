@@ -1,11 +1,15 @@
 """`multipart/form-data` (RFC 7578), taken apart in memory: Starlette would put files on the disk."""
 
+import logging
 from dataclasses import dataclass
 
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
 from cnnlab.serving.problems import Problem
+
+# It tells of every malformed body, which would let clients fill the log.
+logging.getLogger("python_multipart").addHandler(logging.NullHandler())
 
 _MOST_HEADER = 4096
 """Bytes of one part's header."""

@@ -206,6 +206,8 @@ def networks_of(
     networks: dict[str, Network] = {}
     names = [export.path.stem for export in exports]
     for name in names:
+        if not name.isprintable():  # as are bytes that are no UTF-8
+            raise ConfigError(f"RUN_OR_ONNX: {name!a} must be printable, since clients ask by it; rename it.")
         if names.count(name) > 1:
             raise ConfigError(
                 f"RUN_OR_ONNX: two networks are called {name!r}, as their files are; rename one file."

@@ -1,8 +1,10 @@
-"""What processes use, read from Linux's /proc; None on other systems."""
+"""What processes use, read from Linux's /proc, or None; and how many files this one may open."""
 
 import os
 from collections.abc import Sequence
 from pathlib import Path
+
+from cnnlab.errors import ConfigError
 
 
 def family(process: int) -> list[int]:
@@ -36,3 +38,24 @@ def cpu_seconds(processes: Sequence[int]) -> float | None:
             return None
         ticks += int(fields[11]) + int(fields[12])  # in user and in system mode
     return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def let_open_files(number: int) -> None:
+    """Let this process, and those that it starts, have so many files and connections open at once.
+
+    Raises:
+        ConfigError: the system does not let it.
+    """
+    try:
+        import resource
+    except ImportError:  # on Windows there is no such limit
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY or number <= soft:
+        return
+    if hard != resource.RLIM_INFINITY and number > hard:
+        raise ConfigError(
+            f"--limit connections: as many need {number} open files at once, and the system allows {hard}. "
+            f"Lower it with --limit connections=NUMBER, or raise the system's limit: ulimit -n {number}"
+        )
+    resource.setrlimit(resource.RLIMIT_NOFILE, (number, hard))

@@ -53,6 +53,15 @@ class ImpatientProtocol(H11Protocol):
         else:
             self._end_waiting()
 
+    def eof_received(self) -> bool:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """Answer a client that has closed its side after a whole request, as some do."""
+        is_asked = self.cycle is not None and not self.cycle.response_complete
+        if is_asked and self.conn.their_state in (h11.DONE, h11.MUST_CLOSE):
+            assert self.cycle is not None
+            self.cycle.keep_alive = False
+            return True
+        return False
+
     def pause_writing(self) -> None:
         """Begin to wait for the client to take what was sent."""
         super().pause_writing()

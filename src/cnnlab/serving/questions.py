@@ -7,9 +7,10 @@ its own first bytes say.
 import base64
 import binascii
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from starlette.datastructures import QueryParams
 
 from cnnlab.serving.limits import Limits
 from cnnlab.serving.multipart import Part, read_parts
@@ -77,6 +78,19 @@ def read_question(body: bytes, content_type: str, query: dict[str, str], limits:
     return Question(images, fields.get("network", ""), _top_k(fields.get("top_k", "3")))
 
 
+def fields_of_url(query: QueryParams) -> dict[str, str]:
+    """Return the fields of a URL.
+
+    Raises:
+        Problem: 422, one is there twice.
+    """
+    pairs = query.multi_items()
+    for name, _value in pairs:
+        if len(query.getlist(name)) > 1:
+            raise Problem(422, "Must be given once.", field=name[:80])
+    return dict(pairs)
+
+
 def read_form(
     body: bytes, content_type: str, query: dict[str, str], form: type[BaseModel], *, most: int
 ) -> tuple[Images, dict[str, str]]:
@@ -127,9 +141,7 @@ def _of_json(body: bytes, form: type[BaseModel], most: int) -> tuple[list[tuple[
     try:
         given = form.model_validate_json(body).model_dump(exclude_unset=True)
     except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        place = first["loc"][0] if first["loc"] else ""
-        raise Problem(422, f"{first['msg']}.", field=str(place)[:80] or "body") from None
+        raise _problem_of(error.errors(include_url=False)[0], form) from None
     texts = given.pop("images")
     is_list = isinstance(texts, list)
     texts = texts if is_list else [texts]
@@ -142,6 +154,19 @@ def _of_json(body: bytes, form: type[BaseModel], most: int) -> tuple[list[tuple[
         except (binascii.Error, ValueError):
             raise Problem(422, f"{name}: must be base64, without a prefix or breaks.", field=name) from None
     return images, {name: str(value) for name, value in given.items()}
+
+
+def _problem_of(error: Any, form: type[BaseModel]) -> Problem:
+    """Return what is wrong with a body in JSON, with the value where it is short."""
+    place = str(error["loc"][0])[:80] if error["loc"] else "body"
+    if error["type"] == "extra_forbidden":
+        return Problem(422, f"There is no such field; there are {', '.join(form.model_fields)}.", field=place)
+    if place == "images" and error["type"] != "missing":
+        or_several = "" if form.model_fields["images"].annotation is str else ", or a list of such"
+        return Problem(422, f"Must be text in base64{or_several}.", field=place)
+    if place == "body" or error["type"] == "missing":
+        return Problem(422, f"{error['msg']}.", field=place)
+    return Problem(422, f"{error['msg']}. Received: {repr(error['input'])[:80]}.", field=place)
 
 
 def _of_parts(

@@ -26,12 +26,15 @@ from cnnlab.serving.app import make_app
 from cnnlab.serving.hosts import is_loopback
 from cnnlab.serving.limits import Limits
 from cnnlab.serving.metrics import SHARED_FOLDER
+from cnnlab.serving.processes import let_open_files
 from cnnlab.serving.protocol import ImpatientProtocol
 
 _SETTINGS = "CNNLAB_SERVING"
 """The environment variable by which workers are told what to serve."""
 
 _BACKLOG = 512
+_OTHER_FILES = 64
+"""Open files besides those of connections, which are a socket for each, and a file that is given to it."""
 _SILENT_SECONDS = 30
 """A worker that does not answer its parent for so long is replaced; one that only has much to do is not."""
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -160,8 +163,10 @@ def serve(settings: Settings, port: socket.socket, *, workers: int = 1, say: Cal
 
     Raises:
         StoppedError: after Ctrl-C.
+        ConfigError: the system allows too few open files.
         MissingResourceError: the workers could not be started.
     """
+    let_open_files(2 * settings.limits.connections + _OTHER_FILES + len(settings.paths))
     app = settings.app()  # here too where there are workers, so that a damaged file is one line
     limits = settings.limits
     options: dict[str, Any] = {

@@ -5,7 +5,9 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from cnnlab.errors import CnnlabError, RunError
+from cnnlab.errors import CnnlabError, ExportError, RunError
+from cnnlab.export.sealed import read_sealed
+from cnnlab.export.weights_sum import read_weights_sum
 
 WEIGHTS, CONFIG = "model.safetensors", "config.toml"
 """Of a run folder; `cnnlab.runs`, which knows them too, imports torch."""
@@ -25,8 +27,8 @@ def onnx_files(
     """Return an ONNX file for each source.
 
     A run's file lies in its folder, `RUN/RUN.onnx`, so that a second start takes no time, and it goes where
-    the run goes. It is made anew where the weights are newer. Another process makes it: this one never
-    imports torch.
+    the run goes. It is made anew where it is of other weights, or damaged. Another process makes it: this one
+    never imports torch.
 
     Args:
         sources: ONNX files and run folders.
@@ -40,6 +42,13 @@ def onnx_files(
     return [_of_run(path, data_root, say) if path.is_dir() else path for path in sources]
 
 
+def _is_of(exported: Path, weights: Path) -> bool:
+    try:
+        return read_sealed(exported)[1].weights == read_weights_sum(weights)
+    except ExportError:
+        return False
+
+
 def _of_run(run: Path, data_root: Path | None, say: Callable[[str], None]) -> Path:
     exported = run / f"{run.resolve().name}.onnx"
     weights = run / WEIGHTS
@@ -50,7 +59,7 @@ def _of_run(run: Path, data_root: Path | None, say: Callable[[str], None]) -> Pa
             f"{run}: has no {WEIGHTS}: it is no finished run. Finish it with `cnnlab resume {run}`, "
             f"or give an ONNX file."
         )
-    if exported.is_file() and exported.stat().st_mtime_ns >= weights.stat().st_mtime_ns:
+    if exported.is_file() and _is_of(exported, weights):
         return exported
     say(f"{run}: exporting it to {exported} first ...")
     command = [sys.executable, "-m", "cnnlab", "export", str(run)]
