@@ -20,6 +20,7 @@ from cnnlab.serving.server import open_port
 
 api = pytest.importorskip("playwright.sync_api", reason="needs playwright: pip install playwright")
 api.expect.set_options(timeout=20_000)  # milliseconds, for a machine that has other work
+DIGITS, PHOTOS = "convnet_fast", "resnet20"  # titles of the networks of the fixture `site`
 DESKTOP = {"width": 1280, "height": 900}
 
 THREE = (
