@@ -24,14 +24,14 @@ HOLD = """
 def test_no_guess_takes_the_place_of_a_guess_and_is_said_in_the_pages_language(answering, visit):
     opened = visit(answering, **PHONE).ready()
     page = opened.page
-    short, said = page.locator("#short"), page.locator("#said")
+    short = page.locator("#short")
     opened.draw(*THREE)
     api.expect(short).to_contain_text(re.compile(rf"{DIGITS}: \d, .*{PHOTOS}: ", re.DOTALL))
     page.click("#clear")
     api.expect(short).to_be_empty()
     opened.draw(*PIECES)
     api.expect(short).to_contain_text(f"{DIGITS}: No guess: what stands out is in many pieces.")
-    api.expect(said).to_contain_text(f"{DIGITS}: No guess: what stands out is in many pieces.")
+    opened.hears(f"{DIGITS}: No guess: what stands out is in many pieces.")
     page.get_by_role("checkbox", name=PHOTOS, exact=True).uncheck()
     api.expect(short).to_have_text("No guess: what stands out is in many pieces. Draw one digit.")
     page.get_by_role("checkbox", name=PHOTOS, exact=True).check()
@@ -42,7 +42,7 @@ def test_no_guess_takes_the_place_of_a_guess_and_is_said_in_the_pages_language(a
     )
     assert ": " not in short.inner_text()
     opened.draw(SEVEN[0])
-    api.expect(said).to_contain_text(re.compile(rf"{DIGITS}：.*。{PHOTOS}：.*。$"))  # noqa: RUF001
+    opened.hears(rf"{DIGITS}：.*。{PHOTOS}：.*。$")  # noqa: RUF001
 
 
 def test_what_is_no_picture_is_said_until_there_is_another_and_the_newest_picture_counts(answering, visit):
@@ -50,9 +50,9 @@ def test_what_is_no_picture_is_said_until_there_is_another_and_the_newest_pictur
     page = opened.page
     truth = page.locator("#truth")
     page.set_input_files("#file", {"name": f"{'name' * 40}.heic", **NO_PICTURE})
-    words = re.compile(r"^name\S{20,}….*heic is no picture .* Take a PNG, JPEG or WebP\.$")
-    for place in (truth, page.locator("#said")):
-        api.expect(place).to_have_text(words)
+    words = r"^name\S{20,}….*heic is no picture .* Take a PNG, JPEG or WebP\.$"
+    api.expect(truth).to_have_text(re.compile(words))
+    opened.hears(words)
     page.click("#language")
     api.expect(truth).to_contain_text("heic 不是本浏览器能打开的图片。请使用 PNG")
     page.click("#language")
@@ -85,7 +85,7 @@ def test_a_server_that_does_not_answer_is_asked_again(computing, visit):
     api.expect(opened.card(DIGITS).locator(".guess")).to_have_text(words)
     api.expect(state).to_contain_text(f"{words} The page asks again")
     api.expect(state).to_contain_text("choose “in this browser”")
-    api.expect(page.locator("#said")).to_have_text(words)  # once, for all networks
+    opened.hears(f"^{re.escape(words)}$")  # once, for all networks
     page.click("#language")
     api.expect(opened.card(PHOTOS).locator(".guess")).to_have_text("服务器没有应答。它还在运行吗？")  # noqa: RUF001
     api.expect(state).to_contain_text("服务器没有应答")
