@@ -1,7 +1,7 @@
 // Filters and maps as one picture: cells side by side, each pixel enlarged.
 
 const CELL = 46;
-const GAP = 3;
+const [GAP, VALUE_GAP] = [3, 2];
 const MOST_MAPS = 64;
 const MOST_VALUES = 1024;
 const [LARGE_VALUE, SMALL_VALUE, FEW_VALUES] = [24, 11, 32];
@@ -27,7 +27,7 @@ export function drawMaps(canvas, { dims, data, least, largest }, room) {
   const colour = (value) => (isSigned ? signed(most ? value / most : 0) : grey(most ? value / most : 0));
   const cells = Array.from({ length: shown }, (_, map) => (place) => colour(data[map * height * width + place]));
   const cell = !isVector ? CELL : num > FEW_VALUES ? SMALL_VALUE : LARGE_VALUE;
-  mosaic(canvas, cells, { height, width, room, cell, gap: isVector ? 1 : GAP, ground: GREY_GROUND });
+  mosaic(canvas, cells, { height, width, room, cell, gap: isVector ? VALUE_GAP : GAP, ground: GREY_GROUND });
   return { ...extent, most, isSigned };
 }
 
