@@ -6,12 +6,11 @@ import re
 import numpy as np
 import pytest
 from PIL import Image
-from visits import ONE, SEVEN, THREE, Visit, api, briefly, hosting, serving
+from visits import DIGITS, ONE, PHOTOS, SEVEN, THREE, Visit, api, briefly, hosting, serving
 
 from cnnlab import lab
 from cnnlab.export import load_export
 
-DIGITS, PHOTOS = "convnet_fast", "resnet20"
 SIDEWAYS = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 
@@ -28,7 +27,7 @@ def png(width=60, height=80):
 def test_digits_drawn_by_hand_are_known_and_browser_and_server_agree(mnist_file, visit, runtime):
     with serving(mnist_file) as address:
         opened = visit(address).ready()
-        api.expect(opened.card(DIGITS).locator(".guess")).to_contain_text("the page is blank")
+        api.expect(opened.card(DIGITS).locator(".guess")).to_contain_text("the paper is blank")
         for label, strokes in (("3", THREE), ("7", SEVEN), ("1", ONE)):
             opened.page.click("#clear") if opened.page.is_enabled("#clear") else None
             opened.draw(*strokes)
@@ -78,7 +77,7 @@ def test_pictures_come_by_file_paste_and_drop_and_are_answered_as_by_the_exporte
         )
         check()
     page.set_input_files("#camera", {"name": "no.png", "mimeType": "image/png", "buffer": b"\x89PNG no"})
-    api.expect(page.locator("#truth")).to_have_text("no.png is no picture that this browser can open.")
+    api.expect(page.locator("#truth")).to_contain_text("no.png is no picture")
     page.click("#undo")
     api.expect(opened.card(DIGITS).locator(".guess strong")).to_have_count(0)  # before it was pasted: cleared
 
@@ -90,13 +89,13 @@ def test_the_keyboard_draws_undoes_and_clears(answering, visit):
     page.focus("#canvas")
     page.keyboard.press("Shift+ArrowUp")
     page.keyboard.press("Space")
-    api.expect(page.locator("#said")).to_have_text("Pen down")
+    opened.hears(r"^Pen down\.$")
     for _ in range(3):
         page.keyboard.press("Shift+ArrowDown")
     page.keyboard.press("Escape")
     guess.wait_for()
     seen = opened.card(DIGITS).locator("canvas.seen")
-    assert "as convnet_fast sees it, 8 x 8" in seen.get_attribute("aria-label")
+    assert "as convnet_fast sees it, 8 \u00d7 8" in seen.get_attribute("aria-label")
     page.keyboard.press("Control+z")
     api.expect(guess).to_have_count(0)
     api.expect(page.locator("#undo")).to_be_disabled()
@@ -108,6 +107,22 @@ def test_the_keyboard_draws_undoes_and_clears(answering, visit):
     api.expect(opened.card(DIGITS).locator(".guess")).to_contain_text("blank")
     page.keyboard.press("Control+z")
     guess.wait_for()
+    page.focus("#canvas")
+    page.keyboard.press("Space")
+    page.keyboard.press("Shift+ArrowRight")
+    page.keyboard.press("Delete")
+    opened.hears(r"Pen up\. Cleared\.$")
+    page.keyboard.press("ArrowRight")
+    api.expect(page.locator("#clear")).to_be_disabled()  # nothing is drawn where nobody sees it
+    page.keyboard.press("Control+z")
+    page.focus("#theme")
+    page.keyboard.press("Backspace")
+    api.expect(page.locator("#clear")).to_be_enabled()
+    page.focus("#pen")
+    page.keyboard.press("Delete")
+    api.expect(page.locator("#clear")).to_be_disabled()
+    page.keyboard.press("Control+z")
+    api.expect(page.locator("#clear")).to_be_enabled()
     names = page.evaluate(
         "[...document.querySelectorAll('main button, main select, main canvas, main input:not([type=file])')]"
         ".filter((one) => one.checkVisibility() && !(one.ariaLabel || one.labels?.[0]?.textContent.trim()"
@@ -127,13 +142,27 @@ def test_networks_are_chosen_and_looked_into(computing, visit):
     page.click("#inside summary")
     layers = page.locator("#layers figure")
     api.expect(layers.last.locator("h3")).to_have_text("logits · dense layer")
+    classes = "In this order: 0, 1, 2, 3, 4, 5, 6, 7, 8, 9. The largest: "
+    api.expect(layers.last.locator("figcaption")).to_contain_text(classes)
     titles = page.locator("#layers h3").all_inner_texts()
     assert titles[:2] == ["Filters of the first layer", "What goes in"]
     assert titles[2] == "features.act1 · ReLU" and len(titles) == 8
-    api.expect(layers.nth(0).locator("figcaption")).to_contain_text("6 filters of 5 x 5")
-    api.expect(layers.nth(2).locator("figcaption")).to_contain_text("6 maps of 4 x 4")
+    api.expect(layers.nth(0).locator("figcaption")).to_contain_text("6 filters of 5 \u00d7 5")
+    api.expect(layers.nth(2).locator("figcaption")).to_contain_text("6 maps of 4 \u00d7 4")
     page.locator("#inside select").select_option(label=PHOTOS)
-    api.expect(layers.nth(0).locator("figcaption")).to_contain_text("16 filters of 3 x 3, in colour")
+    api.expect(layers.nth(0).locator("figcaption")).to_contain_text("16 filters of 3 \u00d7 3, in colour")
+    first = page.locator("#layers canvas.maps").nth(1)
+    assert first.get_attribute("width") == str(
+        3 + 16 * (2 * 32 + 3)
+    )  # the largest maps are not drawn smallest
+    is_ground_opaque = "(canvas) => canvas.getContext('2d').getImageData(0, 0, 1, 1).data[3] === 255"
+    assert first.evaluate(is_ground_opaque)
+    first.evaluate("(canvas) => (canvas.id = 'kept')")
+    page.set_viewport_size({"width": 1280, "height": 700})
+    page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    assert page.locator("#kept").count() == 1
+    page.set_viewport_size({"width": 1000, "height": 700})
+    api.expect(page.locator("#kept")).to_have_count(0)
     is_painted = "(canvas) => new Set(canvas.getContext('2d').getImageData(0, 0, 40, 40).data).size > 2"
     assert all(canvas.evaluate(is_painted) for canvas in page.locator("#layers canvas").all()[:6])
 
@@ -150,6 +179,17 @@ def test_test_images_are_answered_as_the_run_answered_them(answering, visit, sit
         api.expect(opened.page.locator("#truth")).to_have_text(
             re.compile(rf"Test image \d+: its label is {words[0]}\.")
         )
+    page = opened.page
+    opened.hears("its label is")
+    api.expect(page.locator("#images button[tabindex='0']")).to_have_count(2)  # one stop in each group
+    page.keyboard.press("End")
+    api.expect(groups.nth(1).locator("button").last).to_be_focused()
+    page.keyboard.press("ArrowLeft")
+    page.get_by_role("checkbox", name=DIGITS, exact=True).uncheck()
+    page.get_by_role("checkbox", name=PHOTOS, exact=True).uncheck()
+    api.expect(page.locator("#cards")).to_have_text("Choose a network.")
+    groups.nth(1).locator("button").nth(-2).click()
+    opened.card(DIGITS).locator(".guess strong").wait_for()
     opened.draw(*ONE)  # on the test image, which it then is no more
     api.expect(opened.page.locator("#truth")).to_be_empty()
 
@@ -162,7 +202,9 @@ def test_language_and_theme_change_and_are_kept(answering, visit):
     opened.draw(*THREE)
     opened.card(DIGITS).locator(".guess strong").wait_for()
     page.click("#language")
+    api.expect(page.locator("#theme")).to_have_text("深色模式")
     page.click("#theme")
+    api.expect(page.locator("#theme")).to_have_text("浅色模式")
     api.expect(page.get_by_role("heading", name="预测")).to_be_visible()
     api.expect(page.locator("#state")).to_contain_text("就绪")
     assert page.evaluate("document.documentElement.lang") == "zh-Hans"
@@ -203,7 +245,7 @@ def test_without_the_runtime_the_server_answers(answering, visit):
         api.expect(opened.card(title).locator(".took")).to_contain_text("way there and back")
     assert opened.card(DIGITS).locator("canvas.seen").is_visible()
     page.click("#inside summary")
-    api.expect(page.locator("#layers")).to_contain_text("6 filters of 5 x 5")
+    api.expect(page.locator("#layers")).to_contain_text("6 filters of 5 \u00d7 5")
     assert not [url for url in opened.asked if "/runtime/" in url]
 
 
@@ -213,10 +255,14 @@ def test_a_token_is_asked_for_until_it_is_right(site, browser):
     served = serving(site / "digits.onnx", token=token, with_runtime=False)
     with served as address, Visit(browser, address) as opened:
         field = opened.page.locator("#token input")
+        api.expect(field).to_be_focused()
+        api.expect(opened.page.locator("#state")).to_be_empty()  # nothing is loading
         field.fill("another-horse")
         field.press("Enter")
         api.expect(opened.page.locator("#state")).to_have_text("That is not its token.")
         api.expect(field).to_have_value("")
+        opened.page.click("#language")
+        api.expect(opened.page.locator("#state")).to_have_text("令牌不正确。")
         field.fill(token)
         field.press("Enter")
         opened.ready().draw(*THREE)

@@ -206,7 +206,7 @@ def test_why_there_are_no_maps_is_said_without_asking(site, browser):
         layers = page.locator("#layers")
         reason = "digits cannot be explained: its run folder is not here; serve the run folder"
         api.expect(layers).to_contain_text(f"There are no maps. The server says: {reason}")
-        api.expect(layers.locator("figcaption").first).to_contain_text("6 filters of 5 x 5")
+        api.expect(layers.locator("figcaption").first).to_contain_text("6 filters of 5 \u00d7 5")
         opened.draw(*ONE)
         page.wait_for_timeout(600)
         page.click("#language")

@@ -63,7 +63,8 @@ def test_each_kind_of_network_computes_in_the_browser_as_here(visit, runtime, tm
             page.locator("#inside select").select_option(label=expected.network)
             layers = page.locator("#layers")
             if expected.precision == "int8":
-                api.expect(layers).to_contain_text("whole numbers (int8)")
+                api.expect(layers).to_contain_text("whole numbers (int8), and there are no maps")
+                assert not page.locator("#inside-lead").is_visible()
             else:
                 api.expect(layers.locator("h3").last).to_have_text("logits · dense layer")
                 assert layers.locator("canvas").count() > 5

@@ -4,6 +4,7 @@ import functools
 import http.server
 import re
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +21,7 @@ from cnnlab.serving.server import open_port
 
 api = pytest.importorskip("playwright.sync_api", reason="needs playwright: pip install playwright")
 api.expect.set_options(timeout=20_000)  # milliseconds, for a machine that has other work
+DIGITS, PHOTOS = "convnet_fast", "resnet20"  # titles of the networks of the fixture `site`
 DESKTOP = {"width": 1280, "height": 900}
 
 THREE = (
@@ -28,6 +30,14 @@ THREE = (
 )
 SEVEN = ([(70, 60), (205, 60), (120, 240)],)
 ONE = ([(140, 45), (140, 240)],)
+
+HEAR = """
+window.heard = [];
+addEventListener("DOMContentLoaded", () => {
+  const said = document.getElementById("said");
+  if (said) new MutationObserver(() => heard.push(said.textContent)).observe(said, { childList: true });
+});
+"""
 
 
 def briefly(patch: pytest.MonkeyPatch) -> None:
@@ -86,6 +96,7 @@ class Visit:
         self.page.on("console", lambda message: self.faults.append(message.text))
         self.page.on("pageerror", lambda error: self.faults.append(str(error)))
         self.page.on("request", lambda request: self.asked.append(request.url))
+        self.page.add_init_script(HEAR)
         self.page.goto(address)
 
     def __enter__(self) -> "Visit":
@@ -120,6 +131,13 @@ class Visit:
     def says(self, title: str, label: str) -> None:
         """Wait until a network answers so."""
         api.expect(self.card(title).locator(".guess strong")).to_have_text(label)
+
+    def hears(self, pattern: str) -> None:
+        """Wait until something is said to a screen reader, or has been; it soon gives way to other words."""
+        end = time.monotonic() + 20
+        while not any(re.search(pattern, words) for words in self.page.evaluate("heard")):
+            assert time.monotonic() < end, self.page.evaluate("heard")
+            self.page.wait_for_timeout(50)
 
     def probs(self, title: str) -> list[float]:
         """Return a network's probabilities, when what was asked before has been answered."""

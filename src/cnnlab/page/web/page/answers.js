@@ -1,6 +1,7 @@
 // A card for each network: its guess, the bars, the picture as it sees it, the time.
 
 import { make, paint } from "./elements.js";
+import { sentenceOf } from "./problems.js";
 import { percent, t } from "./words.js";
 
 const MOST_IN_ORDER = 10;
@@ -35,9 +36,20 @@ export class Card {
     this.write();
   }
 
-  /** Return the answer in a sentence; empty without one. */
+  get isAnswered() {
+    return Boolean(this.#last.probs);
+  }
+
+  /** Why there is no answer, in a sentence; empty where there is one, or nothing to answer. */
+  get reason() {
+    const { problem } = this.#last;
+    return problem ? sentenceOf(problem) : "";
+  }
+
+  /** Return the answer in a sentence, or why there is none; empty where there is nothing to answer. */
   said() {
-    const { probs } = this.#last;
+    const { probs, problem } = this.#last;
+    if (problem) return t("answers.unsaid", { network: this.#network.title, reason: this.reason });
     if (!probs) return "";
     const best = probs.indexOf(Math.max(...probs));
     const label = this.#network.description.class_names[best];
@@ -46,7 +58,7 @@ export class Card {
 
   /** Write it, in the page's language. */
   write() {
-    const { state, problem, probs, seen, seconds, byServer } = this.#last;
+    const { state, probs, seen, seconds, byServer } = this.#last;
     const { facts, guess, figure, caption, bars, took } = this.#parts;
     facts.textContent = this.#network.facts();
     caption.textContent = t("answers.seen");
@@ -56,7 +68,7 @@ export class Card {
     took.textContent = "";
     if (seen) this.#showSeen(seen);
     if (!probs) {
-      guess.replaceChildren(problem ? sentenceOf(problem) : t(`answers.${state}`));
+      guess.replaceChildren(this.reason || t(`answers.${state}`));
       return;
     }
     const names = this.#network.description.class_names;
@@ -98,8 +110,4 @@ export class Card {
       value.textContent = percent(probs[index]);
     });
   }
-}
-
-function sentenceOf({ key, message }) {
-  return key ? t(`answers.${key}`) : t("answers.failed", { reason: message });
 }

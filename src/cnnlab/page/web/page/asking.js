@@ -1,22 +1,14 @@
 // Asking the networks: in this browser by way of the worker, or on the server.
 
+import { NoAnswer } from "./problems.js";
 import { withMaps } from "./sheets.js";
+import { listFrom } from "./site.js";
 
 const worker = new Worker(new URL("worker.js", import.meta.url), { type: "module" });
+const AWAY_SECONDS = 3; // after which a server that did not answer is asked again
 const waiting = new Map();
 let last = 0;
-
-/**
- * A network gives no answer; `key` names the words that say why, if there are some.
- *
- * From a server it has a `status`; if that is busy, `seconds` after which it may be asked again.
- */
-export class NoAnswer extends Error {
-  constructor({ key = null, reason, status = 0, seconds = 0 }) {
-    super(reason);
-    Object.assign(this, { key, status, seconds });
-  }
-}
+let broken = null;
 
 worker.onmessage = ({ data: { id, result, problem } }) => {
   const { done, failed } = waiting.get(id);
@@ -25,12 +17,15 @@ worker.onmessage = ({ data: { id, result, problem } }) => {
   else done(result);
 };
 worker.onerror = (event) => {
-  for (const { failed } of waiting.values()) failed(new NoAnswer({ reason: event.message ?? "worker" }));
+  // Without a message it is the file itself that did not come, and nothing will answer.
+  if (!event.message) broken = new NoAnswer({ key: "file", facts: { file: "page/worker.js" } });
+  for (const { failed } of waiting.values()) failed(broken ?? new NoAnswer({ reason: event.message }));
   waiting.clear();
 };
 
 function tell(task, values = {}, transfer = []) {
   return new Promise((done, failed) => {
+    if (broken) throw broken;
     waiting.set(++last, { done, failed });
     worker.postMessage({ id: last, task, values }, transfer);
   });
@@ -44,8 +39,12 @@ function pixelsOf(canvas) {
 }
 
 /** The networks that the page knows, and where they compute. */
-export class Networks {
+export class Networks extends EventTarget {
+  /** Tells `presence` when the server, `isAway`, does not answer any more, or does again. */
   constructor(site, headers) {
+    super();
+    this.isAway = false;
+    this.failed = new Map();
     this.site = site;
     this.headers = headers;
     this.inBrowser = site.runtime;
@@ -58,10 +57,19 @@ export class Networks {
   open(network) {
     const { name, description } = network;
     if (!this.opened.has(name)) {
-      this.started ??= tell("start");
+      this.started ??= tell("start").catch((problem) => {
+        this.started = null;
+        throw problem;
+      });
       const values = { name, url: urlOf(network), headers: this.headers, description };
       const made = this.started.then(() => tell("open", values));
-      made.catch(() => this.opened.delete(name));
+      made.then(
+        () => this.failed.delete(name),
+        (problem) => {
+          this.opened.delete(name);
+          this.failed.set(name, problem);
+        },
+      );
       this.opened.set(name, made);
     }
     return this.opened.get(name);
@@ -130,12 +138,31 @@ export class Networks {
   async #ask(path, query, body, signal) {
     const headers = { ...this.headers, "Content-Type": "image/png" };
     const options = { method: "POST", headers, body, signal };
-    const answer = await fetch(`v1/${path}?${new URLSearchParams(query)}`, options);
+    const answer = await fetch(`v1/${path}?${new URLSearchParams(query)}`, options).catch((error) => {
+      if (signal?.aborted) throw error;
+      this.#setAway(true);
+      throw new NoAnswer({ key: "away" });
+    });
+    this.#setAway(false);
     if (answer.ok) return answer.json();
     const { status, statusText } = answer;
     const { detail } = await answer.json().catch(() => ({})); // a proxy's own answer is another
     const seconds = status === 503 ? Number(answer.headers.get("Retry-After")) || 1 : 0;
     throw new NoAnswer({ reason: detail ?? statusText, status, seconds });
+  }
+
+  /** Note whether the server answers; while it does not, ask for something small every few seconds. */
+  #setAway(isAway) {
+    if (this.isAway === isAway) return;
+    this.isAway = isAway;
+    this.dispatchEvent(new Event("presence"));
+    if (isAway) setTimeout(() => this.#tryAgain(), 1000 * AWAY_SECONDS);
+  }
+
+  async #tryAgain() {
+    const isHere = this.inBrowser || (await listFrom(this.headers).then(() => true, () => false));
+    if (isHere) this.#setAway(false);
+    else if (this.isAway) setTimeout(() => this.#tryAgain(), 1000 * AWAY_SECONDS);
   }
 }
 

@@ -2,6 +2,7 @@
 
 import { Card } from "./answers.js";
 import { make } from "./elements.js";
+import { t } from "./words.js";
 
 const MOST_SHOWN = 4;
 
@@ -14,7 +15,7 @@ export class Board extends EventTarget {
   #asking = null;
   #isStale = false;
 
-  /** Show some of all networks. Tells `answer` when there is another one. */
+  /** Show some of all networks. Tells `answer` when there is another one, or a reason why there is none. */
   constructor(all, networks, drawing) {
     super();
     [this.#all, this.#networks, this.#drawing] = [all, networks, drawing];
@@ -23,7 +24,7 @@ export class Board extends EventTarget {
     for (const network of all) {
       const box = make("input", { type: "checkbox", checked: network.index < MOST_SHOWN });
       box.addEventListener("change", () => this.#choose());
-      choices.append(make("label", {}, box, network.title));
+      choices.append(make("label", {}, box, make("span", { textContent: network.title })));
       this.#cards.set(network.index, new Card(network));
     }
     this.#arrange();
@@ -35,11 +36,27 @@ export class Board extends EventTarget {
   }
 
   #arrange() {
-    this.#place.replaceChildren(...this.#shown.map((network) => this.#cards.get(network.index).element));
+    const shown = this.#shown.map((network) => this.#cards.get(network.index).element);
+    if (!shown.length) shown.push(make("p", { className: "note", textContent: t("answers.none") }));
+    this.#place.replaceChildren(...shown);
+  }
+
+  /** Show a network, if it is not shown. */
+  choose(network) {
+    const box = document.querySelectorAll("#networks input")[network.index];
+    if (box.checked) return;
+    box.checked = true;
+    this.#choose();
+  }
+
+  /** Whether a network that is shown has answered. */
+  get isAnswered() {
+    return this.#shown.some((network) => this.#cards.get(network.index).isAnswered);
   }
 
   #choose() {
     this.#arrange();
+    this.dispatchEvent(new Event("answer"));
     this.ask(); // which opens what is not open yet, and says on its card if that fails
   }
 
@@ -48,9 +65,9 @@ export class Board extends EventTarget {
     if (this.#networks.inBrowser) {
       const opened = await Promise.allSettled(this.#shown.map((network) => this.#networks.open(network)));
       const failed = opened.filter((one) => one.status === "rejected");
+      await this.ask(); // so that cards say what failed
       if (failed.length && failed.length === opened.length) throw failed[0].reason;
-    }
-    await this.ask();
+    } else await this.ask();
   }
 
   /** Make the others ready too. */
@@ -80,11 +97,20 @@ export class Board extends EventTarget {
       this.#isStale = false;
       const cards = this.#shown.map((network) => [network, this.#cards.get(network.index)]);
       if (this.#drawing.isBlank) {
-        for (const [, card] of cards) card.show({ state: "blank" });
+        for (const [{ name }, card] of cards) {
+          const problem = this.#networks.inBrowser && this.#networks.failed.get(name);
+          card.show(problem ? { problem } : { state: "blank" });
+        }
         this.dispatchEvent(new Event("answer"));
         continue;
       }
-      await this.#networks.look(this.#drawing.source());
+      try {
+        await this.#networks.look(this.#drawing.source());
+      } catch (problem) {
+        for (const [, card] of cards) card.show({ problem });
+        this.dispatchEvent(new Event("answer"));
+        continue;
+      }
       await Promise.all(cards.map(([network, card]) => this.#askOne(network, card)));
     }
   }
@@ -94,19 +120,24 @@ export class Board extends EventTarget {
     try {
       const answer = await this.#networks.answer(network);
       if (!this.#drawing.isBlank) card.show({ ...answer, byServer });
-      this.dispatchEvent(new Event("answer"));
     } catch (problem) {
       card.show({ problem });
     }
+    this.dispatchEvent(new Event("answer"));
   }
 
   /** Write all cards again, in the page's language. */
   write() {
     for (const card of this.#cards.values()) card.write();
+    this.#arrange();
   }
 
-  /** Return the answers in sentences. */
+  /** Return in sentences what the networks answer, or why they do not; what is true of all of them once. */
   said() {
-    return this.#shown.map((network) => this.#cards.get(network.index).said()).filter(Boolean);
+    const cards = this.#shown.map((network) => this.#cards.get(network.index));
+    if (!cards.length) return [t("answers.none")];
+    const reasons = new Set(cards.map((card) => card.reason));
+    if (reasons.size === 1 && cards[0].reason) return [...reasons];
+    return cards.map((card) => card.said()).filter(Boolean);
   }
 }

@@ -15,7 +15,7 @@ export class Drawing extends EventTarget {
   #cursor = [SIDE / 2, SIDE / 2];
   #isByKeyboard = false;
 
-  /** Draw on a canvas. Tells `change` whenever it looks otherwise, `settle` when a stroke ends, `pen` by keyboard. */
+  /** Draw on a canvas. Tells `change` whenever it is another, and `pen` when a key puts that down or lifts it. */
   constructor(canvas) {
     super();
     this.penWidth = 22;
@@ -52,19 +52,21 @@ export class Drawing extends EventTarget {
 
   /** Put a picture in place of what is there. */
   addPicture(canvas, facts = null) {
+    this.#endStroke();
     this.#done.push({ kind: "picture", canvas, facts, ink: isDark(canvas) ? "#fff" : "#000" });
-    this.#changed(true);
+    this.#changed();
   }
 
   clear() {
+    this.#endStroke();
     if (!this.isBlank) this.#done.push({ kind: "clear" });
-    this.#changed(true);
+    this.#changed();
   }
 
   undo() {
-    this.#stroke = null;
+    this.#endStroke();
     this.#done.pop();
-    this.#changed(true);
+    this.#changed();
   }
 
   /** Return a canvas with what the networks are given. */
@@ -84,10 +86,9 @@ export class Drawing extends EventTarget {
     return made;
   }
 
-  #changed(isSettled) {
+  #changed() {
     this.#show();
     this.dispatchEvent(new Event("change"));
-    if (isSettled) this.dispatchEvent(new Event("settle"));
   }
 
   /** Show it at the screen's resolution. */
@@ -134,13 +135,12 @@ export class Drawing extends EventTarget {
     if (event.pointerId !== this.#pointer || !this.#stroke) return;
     const events = event.getCoalescedEvents?.() ?? [];
     this.#stroke.points.push(...(events.length ? events : [event]).map((one) => this.#placeOf(one)));
-    this.#changed(false);
+    this.#changed();
   }
 
   #lift(event) {
     if (event.pointerId !== this.#pointer) return;
     this.#pointer = this.#stroke = null;
-    this.#changed(true);
   }
 
   #placeOf(event) {
@@ -151,7 +151,7 @@ export class Drawing extends EventTarget {
   #begin(place) {
     this.#stroke = { kind: "stroke", width: this.penWidth, points: [place] };
     this.#done.push(this.#stroke);
-    this.#changed(false);
+    this.#changed();
   }
 
   #key(event) {
@@ -160,30 +160,34 @@ export class Drawing extends EventTarget {
       const length = event.shiftKey ? LONG_STEP : STEP;
       this.#cursor = this.#cursor.map((at, axis) => Math.min(Math.max(at + length * STEPS[event.key][axis], 0), SIDE));
       this.#isByKeyboard = true;
-      if (this.#stroke) this.#stroke.points.push(this.#cursor);
-      this.#changed(false);
+      if (this.#stroke) {
+        this.#stroke.points.push(this.#cursor);
+        this.#changed();
+      } else this.#show();
     } else if (event.key === " ") {
       this.#isByKeyboard = true;
-      if (this.#stroke) this.#liftKeyboard();
-      else this.#begin(this.#cursor);
-      this.dispatchEvent(new CustomEvent("pen", { detail: this.#stroke !== null }));
-    } else if (event.key === "Escape" && this.#stroke) {
-      this.#liftKeyboard();
-      this.dispatchEvent(new CustomEvent("pen", { detail: false }));
-    } else return;
+      if (this.#stroke) this.#endStroke();
+      else {
+        this.#begin(this.#cursor);
+        this.dispatchEvent(new CustomEvent("pen", { detail: true }));
+      }
+    } else if (event.key === "Escape" && this.#stroke) this.#endStroke();
+    else return;
     event.preventDefault();
   }
 
-  #liftKeyboard() {
+  /** End the stroke that is being drawn, so that nothing goes on where nobody sees it. */
+  #endStroke() {
+    const isByKey = this.#stroke !== null && this.#pointer === null;
     this.#stroke = null;
-    this.#changed(true);
+    if (isByKey) this.dispatchEvent(new CustomEvent("pen", { detail: false }));
   }
 
   #endKeyboard() {
     if (!this.#isByKeyboard) return;
     this.#isByKeyboard = false;
-    if (this.#stroke) this.#liftKeyboard();
-    else this.#show();
+    this.#endStroke();
+    this.#show();
   }
 }
 

@@ -2,26 +2,31 @@
 
 import { make, paint } from "./elements.js";
 import { drawFilters, drawMaps } from "./maps.js";
-import { language, t } from "./words.js";
+import { sentenceOf } from "./problems.js";
+import { joined, t } from "./words.js";
+
+const MOST_NAMED = 10; // classes
 
 /**
  * Write what is inside a network into an element: what its file says, and, of a drawing, what its layers make of
  * it, as far as it is known: `isWaiting` for the server, or there is a `problem`.
  */
-export function showInside(element, { filters, seen, layers, looked, isWaiting, problem }) {
+export function showInside(element, { network, filters, seen, layers, looked, isWaiting, problem }) {
   const room = Math.max(240, element.clientWidth);
+  const isWhole = layers?.length === 0; // a network of whole numbers has no maps of float32
+  document.getElementById("inside-lead").hidden = isWhole;
   const parts = [];
-  if (layers) {
+  if (isWhole) parts.push(note(t("inside.whole")));
+  else if (layers) {
     if (filters) parts.push(filtersFigure(filters, room));
-    else parts.push(note(t("inside.no_filters")));
-    if (seen) parts.push(inputFigure(seen));
-    else if (layers.length) parts.push(note(t("inside.needs")));
+    parts.push(seen ? inputFigure(seen) : note(t("inside.needs")));
   }
   if (isWaiting) parts.push(note(t("inside.waiting")));
   else if (problem) parts.push(problemNote(problem));
   else if (seen) {
     if (looked) parts.push(lookedFigure(looked));
-    parts.push(...layers.map((layer) => layerFigure(layer, room)));
+    const names = network.description.class_names;
+    parts.push(...layers.map((layer) => layerFigure(layer, room, layer.output === "logits" ? names : null)));
   }
   element.replaceChildren(...parts);
 }
@@ -29,13 +34,13 @@ export function showInside(element, { filters, seen, layers, looked, isWaiting, 
 const note = (...words) => make("p", { className: "note" }, ...words);
 
 /** Say why there is nothing; what a server says is English. */
-function problemNote({ key, status, message }) {
-  if (!status) return note(t(`answers.${key ?? "failed"}`, { reason: message }));
-  return note(t("inside.no_maps"), " ", make("span", { lang: "en", textContent: message }));
+function problemNote(problem) {
+  if (!problem.status) return note(sentenceOf(problem));
+  return note(t("inside.no_maps"), " ", make("span", { lang: "en", textContent: problem.message }));
 }
 
 function figureOf(title, picture, ...sentences) {
-  const words = sentences.join(language() === "zh" ? "" : " ");
+  const words = sentences.length > 1 ? joined(sentences) : sentences[0];
   picture.setAttribute("role", "img");
   picture.setAttribute("aria-label", `${title}. ${words}`);
   const heading = make("h3", { textContent: title });
@@ -53,7 +58,7 @@ function filtersFigure({ dims, data }, room) {
 function inputFigure(seen) {
   const canvas = make("canvas", { className: "seen" });
   paint(canvas, seen);
-  return figureOf(t("inside.input"), canvas, `${seen.width} x ${seen.height}`);
+  return figureOf(t("inside.input"), canvas, t("inside.size", seen));
 }
 
 /** Draw where the server's network looked: its picture of that, as large as the input is drawn. */
@@ -62,11 +67,19 @@ function lookedFigure({ label, layer, overlay }) {
   return figureOf(t("inside.looked"), image, t("inside.looked_note", { label, layer }));
 }
 
-function layerFigure({ name, kind, numbers }, room) {
+function layerFigure({ name, kind, numbers }, room, names) {
   const canvas = make("canvas", { className: "maps" });
   const facts = drawMaps(canvas, numbers, room);
   const what = facts.isVector ? "inside.values" : facts.shown < facts.num ? "inside.part" : "inside.maps";
   const most = facts.most.toPrecision(3);
   const scale = t(facts.isSigned ? "inside.signed" : "inside.light", { most });
-  return figureOf(`${name} · ${t(`inside.${kind}`)}`, canvas, `${t(what, facts)}${t("inside.stop")}`, scale);
+  return figureOf(`${name} · ${t(`inside.${kind}`)}`, canvas, t(what, facts), scale, ...classesOf(names, numbers));
+}
+
+/** Say which class each of few values is, and which class has the largest. */
+function classesOf(names, { data }) {
+  if (!names) return [];
+  const strongest = t("inside.strongest", { label: names[data.indexOf(Math.max(...data))] });
+  if (names.length > MOST_NAMED) return [strongest];
+  return [t("inside.classes", { names: names.join(t("inside.comma")) }), strongest];
 }

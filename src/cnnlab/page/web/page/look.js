@@ -17,6 +17,7 @@ export class Look {
   #asking = null;
   #wanted = null;
   #stop = new AbortController();
+  #width = 0; // for which it is drawn
 
   constructor(site, networks, drawing) {
     [this.#site, this.#networks, this.#drawing] = [site, networks, drawing];
@@ -28,7 +29,7 @@ export class Look {
       this.ask();
     });
     drawing.addEventListener("change", () => this.#version++);
-    addEventListener("resize", () => this.write());
+    addEventListener("resize", () => requestAnimationFrame(() => this.#fit()));
   }
 
   /** What an answer would be to: the network, where it computes, and the drawing. */
@@ -51,7 +52,14 @@ export class Look {
 
   /** Write what is shown again, in the page's language and width. */
   write() {
-    if (this.#shown) showInside(this.#place, this.#shown);
+    if (!this.#shown) return;
+    this.#width = this.#place.clientWidth;
+    showInside(this.#place, this.#shown);
+  }
+
+  /** Draw it for another width; a phone that hides its address line changes the height alone. */
+  #fit() {
+    if (this.#details.open && this.#place.clientWidth !== this.#width) this.write();
   }
 
   async #askUntilFresh() {

@@ -1,22 +1,29 @@
 // What there is to ask: the list of networks, and the token if the server wants one.
 
+import { NoAnswer } from "./problems.js";
+import { showState } from "./state.js";
 import { t } from "./words.js";
 
 /** Return { site, headers }; where a token is needed, the page asks for it until it is right. */
 export async function loadSite() {
   let headers = {};
   for (;;) {
-    const answer = await fetch(new URL("networks.json", import.meta.url), { headers });
-    if (answer.ok) {
+    const answer = await listFrom(headers).catch(() => null);
+    if (answer?.ok) {
       const site = await answer.json();
       site.networks.forEach((network, index) => Object.assign(network, { index, ...namesOf(network, site.networks) }));
       return { site, headers };
     }
-    if (answer.status !== 401) throw new Error(`${answer.status} ${answer.statusText}`);
-    if (headers.Authorization) document.getElementById("state").textContent = t("state.wrong");
+    if (answer?.status !== 401) throw new NoAnswer({ key: "file", facts: { file: "page/networks.json" } });
+    const isWrong = Boolean(headers.Authorization);
+    showState(() => (isWrong ? t("state.wrong") : "")); // nothing is loading while it waits
     headers = { Authorization: `Bearer ${await askForToken()}` };
+    showState(() => t("state.loading"));
   }
 }
+
+/** Ask for the list of networks; never for one that the browser has kept. */
+export const listFrom = (headers) => fetch(new URL("networks.json", import.meta.url), { headers, cache: "no-store" });
 
 function askForToken() {
   const form = document.getElementById("token");
@@ -37,8 +44,12 @@ function askForToken() {
 function namesOf(network, all) {
   const ways = [
     ({ description: { network: one } }) => one.name,
+    ({ description: { network: one, precision } }) => `${one.name}, ${precision}`,
     ({ description: { network: one, trained_on: on } }) => `${one.name}, ${on.data}`,
+    ({ description: { network: one, trained_on: on, precision } }) => `${one.name}, ${on.data}, ${precision}`,
     ({ description: { network: one, trained_on: on } }) => `${one.name}, ${on.data} ${on.seed}`,
+    ({ description: { network: one, trained_on: on, precision } }) =>
+      `${one.name}, ${on.data} ${on.seed}, ${precision}`,
     ({ name }) => name,
   ];
   const way = ways.find((title) => all.filter((other) => title(other) === title(network)).length === 1);

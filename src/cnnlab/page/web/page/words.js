@@ -35,6 +35,12 @@ export function t(key, facts = {}) {
   return all[lang][section][name].replace(/\{(\w+)\}/g, (_, fact) => facts[fact]);
 }
 
+/** Return sentences as one text, each with its stop, as the language joins them. */
+export function joined(sentences) {
+  const ended = sentences.map((one) => (/[.?!。？！…]$/.test(one) ? one : one + t("inside.stop")));
+  return ended.join(lang === "zh" ? "" : " ");
+}
+
 /** Return a probability in percent; never 100 % where it is less, nor 0 % where it is more. */
 export function percent(value) {
   if (value < 1 && value > 0.999) return "> 99.9\u00a0%";

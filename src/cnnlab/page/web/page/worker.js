@@ -4,6 +4,8 @@ import { structure, withOutputs } from "./onnx.js";
 import { inputs, prepared, softmax, window } from "./prepare.js";
 import { fromCanvas } from "./resize.js";
 
+const RUNTIME = ["ort.wasm.bundle.min.mjs", "ort-wasm-simd-threaded.wasm"];
+const [PROGRAM, WASM] = RUNTIME.map((name) => new URL(`./runtime/${name}`, import.meta.url).href);
 const networks = new Map();
 let ort = null;
 let picture = null;
@@ -12,8 +14,12 @@ let seenBy = new Map();
 const tasks = {
   /** Load the runtime. */
   async start() {
-    ort = await import("./runtime/ort.wasm.bundle.min.mjs");
-    ort.env.wasm.wasmPaths = { wasm: new URL("./runtime/ort-wasm-simd-threaded.wasm", import.meta.url).href };
+    try {
+      ort = await import(PROGRAM);
+    } catch (error) {
+      throw await reasonOf(error, PROGRAM);
+    }
+    ort.env.wasm.wasmPaths = { wasm: WASM };
     ort.env.wasm.numThreads = 1; // more need headers that few hosts of files send
     ort.env.logLevel = "error";
   },
@@ -68,12 +74,36 @@ const tasks = {
   },
 };
 
-const sessionOf = (file) => ort.InferenceSession.create(file, { executionProviders: ["wasm"] });
+async function sessionOf(file) {
+  try {
+    return await ort.InferenceSession.create(file, { executionProviders: ["wasm"] });
+  } catch (error) {
+    throw await reasonOf(error, WASM); // which the runtime loads with the first network
+  }
+}
 
 async function loaded(url, headers) {
-  const answer = await fetch(url, { headers });
-  if (!answer.ok) throw new Error(`${answer.status} ${answer.statusText}`);
-  return new Uint8Array(await answer.arrayBuffer());
+  try {
+    const answer = await fetch(url, { headers });
+    if (answer.ok) return new Uint8Array(await answer.arrayBuffer());
+  } catch {
+    // said below, and not in the browser's words
+  }
+  throw notGiven(url);
+}
+
+/** Return why something failed: a file does not come, or else the error itself. */
+async function reasonOf(error, url) {
+  const isGiven = await fetch(url).then(
+    (answer) => answer.ok,
+    () => false,
+  );
+  return isGiven ? error : notGiven(url);
+}
+
+function notGiven(url) {
+  const here = new URL(".", import.meta.url).href;
+  return { key: "file", facts: { file: `page/${decodeURIComponent(url.slice(here.length))}` } };
 }
 
 /** Return the maps of one picture, with the least and the largest value in them. */
@@ -102,6 +132,7 @@ onmessage = async ({ data: { id, task, values } }) => {
   try {
     postMessage({ id, result: await tasks[task](values) });
   } catch (error) {
-    postMessage({ id, problem: { key: error.key ?? null, reason: String(error.message ?? error) } });
+    const { key = null, facts = {}, message = error } = error;
+    postMessage({ id, problem: { key, facts, reason: String(message) } });
   }
 };
