@@ -1,12 +1,16 @@
 """An exported file that many tests look at."""
 
+import os
 from pathlib import Path
 
 import pytest
 import torch
 from exported import export_to, make_run
 
+from cnnlab import machine
 from cnnlab.evaluation import Run
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(autouse=True)
@@ -16,6 +20,13 @@ def one_thread():
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture
+def tensorflow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The environment of `make golden`, by its full path."""
+    given = os.environ.get(machine.TENSORFLOW_VARIABLE)
+    monkeypatch.setenv(machine.TENSORFLOW_VARIABLE, given or str(ROOT / ".venv-tensorflow/bin/python"))
 
 
 @pytest.fixture(scope="session")

@@ -1,19 +1,31 @@
-"""Finished runs with random weights, and their exported files."""
+"""Finished runs of every network, with random weights, and what their exports must agree with."""
 
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pytest
 import torch
 
 from cnnlab.config import RunConfig
 from cnnlab.evaluation import Run, load_run
 from cnnlab.export.describe import describe_run
 from cnnlab.export.description import ExportDescription
+from cnnlab.export.gate import compare
 from cnnlab.export.graph import graph_of
 from cnnlab.export.onnx_file import onnx_model
 from cnnlab.export.sealed import seal
-from cnnlab.models import create_model, model_info
+from cnnlab.models import create_model, list_models, model_info
 from cnnlab.runs import RunFolder, save_weights
+
+DEEP = ("32", "34", "44", "50", "56", "101", "110", "152")
+CASES = [
+    pytest.param(
+        name, {}, marks=[pytest.mark.slow] if model_info(name).is_large or name.endswith(DEEP) else []
+    )
+    for name in list_models()
+]
+"""Every network of the registry, with its arguments."""
 
 
 def make_run(
@@ -62,3 +74,21 @@ def export_to(path: Path, run: Run, *, description: ExportDescription | None = N
     """Write the ONNX file of a run."""
     path.write_bytes(seal(model_of(run).SerializeToString(), description or describe_run(run)))
     return path
+
+
+def noise_for(run: Run, count: int) -> np.ndarray:
+    """Return images of noise in the form of a run's, count x C x image_size x image_size."""
+    shape = (count, run.in_channels, run.image_size, run.image_size)
+    return np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+
+
+def network_logits(run: Run, inputs: np.ndarray) -> np.ndarray:
+    """Return what a run's network makes of normalised images."""
+    with torch.inference_mode():
+        return run.model(torch.from_numpy(inputs)).numpy()
+
+
+def gate_problem(run: Run, logits: np.ndarray, pixels: np.ndarray) -> str:
+    """Return why an export's logits for images would not pass the gate; empty if they would."""
+    expected = network_logits(run, run.preparation.inputs(pixels))
+    return compare(logits, expected, expected.argmax(1)).problem

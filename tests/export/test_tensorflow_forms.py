@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import tempfile
 from pathlib import Path
@@ -9,18 +10,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from exported import make_run
+from exported import CASES, gate_problem, make_run, network_logits, noise_for
 from PIL import Image
 
 from cnnlab import machine
+from cnnlab.data import Dataset
 from cnnlab.errors import CheckFailedError, DataError
+from cnnlab.export import tensorflow_forms
+from cnnlab.export.exporter import Exporter
 from cnnlab.export.forms import Source
-from cnnlab.export.gate import compare
 from cnnlab.export.tensorflow_forms import LiteForm, SavedModelForm, put_spec
-from cnnlab.models import list_models, model_info
+from cnnlab.models import model_info
 from cnnlab.pictures import decode_picture
 
-ROOT = Path(__file__).parents[2]
+pytestmark = pytest.mark.usefixtures("tensorflow")
 RNG = np.random.default_rng(0)
 
 READER = """
@@ -37,30 +40,6 @@ print(json.dumps({"signatures": sorted(model.signatures), "classes": classes}))
 """
 
 
-@pytest.fixture(autouse=True)
-def tensorflow(monkeypatch):
-    """The environment of `make golden`, by its full path."""
-    monkeypatch.setenv(
-        machine.TENSORFLOW_VARIABLE,
-        os.environ.get(machine.TENSORFLOW_VARIABLE) or str(ROOT / ".venv-tensorflow/bin/python"),
-    )
-
-
-def pixels_for(run, count: int = 20) -> np.ndarray:
-    return RNG.integers(0, 256, (count, run.in_channels, run.image_size, run.image_size), dtype=np.uint8)
-
-
-def has_passed(run, logits: np.ndarray, pixels: np.ndarray) -> str:
-    with torch.inference_mode():
-        expected = run.model(torch.from_numpy(run.preparation.inputs(pixels))).numpy()
-    return compare(logits, expected, expected.argmax(1)).problem
-
-
-NETWORKS = [
-    pytest.param(name, {}, marks=[pytest.mark.slow] if model_info(name).is_large else [])
-    for name in list_models()
-    if not name.endswith(("32", "44", "56", "110"))
-]
 VARIANTS = [
     (
         "alexnet_mnist3",
@@ -72,12 +51,12 @@ VARIANTS = [
 
 @pytest.mark.tensorflow
 @pytest.mark.parametrize("form", [SavedModelForm, LiteForm])
-@pytest.mark.parametrize(("network", "args"), [*NETWORKS, *VARIANTS])
+@pytest.mark.parametrize(("network", "args"), [*CASES, *VARIANTS])
 def test_logits_are_those_of_the_network(form, network, args, tmp_path):
     run = make_run(tmp_path, network, args=args)
-    pixels = pixels_for(run, 3 if model_info(network).is_large else 20)
+    pixels = noise_for(run, 3 if model_info(network).is_large else 20)
     measured = form().write(Source(run, threads=1), tmp_path / "made", pixels)
-    assert not has_passed(run, measured.logits, pixels)
+    assert not gate_problem(run, measured.logits, pixels)
     assert measured.timing.throughput > 0
 
 
@@ -112,7 +91,7 @@ def some_pictures(folder: Path) -> list[Path]:
     return [folder / name for name in pictures]
 
 
-CASES = {
+PREPARED = {
     "digits": ("convnet_fast", {"is_digits": True}),
     "small digits": ("convnet_fast", {"is_digits": True, "data": "digits"}),
     "digits as colour": ("resnet20", {"is_digits": True, "image_size": 32}),
@@ -122,11 +101,11 @@ CASES = {
 
 
 @pytest.mark.tensorflow
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", PREPARED)
 def test_encoded_files_are_prepared_as_predict_does(case, tmp_path):
-    network, settings = CASES[case]
+    network, settings = PREPARED[case]
     run = make_run(tmp_path, network, **settings)
-    SavedModelForm().write(Source(run, threads=1), tmp_path / "saved", pixels_for(run))
+    SavedModelForm().write(Source(run, threads=1), tmp_path / "saved", noise_for(run, 20))
     paths = some_pictures(tmp_path)
     command = [
         str(machine.tensorflow_python()),
@@ -149,11 +128,48 @@ def test_encoded_files_are_prepared_as_predict_does(case, tmp_path):
             assert found["probability"][place] == 0 == found["probabilities"][place].sum()
             continue
         assert np.abs(found["images"][place] - expected).max() < 1e-6, path.name
-        with torch.inference_mode():
-            probs = run.model(torch.from_numpy(expected[None])).softmax(1)[0].numpy()
+        probs = torch.from_numpy(network_logits(run, expected[None])).softmax(1)[0].numpy()
         assert np.abs(found["probabilities"][place] - probs).max() < 1e-5, path.name
         assert printed["classes"][place] == run.class_names[probs.argmax()]
         assert found["probability"][place] == pytest.approx(probs.max(), abs=1e-5)
+
+
+WRONG = {
+    "pixels": (
+        "tf.transpose(pixels[:, window, window]",
+        "tf.transpose(pixels[:, : done['crop_size'], window]",
+        "its probabilities for encoded files differ from the network's by up to ",
+    ),
+    "probabilities": (
+        "tf.nn.softmax(self.logits(images))",
+        "tf.nn.softmax(2 * self.logits(images))",
+        "its probabilities for encoded files differ from the network's by up to ",
+    ),
+    "names": (
+        "tf.gather(self._names, tf.argmax(",
+        "tf.gather(self._names, tf.argmin(",
+        "32 of 32 encoded files have another class",
+    ),
+}
+
+
+@pytest.mark.tensorflow
+@pytest.mark.parametrize("kind", WRONG)
+def test_a_program_that_answers_encoded_files_otherwise_leaves_no_model(kind, tmp_path, monkeypatch):
+    right, wrong, problem = WRONG[kind]
+    folder = Path(shutil.copytree(tensorflow_forms.PROGRAM.parent, tmp_path / "programs"))
+    program = folder / "build.py"
+    text = program.read_text()
+    assert right in text
+    program.write_text(text.replace(right, wrong))
+    monkeypatch.setattr(tensorflow_forms, "PROGRAM", program)
+    run = make_run(tmp_path, "resnet20", uncut=37)
+    images = torch.from_numpy(noise_for(run, 40))
+    test = Dataset("noise", "test", images, torch.zeros(40, dtype=torch.int64), run.class_names, False, "")
+    (tmp_path / "out").mkdir()
+    row = Exporter(Source(run, threads=1), test, tmp_path / "out").export(SavedModelForm())
+    assert row.problem.startswith(problem) and row.path is None and row.largest_difference < 1e-4
+    assert not list((tmp_path / "out").iterdir())
 
 
 def test_the_program_that_fails_is_named(tmp_path, monkeypatch):
@@ -165,14 +181,16 @@ def test_the_program_that_fails_is_named(tmp_path, monkeypatch):
     with pytest.raises(
         CheckFailedError, match="savedmodel: TensorFlow failed with exit code 3: no such kernel"
     ):
-        SavedModelForm().write(Source(run, threads=1), tmp_path / "made", pixels_for(run))
+        SavedModelForm().write(Source(run, threads=1), tmp_path / "made", noise_for(run, 20))
 
 
 def test_the_program_is_given_everything_and_nothing_of_torch(tmp_path):
     run = make_run(tmp_path, "resnet20", uncut=37)
     with tempfile.TemporaryDirectory() as folder:
-        put_spec(Path(folder), Source(run, threads=1), pixels_for(run))
+        put_spec(Path(folder), Source(run, threads=1), noise_for(run, 20))
         graph = json.loads((Path(folder) / "graph.json").read_text())
         assert graph["input_shape"] == [3, 32, 32] and graph["layers"][-1]["shape"] == [10]
         assert np.load(Path(folder) / "pixels.npy").shape == (20, 3, 32, 32)
         assert "head.fc.weight" in np.load(Path(folder) / "weights.npz")
+        first = decode_picture(Path(folder) / "files" / "0000.png")
+        assert np.array_equal(first, noise_for(run, 20)[0])

@@ -14,6 +14,7 @@ from cnnlab.cli import main
 from cnnlab.errors import CheckFailedError, ConfigError, MissingResourceError, RunError
 from cnnlab.evaluation import load_run, predict_probs
 from cnnlab.export import exporter, forms, timing
+from cnnlab.export.encoded import Answers, files_of
 from cnnlab.export.weights_sum import read_weights_sum
 from cnnlab.lab import export
 from cnnlab.lab.splits import load_split
@@ -65,6 +66,24 @@ def test_a_network_with_another_weight_leaves_no_file(run, tmp_path, perturbed, 
     assert f"{run.name}: onnx: its logits differ from the network's by up to" in message
     assert "No file was written." in message and message.count("\n") == 1
     assert not list((tmp_path / "out").iterdir())
+
+
+def test_encoded_files_that_are_answered_otherwise_leave_no_file(run, tmp_path, monkeypatch, capsys):
+    def write_and_answer(self, source, path, pixels):
+        measured = write(self, source, path, pixels)
+        nothing = np.zeros((len(files_of(pixels)), 10), dtype=np.float32)
+        return replace(measured, answers=Answers([""] * len(nothing), nothing[:, 0], nothing))
+
+    write = forms.OnnxForm.write
+    monkeypatch.setattr(forms.OnnxForm, "write", write_and_answer)
+    with pytest.raises(SystemExit) as ended:
+        main(["export", str(run.path), "--out", str(tmp_path / "out"), "--threads", "1"])
+    assert ended.value.code == 1
+    message = capsys.readouterr().err
+    assert (
+        f"{run.name}: onnx: its probabilities for encoded files differ from the network's by up to" in message
+    )
+    assert "No file was written." in message and not list((tmp_path / "out").iterdir())
 
 
 def test_an_earlier_file_is_replaced_whole_or_not_at_all(run, tmp_path, monkeypatch):

@@ -189,3 +189,11 @@ def test_pasted_mnist_digits_are_still_known_to_their_nearest_neighbours(mnist, 
         centred.append(centre_digit(as_image(levels)))
     assert top1(images) > 0.9
     assert top1(torch.stack(centred)) > top1(images) - 0.04
+
+
+def test_exact_halves_fall_the_same_way_on_every_machine():
+    strokes = np.full((120, 90), 225.0)
+    strokes[20:100, 40:50] = 30
+    (placed,) = centre_digit(as_image(strokes)).numpy()
+    # Its centre of mass is at row 9.5 of 20, and so is exactly half a pixel off: it is not moved down.
+    assert [rows[0] for rows in np.nonzero(placed)] == [4, 13] and placed.any(1).sum() == 20

@@ -13,7 +13,8 @@ from torch import Tensor
 from cnnlab.data import Dataset
 from cnnlab.evaluation import StoredPredictions
 from cnnlab.export import gate
-from cnnlab.export.forms import Form, Int8Form, Logits, Source, logits_of
+from cnnlab.export.encoded import Answers, files_of, problem_of
+from cnnlab.export.forms import Form, Int8Form, Logits, Measured, Source, logits_of
 from cnnlab.export.gallery import gallery_of
 from cnnlab.export.loading import load_export
 from cnnlab.export.timing import Timing, time_batches
@@ -107,7 +108,11 @@ class Exporter:
         Raises:
             MissingResourceError: the disk is full, or something that the form needs is not on this machine.
         """
-        return self._export(form, lambda _path, parity: {"problem": parity.problem})
+
+        def judge(_path: Path, measured: Measured, parity: gate.Parity) -> dict[str, Any]:
+            return {"problem": parity.problem or self._problem_of_files(measured.answers, parity.tolerance)}
+
+        return self._export(form, judge)
 
     def export_int8(self, train: Dataset, *, allow_drop: bool) -> ExportRow:
         """Write int8, if it costs little.
@@ -117,7 +122,7 @@ class Exporter:
             allow_drop: write it whatever it costs.
         """
 
-        def judge(path: Path, _parity: gate.Parity) -> dict[str, Any]:
+        def judge(path: Path, _measured: Measured, _parity: gate.Parity) -> dict[str, Any]:
             pixels, labels = spread(self._test, MOST_DROP_IMAGES)
             exported = load_export(path, threads=self._source.threads)
             top1, own = (
@@ -158,7 +163,7 @@ class Exporter:
                 timing=measured.timing,
                 top1=parity.top1,
                 largest_difference=parity.largest_difference,
-                **judge(unfinished.path, parity),
+                **judge(unfinished.path, measured, parity),
             )
             if row.problem:
                 return replace(row, path=None)
@@ -167,6 +172,14 @@ class Exporter:
                 write_bytes(path.with_name(f"{path.name}.json"), f"{text}\n".encode())
             unfinished.keep()
         return row
+
+    def _problem_of_files(self, answers: Answers | None, tolerance: float) -> str:
+        """Return what is wrong with answers to encoded files; empty if nothing is, or none are taken."""
+        if answers is None:
+            return ""
+        run = self._run
+        files = files_of(self._pixels)
+        return problem_of(answers, files, run.preparation, run.class_names, self._network, tolerance)
 
     def _row(self, **values: Any) -> ExportRow:
         return ExportRow(run=self._name, network=self._run.network, num_images=len(self._labels), **values)

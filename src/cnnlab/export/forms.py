@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from cnnlab.export.describe import describe_run
 from cnnlab.export.description import ExportDescription
+from cnnlab.export.encoded import Answers
 from cnnlab.export.graph import LayerGraph, graph_of
 from cnnlab.export.int8 import quantized
 from cnnlab.export.loading import load_export
@@ -69,10 +70,12 @@ class Measured:
     Attributes:
         logits: N x num_classes.
         timing: on this machine.
+        answers: to `encoded.files_of` the images; None of a form that takes no files.
     """
 
     logits: Logits
     timing: Timing
+    answers: Answers | None = None
 
 
 class Form(Protocol):

@@ -4,20 +4,19 @@ They come from the answers that the run has stored. An image is taken only if th
 PNG exactly what the run saw, and answers as the run did: so the page shows what the run's scores are made of.
 """
 
-import io
 from collections.abc import Callable
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 from torch import Tensor
 
 from cnnlab.data import Dataset
 from cnnlab.evaluation import StoredPredictions
+from cnnlab.export.encoded import png_of
 from cnnlab.export.forms import Logits, logits_of
 from cnnlab.page import GalleryImage
-from cnnlab.pictures import Pixels, Preparation
+from cnnlab.pictures import Preparation
 
 MOST_HITS, MOST_MISTAKES = 20, 16
 _TRIED = 4
@@ -82,11 +81,3 @@ def _spread_over_classes(labels: Tensor, is_right: Tensor, most: int) -> list[li
         times = max(1, most // max(1, len(classes)))
         groups += [places[first::times][:_TRIED] for first in range(times) if places[first::times]]
     return groups
-
-
-def png_of(pixels: Pixels) -> bytes:
-    """Return C x H x W bytes as a PNG."""
-    picture = pixels[0] if pixels.shape[0] == 1 else np.ascontiguousarray(pixels.transpose(1, 2, 0))
-    file = io.BytesIO()
-    Image.fromarray(picture).save(file, "PNG", optimize=True)
-    return file.getvalue()

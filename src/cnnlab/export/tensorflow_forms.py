@@ -10,6 +10,7 @@ import numpy as np
 
 from cnnlab import machine
 from cnnlab.errors import CheckFailedError
+from cnnlab.export.encoded import Answers, files_of
 from cnnlab.export.forms import Measured, Source
 from cnnlab.export.timing import Timing
 from cnnlab.pictures import Pixels
@@ -35,7 +36,12 @@ class TensorFlowForm:
             put_spec(Path(folder), source, pixels)
             printed = self._run(Path(folder), path, source.threads)
             seconds = {int(size): value for size, value in json.loads(printed)["seconds"].items()}
-            return Measured(np.load(Path(folder) / "logits.npy"), Timing.of(seconds))
+            logits = np.load(Path(folder) / "logits.npy")
+            return Measured(logits, Timing.of(seconds), self._answers(Path(folder)))
+
+    def _answers(self, folder: Path) -> Answers | None:
+        """Return what the program said of encoded files."""
+        return None
 
     def _run(self, folder: Path, path: Path, threads: int) -> str:
         command = [self._python, str(PROGRAM), str(folder), str(path)]
@@ -63,6 +69,10 @@ class SavedModelForm(TensorFlowForm):
 
     name, ending = "savedmodel", "-savedmodel"
 
+    def _answers(self, folder: Path) -> Answers:
+        with np.load(folder / "encoded.npz") as found:
+            return Answers(found["class"].tolist(), found["probability"], found["probabilities"])
+
 
 class LiteForm(TensorFlowForm):
     """A file for LiteRT, on phones and small boards."""
@@ -85,3 +95,6 @@ def put_spec(folder: Path, source: Source, pixels: Pixels) -> None:
     first = (done.image_size - done.crop_size) // 2
     window = slice(first, first + done.crop_size)
     np.save(folder / "pixels.npy", pixels[:, :, window, window])
+    (folder / "files").mkdir()
+    for place, content in enumerate(files_of(pixels)):
+        (folder / "files" / f"{place:04}.png").write_bytes(content)

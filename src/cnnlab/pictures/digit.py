@@ -24,6 +24,10 @@ _LEAST_EXTENT = 4
 _WORK_SIZE = 400
 """Pixels to which the longer side of a photo is reduced first: strokes stay many pixels wide."""
 
+_ROUNDING = 1e-9
+"""More than sums differ that another library adds up in another order. Grey levels are whole numbers, and
+strokes may be symmetric, so that exact halves do occur: they fall the same way everywhere."""
+
 
 @dataclass(frozen=True)
 class _Form:
@@ -84,7 +88,7 @@ def _has_form(grey: np.ndarray, form: _Form) -> bool:
     if form is _DIGITS_FORM:  # these are not centred
         return True
     centre = _centre_of_mass(grey.astype(np.float64))
-    return all(abs(place - form.centre) <= 1 for place in centre)
+    return all(abs(place - form.centre) <= 1 + _ROUNDING for place in centre)
 
 
 def _reduced(grey: np.ndarray) -> np.ndarray:
@@ -205,13 +209,14 @@ def _place(strokes: np.ndarray, form: _Form) -> Pixels:
     if shape != strokes.shape:
         strokes = resize_floats(strokes, shape)
     # A thin pen fades when it is reduced; in the sets every digit has full ink somewhere.
-    strokes = np.clip(strokes / np.quantile(strokes[strokes >= strokes.max() / 2], 0.75), 0, 1)
+    full = np.quantile(strokes[strokes >= strokes.max() / 2 - _ROUNDING], 0.75)
+    strokes = np.clip(strokes / full, 0, 1)
     placed = np.zeros((form.size, form.size), dtype=np.uint8)
     corner = []
     for side, mass in zip(strokes.shape, _centre_of_mass(strokes), strict=True):
-        corner.append(min(max(0, math.ceil(form.centre - 0.5 - mass)), form.size - side))
+        corner.append(min(max(0, math.ceil(form.centre - 0.5 - mass - _ROUNDING)), form.size - side))
     top, left = corner
-    placed[top : top + strokes.shape[0], left : left + strokes.shape[1]] = np.rint(255 * strokes)
+    placed[top : top + strokes.shape[0], left : left + strokes.shape[1]] = np.rint(255 * strokes + _ROUNDING)
     return placed[None]
 
 

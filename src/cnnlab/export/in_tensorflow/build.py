@@ -1,8 +1,9 @@
 """Write a network for TensorFlow, read it back, and say what it makes of images; `cnnlab export` runs it.
 
 It runs where TensorFlow is, and knows nothing of cnnlab but the folder that it is given: `graph.json`
-(layers), `description.json`, `weights.npz`, `pixels.npy` (images to answer, uint8, N x C x H x W). It leaves
-`logits.npy` there and prints the seconds that batches take.
+(layers), `description.json`, `weights.npz`, `pixels.npy` (images to answer, uint8, N x C x H x W), `files`
+(encoded images to answer). It leaves `logits.npy` there, of a SavedModel `encoded.npz` too, and prints the
+seconds that batches take.
 """
 
 import argparse
@@ -127,6 +128,15 @@ def saved_model_call(path):
     return lambda images: signature(images=images)["logits"].numpy()
 
 
+def answer_files(folder, path):
+    """Leave what a SavedModel that is read anew says of encoded images."""
+    contents = tf.constant([file.read_bytes() for file in sorted((folder / "files").iterdir())])
+    found = tf.saved_model.load(str(path)).signatures["encoded"](image_bytes=contents)
+    answers = {name: values.numpy() for name, values in found.items()}
+    answers["class"] = np.array([name.decode() for name in answers["class"]])
+    np.savez(folder / "encoded.npz", **answers)
+
+
 def main():
     """Write, read back, measure."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
@@ -141,6 +151,7 @@ def main():
     if options.form == "savedmodel":
         save(network, options.out)
         call = saved_model_call(options.out)
+        answer_files(options.folder, options.out)
     else:
         save_lite(network, options.out)
         call = lite_call(options.out, threads=options.threads)

@@ -6,6 +6,7 @@ from resize import resize_bytes, resize_floats, resize_square  # pyright: ignore
 LEAST_CONTRAST = 20.0
 _LEAST_EXTENT = 4.0
 _WORK_SIZE = 400.0
+_ROUNDING = 1e-9
 
 
 def centre_digit(grey, size):
@@ -34,7 +35,8 @@ def _has_form(grey, size, centre):
         if size == 8:
             return is_black_around & is_lit
         row, col = _centre_of_mass(tf.cast(grey, tf.float64))
-        return is_black_around & is_lit & (tf.abs(row - centre) <= 1) & (tf.abs(col - centre) <= 1)
+        most = 1 + _ROUNDING
+        return is_black_around & is_lit & (tf.abs(row - centre) <= most) & (tf.abs(col - centre) <= most)
 
     return tf.cond(tf.reduce_all(tf.shape(grey) == [size, size]), looks_like_it, lambda: tf.constant(False))
 
@@ -167,14 +169,14 @@ def _place(strokes, size, centre):
     new = tf.stack([tf.constant(box, tf.float64), tf.minimum(new[1], 6.0)]) if size == 8 else new
     new = tf.cast(new, tf.int32)
     strokes = resize_floats(strokes, new[0], new[1])
-    most = tf.reduce_max(strokes) / 2
+    most = tf.reduce_max(strokes) / 2 - _ROUNDING
     strokes = tf.clip_by_value(strokes / _quantile(tf.boolean_mask(strokes, strokes >= most)), 0.0, 1.0)
     before = []
     for side, mass in zip((new[0], new[1]), _centre_of_mass(strokes), strict=True):
-        corner = tf.cast(tf.math.ceil(centre - 0.5 - mass), tf.int32)
+        corner = tf.cast(tf.math.ceil(centre - 0.5 - mass - _ROUNDING), tf.int32)
         before.append(tf.minimum(tf.maximum(0, corner), size - side))
     after = [size - new[0] - before[0], size - new[1] - before[1]]
-    ink = tf.cast(tf.round(255 * strokes), tf.int32)
+    ink = tf.cast(tf.round(255 * strokes + _ROUNDING), tf.int32)
     return tf.ensure_shape(tf.pad(ink, [[before[0], after[0]], [before[1], after[1]]]), [size, size])
 
 

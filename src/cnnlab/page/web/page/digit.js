@@ -5,6 +5,7 @@ import { resizeBytes, resizeFloats, resizePicture, roundEven, toChannels } from 
 
 const LEAST_EXTENT = 4;
 const WORK_SIZE = 400;
+const ROUNDING = 1e-9;
 const MNIST_FORM = { size: 28, box: 20, squeezed: null, centre: 14 };
 const DIGITS_FORM = { size: 8, box: 8, squeezed: 6, centre: 3.5 };
 
@@ -37,7 +38,7 @@ function hasForm(grey, form) {
   });
   border.sort((a, b) => a - b);
   if (border[Math.floor((border.length - 1) / 2)] > 0 || Math.max(...grey.data) < 128) return false;
-  return form === DIGITS_FORM || centreOfMass(grey).every((place) => Math.abs(place - form.centre) <= 1);
+  return form === DIGITS_FORM || centreOfMass(grey).every((place) => Math.abs(place - form.centre) <= 1 + ROUNDING);
 }
 
 function reduced(grey) {
@@ -110,16 +111,18 @@ function placed(strokes, form) {
   const scaled = resizeFloats(strokes, height, width);
   // A thin pen fades when it is reduced; in the sets every digit has full ink somewhere.
   const most = scaled.data.reduce((so, value) => Math.max(so, value), 0);
-  const full = quantile(scaled.data.filter((value) => value >= most / 2).sort(), 0.75);
+  const full = quantile(scaled.data.filter((value) => value >= most / 2 - ROUNDING).sort(), 0.75);
   scaled.data = scaled.data.map((value) => Math.min(Math.max(value / full, 0), 1));
   const mass = centreOfMass(scaled);
   const corner = [height, width].map((side, axis) =>
-    Math.min(Math.max(0, Math.ceil(form.centre - 0.5 - mass[axis])), form.size - side),
+    Math.min(Math.max(0, Math.ceil(form.centre - 0.5 - mass[axis] - ROUNDING)), form.size - side),
   );
   const data = new Uint8Array(form.size ** 2);
   for (let row = 0; row < height; row++)
     for (let column = 0; column < width; column++)
-      data[(corner[0] + row) * form.size + corner[1] + column] = roundEven(255 * scaled.data[row * width + column]);
+      data[(corner[0] + row) * form.size + corner[1] + column] = roundEven(
+        255 * scaled.data[row * width + column] + ROUNDING,
+      );
   return { channels: 1, height: form.size, width: form.size, data };
 }
 
