@@ -60,6 +60,7 @@ class ImpatientProtocol(H11Protocol):
             assert self.cycle is not None
             self.cycle.keep_alive = False
             return True
+        cast(_Together, self.transport).flush()  # an answer that was made in this very turn
         return False
 
     def pause_writing(self) -> None:
@@ -126,16 +127,17 @@ class _Together:
     def write(self, data: bytes) -> None:
         if data:
             if not self._pieces:
-                self._loop.call_soon(self._send)
+                self._loop.call_soon(self.flush)
             self._pieces.append(data)
 
     def close(self) -> None:
-        self._send()
+        self.flush()
         self._transport.close()
         if self._transport.get_write_buffer_size():
             self._loop.call_later(self._close_seconds, self._transport.abort)
 
-    def _send(self) -> None:
+    def flush(self) -> None:
+        """Send what was written so far."""
         pieces, self._pieces = self._pieces, []
         if pieces:
             self._transport.write(b"".join(pieces))
