@@ -62,13 +62,18 @@ def resize_floats(values: NDArray[np.float64], shape: tuple[int, int]) -> NDArra
     """Resize H x W numbers likewise, without rounding."""
     for axis, length in ((1, shape[1]), (0, shape[0])):
         if values.shape[axis] != length:
-            starts, weights = _windows(values.shape[axis], length)
-            matrix = np.zeros((length, values.shape[axis] + weights.shape[1]))
-            places = starts[:, None] + np.arange(weights.shape[1])
-            np.put_along_axis(matrix, places, weights, axis=1)
-            matrix = matrix[:, : values.shape[axis]]
+            matrix = _matrix(values.shape[axis], length)
             values = values @ matrix.T if axis == 1 else matrix @ values
     return values
+
+
+@lru_cache(maxsize=32)  # of pictures that have been reduced before, so that none is large
+def _matrix(length: int, new_length: int) -> NDArray[np.float64]:
+    """Return what takes numbers to their resized ones, new_length x length."""
+    starts, weights = _windows(length, new_length)
+    matrix = np.zeros((new_length, length + weights.shape[1]))
+    np.put_along_axis(matrix, starts[:, None] + np.arange(weights.shape[1]), weights, axis=1)
+    return matrix[:, :length]
 
 
 def to_channels(pixels: Pixels, channels: int) -> Pixels:
