@@ -15,6 +15,13 @@ import time
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
+from typing import Any
+
+from cnnlab.errors import ConfigError
+from cnnlab.values import plain, shown
+
+MOST_THREADS = 1024
+"""That can be asked for."""
 
 SETTINGS = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT")
 """Environment variables by which users decide on this themselves."""
@@ -177,3 +184,17 @@ def seconds_delayed() -> float:
         with suppress(FileNotFoundError, ProcessLookupError):  # it has ended
             total += int(Path(f"/proc/self/task/{thread}/schedstat").read_text().split()[1])
     return total / 1e9
+
+
+def checked_threads(threads: Any) -> int:
+    """Return a number of threads that can be had.
+
+    Raises:
+        ConfigError: it is none.
+    """
+    number = plain(threads)
+    if not isinstance(number, int) or isinstance(number, bool) or not 1 <= number <= MOST_THREADS:
+        raise ConfigError(
+            f"threads: must be a whole number, 1 to {MOST_THREADS}. Received: {shown(threads)}."
+        )
+    return number

@@ -17,7 +17,7 @@ from PIL import Image
 from cnnlab.data.images.decode import decode_image
 from cnnlab.errors import DataError
 from cnnlab.machine import peak_memory_bytes
-from cnnlab.pictures import is_grey_file
+from cnnlab.pictures import decode_picture, is_grey_file, pixels_of
 
 RNG = np.random.default_rng(0)
 RGB = RNG.integers(0, 256, (6, 9, 3), dtype=np.uint8)
@@ -250,6 +250,31 @@ def test_pillows_log_does_not_reach_stderr(capfd):
 def test_a_header_that_promises_more_than_there_is_is_refused():
     with pytest.raises(DataError, match="cannot be decoded"):
         decode_image(png_with_header(100, 100))
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_grey_of_16_bits_in_either_order_of_bytes(order):
+    levels = np.array([[0, 257, 300], [40_000, 65_535, 128]], dtype=f"{order}u2")
+    mode = "I;16" if order == "<" else "I;16B"
+    image = Image.frombytes(mode, (3, 2), levels.tobytes())
+    found = pixels_of(image)
+    assert np.array_equal(found[0], (levels.astype(np.int64) + 128) // 257)
+    file = io.BytesIO()
+    image.save(file, "TIFF")
+    assert np.array_equal(decode_picture(file.getvalue()), found)
+
+
+def test_pictures_are_the_same_in_strips_and_as_a_whole(monkeypatch):
+    draw = np.random.default_rng(0)
+    colour = Image.fromarray(draw.integers(0, 256, (23, 17, 4), dtype=np.uint8))
+    deep = Image.frombytes("I;16B", (17, 23), draw.integers(0, 2**16, (23, 17)).astype(">u2").tobytes())
+    images = [colour.convert(mode) for mode in ("RGBA", "RGB", "L", "LA", "CMYK", "1")]
+    images += [deep, colour.convert("RGB").quantize(9)]
+    whole = [(pixels_of(image), pixels_of(image, channels=1)) for image in images]
+    monkeypatch.setattr("cnnlab.pictures.decode._STRIP_PIXELS", 40)
+    for image, (pixels, grey) in zip(images, whole, strict=True):
+        assert np.array_equal(pixels_of(image), pixels), image.mode
+        assert np.array_equal(pixels_of(image, channels=1), grey), image.mode
 
 
 def test_is_grey_file(tmp_path):

@@ -313,9 +313,18 @@ def test_what_is_no_picture_is_one_line(small_file):
     ):
         with pytest.raises(ConfigError, match=f"must be a path, .* Received: {kind}"):
             network.predict(images)
-    for top_k in (0, 1.5, "3", None):
+    for top_k in (0, 1.5, "3", None, True):
         with pytest.raises(ConfigError, match="top_k: must be a whole number of at least 1"):
             network.predict([], top_k=top_k)
+    assert network.predict([], top_k=np.int64(2)) == []
+    assert load_export(small_file, threads=np.int64(1)).class_names == network.class_names
+    for batch in (None, [1.0]):
+        with pytest.raises(DataError, match="takes an array"):
+            network.probs(batch)
+    with pytest.raises(DataError, match="cannot be read: embedded null byte"):
+        network.predict("a\0b")
+    with pytest.raises(ExportError, match="cannot be read: embedded null byte"):
+        load_export("a\0b")
     for threads in (0, "3", 1.5, 2**31):
         with pytest.raises(ConfigError, match="threads: must be a whole number, 1 to 1024"):
             load_export(small_file, threads=threads)

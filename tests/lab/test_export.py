@@ -13,11 +13,13 @@ import cnnlab
 from cnnlab.cli import main
 from cnnlab.errors import CheckFailedError, ConfigError, MissingResourceError, RunError
 from cnnlab.evaluation import load_run, predict_probs
-from cnnlab.export import exporter, forms, timing
+from cnnlab.export import exporter, forms, timing, weights_sum
 from cnnlab.export.encoded import Answers, files_of
+from cnnlab.export.unfinished import Unfinished
 from cnnlab.export.weights_sum import read_weights_sum
 from cnnlab.lab import export
 from cnnlab.lab.splits import load_split
+from cnnlab.runs import weights
 
 
 @pytest.fixture(autouse=True)
@@ -127,7 +129,7 @@ def test_pt2_has_its_description_beside_it_and_takes_any_batch(run, tmp_path):
 
 def test_a_form_that_fails_leaves_the_others(run, tmp_path, monkeypatch, capsys):
     def fail(*_args):
-        raise CheckFailedError("pt2: it does not work.")
+        raise CheckFailedError("It does not work.")
 
     monkeypatch.setattr(forms.Pt2Form, "write", fail)
     with pytest.raises(SystemExit) as ended:
@@ -135,9 +137,9 @@ def test_a_form_that_fails_leaves_the_others(run, tmp_path, monkeypatch, capsys)
     printed, errors = capsys.readouterr()
     found = json.loads(printed)
     assert ended.value.code == 1
-    assert errors == f"{run.name}: pt2: pt2: it does not work. No file was written.\n"
+    assert errors == f"{run.name}: pt2: It does not work. No file was written.\n"
     assert [row["form"] for row in found["exports"]] == ["onnx"] and (tmp_path / f"{run.name}.onnx").is_file()
-    assert found["failed"] == [{"run": run.name, "form": "pt2", "problem": "pt2: it does not work."}]
+    assert found["failed"] == [{"run": run.name, "form": "pt2", "problem": "It does not work."}]
 
 
 def test_a_refused_form_gets_no_star(run, tmp_path, monkeypatch, capsys):
@@ -153,11 +155,12 @@ def test_a_refused_form_gets_no_star(run, tmp_path, monkeypatch, capsys):
     assert sum(line.count("*") for line in rows) >= 5  # size, three times, and accuracy for both
 
 
-def test_a_folder_in_the_place_of_a_file_stays(run, tmp_path):
-    notes = tmp_path / "out" / f"{run.name}.onnx" / "notes.txt"
+@pytest.mark.parametrize("form", ["onnx", "pt2"])
+def test_a_folder_in_the_place_of_a_file_stays(form, run, tmp_path):
+    notes = tmp_path / "out" / f"{run.name}.{form}" / "notes.txt"
     notes.parent.mkdir(parents=True)
     notes.write_text("mine")
-    result = export(run.path, out=notes.parents[1], threads=1)
+    result = export(run.path, [form], out=notes.parents[1], threads=1)
     assert not result.rows and "is in the way: it is a folder. Remove or rename it." in result.problems[0]
     assert notes.read_text() == "mine" and list(notes.parents[1].iterdir()) == [notes.parent]
 
@@ -173,6 +176,15 @@ def test_what_a_killed_export_has_left_is_removed(run, tmp_path):
     assert not left.exists() and of_another.exists() and young.exists() and alive.exists()
 
 
+def test_what_was_replaced_when_an_export_was_killed_comes_back(run, tmp_path):
+    old = tmp_path / f".999999999.old.{run.name}.onnx"
+    old.write_text("the only copy")
+    os.utime(old, (0, 0))
+    with Unfinished(tmp_path / f"{run.name}.onnx"):
+        pass
+    assert not old.exists() and (tmp_path / f"{run.name}.onnx").read_text() == "the only copy"
+
+
 def test_a_link_is_followed(run, tmp_path):
     (tmp_path / "there").mkdir()
     (tmp_path / "there" / "network.onnx").write_text("old")
@@ -186,6 +198,8 @@ def test_an_export_knows_its_weights(run, tmp_path):
     (row,) = export(run.path, out=tmp_path, threads=1).rows
     own = cnnlab.load_export(row.path).description.weights
     assert len(own) == 64 and own == read_weights_sum(run.weights)
+    assert weights_sum.METADATA == weights.METADATA
+    assert weights_sum.MAX_HEADER_BYTES == weights.MAX_HEADER_BYTES
     cut = tmp_path / "cut.safetensors"
     for content in (b"", b"\xff" * 20, run.weights.read_bytes()[:100]):
         cut.write_bytes(content)
@@ -246,7 +260,7 @@ def test_no_tensorflow(run, tmp_path, monkeypatch):
 def test_wrong_arguments(run, tmp_path):
     with pytest.raises(ConfigError, match=r"no form 'onx'\. Did you mean 'onnx'"):
         export(run.path, ["onx"], out=tmp_path)
-    with pytest.raises(ConfigError, match="threads: must be at least 1"):
+    with pytest.raises(ConfigError, match="threads: must be a whole number, 1 to 1024"):
         export(run.path, threads=0, out=tmp_path)
     shutil.copytree(run.path, tmp_path / "again" / run.name)
     with pytest.raises(ConfigError, match="two runs are called"):

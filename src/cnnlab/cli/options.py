@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from cnnlab.errors import ConfigError, MissingResourceError
+from cnnlab.threads import MOST_THREADS
 
 
 def parse_path(value: str | Path) -> Path:
@@ -45,7 +46,7 @@ BatchSize = Annotated[int | None, typer.Option("--batch-size", help="Images per 
 Lr = Annotated[float | None, typer.Option("--lr", help="Peak learning rate.")]
 Device = Annotated[str | None, typer.Option("--device", help="auto, cpu or cuda.")]
 Precision = Annotated[str | None, typer.Option("--precision", help="auto, float32 or bf16.")]
-Threads = Annotated[int | None, typer.Option("--threads", max=1024, help="Threads of the CPU.")]
+Threads = Annotated[int | None, typer.Option("--threads", max=MOST_THREADS, help="Threads of the CPU.")]
 Jobs = Annotated[
     int,
     typer.Option("--jobs", help="Runs at once, each with its share of the cores as its threads."),

@@ -9,6 +9,7 @@ from cnnlab.cli import options
 from cnnlab.cli.output import print_json, say
 from cnnlab.errors import ConfigError, MissingResourceError
 from cnnlab.serving import TOKEN_VARIABLE
+from cnnlab.threads import MOST_THREADS
 
 LIMITS = (
     "Names: body_bytes, total_bytes, images, pixels, queue, batch, connections, header_seconds, "
@@ -36,7 +37,7 @@ def serve(
         typer.Option(
             "--threads",
             min=1,
-            max=1024,
+            max=MOST_THREADS,
             help="Threads of a network, in each process; half of the cores, shared out.",
         ),
     ] = None,

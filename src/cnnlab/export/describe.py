@@ -14,7 +14,7 @@ def describe_run(run: Run, *, precision: str = "float32") -> ExportDescription:
     """
     network = {key: value for key, value in run.description["network"].items()}
     trained_on = {
-        key: Path(value).name if isinstance(value, str) else value
+        key: (Path(value).name or Path(value).resolve().name) if isinstance(value, str) else value
         for key, value in run.description.get("trained_on", {}).items()
     }
     weights = read_weights_sum(run.folder.weights)

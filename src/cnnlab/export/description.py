@@ -126,6 +126,8 @@ class ExportDescription:
         try:
             values = json.loads(text, parse_constant=_no_number)
             json.dumps(values, ensure_ascii=False).encode()  # refuses half of a character: it is no text
+        except UnicodeEncodeError:
+            raise ValueError("its description holds half of a character") from None
         except RecursionError:
             raise ValueError("its description is nested too deeply") from None
         if not isinstance(values, dict) or values.get("format") != FORMAT:

@@ -167,10 +167,10 @@ class Exporter:
             )
             if row.problem:
                 return replace(row, path=None)
+            unfinished.keep()
             if form.has_json_beside:
                 text = self._source.description.to_json()
                 write_bytes(path.with_name(f"{path.name}.json"), f"{text}\n".encode())
-            unfinished.keep()
         return row
 
     def _problem_of_files(self, answers: Answers | None, tolerance: float) -> str:

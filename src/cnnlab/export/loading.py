@@ -14,11 +14,12 @@ from cnnlab.export.description import INPUT, OUTPUT, ExportDescription
 from cnnlab.export.sealed import read_sealed
 from cnnlab.export.session import open_session
 from cnnlab.pictures import Pixels, decode_picture, pixels_of
+from cnnlab.threads import checked_threads
+from cnnlab.values import plain, shown
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
-MOST_THREADS = 1024
 BATCH_SIZE = 64
 """Pictures that `Export.predict` gives to the network at once."""
 
@@ -130,6 +131,8 @@ class Export:
             ExportError: the network's output is not a number.
         """
         expected = (self.in_channels, self.image_size, self.image_size)
+        if not isinstance(batch, np.ndarray):
+            raise DataError(f"{self.path}: takes an array. Received: {type(batch).__name__}.")
         if batch.dtype != np.float32 or batch.ndim != 4 or batch.shape[1:] != expected:
             form = " x ".join(map(str, batch.shape))
             raise DataError(
@@ -165,8 +168,9 @@ class Export:
             ConfigError: `top_k` is not at least 1, or something is no picture at all.
             DataError: a picture cannot be decoded, or shows no digit where one is needed; it is named.
         """
-        if not isinstance(top_k, int) or top_k < 1:
-            raise ConfigError(f"top_k: must be a whole number of at least 1. Received: {top_k!r}.")
+        top_k = plain(top_k)
+        if not isinstance(top_k, int) or isinstance(top_k, bool) or top_k < 1:
+            raise ConfigError(f"top_k: must be a whole number of at least 1. Received: {shown(top_k)}.")
         is_one = isinstance(images, os.PathLike | str | Image.Image | np.ndarray)
         if not is_one and (isinstance(images, bytes) or not isinstance(images, Iterable)):
             raise ConfigError(_wanted("images", images))
@@ -209,8 +213,7 @@ def load_export(path: Path | str, *, threads: int | None = None) -> Export:
         >>> len(labels), network.class_names[:3]
         (3, ('0', '1', '2'))
     """
-    if threads is not None and (not isinstance(threads, int) or not 1 <= threads <= MOST_THREADS):
-        raise ConfigError(f"threads: must be a whole number, 1 to {MOST_THREADS}. Received: {threads!r}.")
+    threads = None if threads is None else checked_threads(threads)
     if not isinstance(path, os.PathLike | str):
         raise ConfigError(f"path: must be that of an ONNX file. Received: {type(path).__name__}.")
     path = Path(path)

@@ -81,8 +81,8 @@ def _read(path: Path) -> bytes:
                 f"{path}: an ONNX file has at most 2 GB. Received: {status.st_size / 1e9:.1f} GB."
             )
         return path.read_bytes()
-    except OSError as error:
-        raise ExportError(f"{path}: cannot be read: {error.strerror or error}.") from None
+    except (OSError, ValueError) as error:  # a name with a null byte is a ValueError
+        raise ExportError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}.") from None
 
 
 def _check(content: memoryview, path: Path) -> ExportDescription:

@@ -53,14 +53,10 @@ class TensorFlowForm:
                 command, capture_output=True, text=True, errors="replace", timeout=TIME_LIMIT, env=environment
             )
         except subprocess.TimeoutExpired:
-            raise CheckFailedError(
-                f"{self.name}: TensorFlow took more than {TIME_LIMIT:.0f} s and was ended."
-            ) from None
+            raise CheckFailedError(f"TensorFlow took more than {TIME_LIMIT:.0f} s and was ended.") from None
         if done.returncode:
             words = (done.stderr.strip() or "it gave no message.").splitlines()[-1][-LONGEST_WORDS:]
-            raise CheckFailedError(
-                f"{self.name}: TensorFlow failed with exit code {done.returncode}: {words}"
-            )
+            raise CheckFailedError(f"TensorFlow failed with exit code {done.returncode}: {words}")
         return done.stdout.strip().splitlines()[-1]
 
 

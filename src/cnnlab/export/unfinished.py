@@ -30,11 +30,16 @@ class Unfinished:
         self._errors = write_errors_explained(target, needed=0)
 
     def __enter__(self) -> Self:
+        with write_errors_explained(self._target, needed=0):
+            _remove(self.path)
+            for path in self._target.parent.glob(f".*.*.{glob.escape(self._target.name)}"):
+                if not _is_left_over(path):
+                    continue
+                if path.name.split(".")[2] == "old" and not self._target.exists():
+                    path.replace(self._target)  # killed in between, it was the only copy
+                else:
+                    _remove(path)
         self._errors.__enter__()
-        _remove(self.path)
-        for path in self._target.parent.glob(f".*.*.{glob.escape(self._target.name)}"):
-            if _is_left_over(path):
-                _remove(path)
         return self
 
     def __exit__(

@@ -6,8 +6,8 @@ from pathlib import Path
 METADATA = "cnnlab"
 """The entry of the file that says what it holds; `cnnlab.runs`, which writes it, imports torch."""
 
-_MOST_HEADER = 100_000_000
-"""Bytes; as safetensors allows."""
+MAX_HEADER_BYTES = 1_000_000
+"""Likewise."""
 
 
 def read_weights_sum(path: Path) -> str:
@@ -18,7 +18,7 @@ def read_weights_sum(path: Path) -> str:
     try:
         with path.open("rb") as file:
             length = int.from_bytes(file.read(8), "little")
-            header = json.loads(file.read(length)) if length <= _MOST_HEADER else {}
+            header = json.loads(file.read(length)) if length <= MAX_HEADER_BYTES else {}
         return str(json.loads(header["__metadata__"][METADATA])["sha256"])
     except (OSError, ValueError, LookupError, TypeError, RecursionError):  # the weights' reader says why
         return ""

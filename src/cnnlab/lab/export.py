@@ -20,7 +20,7 @@ from cnnlab.export.web import WebFolder, WebForm
 from cnnlab.lab.splits import load_split, load_splits
 from cnnlab.runs import RunFolder
 from cnnlab.runs.atomic import write_errors_explained
-from cnnlab.threads import set_threads
+from cnnlab.threads import checked_threads, set_threads
 
 FORMS: dict[str, Callable[[], Form]] = {
     "onnx": OnnxForm,
@@ -114,9 +114,7 @@ def export(
     for name in names:
         if names.count(name) > 1:
             raise ConfigError(f"RUN: two runs are called {name!r}, and so would their files be; export one.")
-    if threads is not None and threads < 1:
-        raise ConfigError(f"threads: must be at least 1. Received: {threads}.")
-    threads = threads or machine.default_threads()
+    threads = machine.default_threads() if threads is None else checked_threads(threads)
     set_threads(threads)
     sources = [Source(load_run(path), threads=threads) for path in paths]
     with write_errors_explained(Path(out), needed=0):

@@ -152,8 +152,10 @@ def _open(source: Path | str | bytes, name: str, seconds: float | None = None) -
         if not stat.S_ISREG(path.stat().st_mode):  # reading a pipe would wait for ever
             raise DataError(f"{name}: must be a file.")
         return path.open("rb")
-    except OSError as error:
-        raise DataError(f"{name}: cannot be read: {error.strerror or error}.") from None
+    except (OSError, ValueError) as error:  # a name with a null byte is a ValueError
+        if isinstance(error, DataError):
+            raise
+        raise DataError(f"{name}: cannot be read: {getattr(error, 'strerror', None) or error}.") from None
 
 
 def _open_header(file: BinaryIO, name: str, max_pixels: int) -> ImageFile.ImageFile:
@@ -184,7 +186,7 @@ def _pixels(image: Image.Image, channels: int | None) -> Pixels:
     """Decode, and convert strip by strip: what lies in between takes many bytes a pixel; C x H x W."""
     image.load()
     image = ImageOps.exif_transpose(image) if _has_orientation(image) else image
-    if image.mode.startswith("I"):
+    if image.mode == "I":  # of 16 bits all levels are in the range, and Pillow counts not all such modes
         least, largest = (int(level) for level in image.getextrema())  # pyright: ignore[reportArgumentType]
         if least < 0 or largest > 65535:
             raise ValueError(f"grey levels must be 0 to 65535, received {least} to {largest}")

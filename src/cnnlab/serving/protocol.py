@@ -60,7 +60,7 @@ class ImpatientProtocol(H11Protocol):
             assert self.cycle is not None
             self.cycle.keep_alive = False
             return True
-        cast(_Together, self.transport).flush()  # an answer that was made in this very turn
+        self.transport.close()  # asyncio's own would drop an answer of this very turn, and wait for ever
         return False
 
     def pause_writing(self) -> None:
@@ -77,6 +77,7 @@ class ImpatientProtocol(H11Protocol):
         """Forget the deadlines."""
         self._end_waiting()
         self._end_sending()
+        cast(_Together, self.transport).forget()
         super().connection_lost(exc)
 
     def send_400_response(self, msg: str) -> None:
@@ -123,21 +124,26 @@ class _Together:
     def __init__(self, transport: Any, loop: asyncio.AbstractEventLoop, close_seconds: float) -> None:
         self._transport, self._loop, self._close_seconds = transport, loop, close_seconds
         self._pieces: list[bytes] = []
+        self._closing: asyncio.TimerHandle | None = None
 
     def write(self, data: bytes) -> None:
         if data:
             if not self._pieces:
-                self._loop.call_soon(self.flush)
+                self._loop.call_soon(self._send)
             self._pieces.append(data)
 
     def close(self) -> None:
-        self.flush()
+        self._send()
         self._transport.close()
-        if self._transport.get_write_buffer_size():
-            self._loop.call_later(self._close_seconds, self._transport.abort)
+        if self._transport.get_write_buffer_size() and self._closing is None:
+            self._closing = self._loop.call_later(self._close_seconds, self._transport.abort)
 
-    def flush(self) -> None:
-        """Send what was written so far."""
+    def forget(self) -> None:
+        """Wait no longer: the connection is gone."""
+        if self._closing is not None:
+            self._closing.cancel()
+
+    def _send(self) -> None:
         pieces, self._pieces = self._pieces, []
         if pieces:
             self._transport.write(b"".join(pieces))

@@ -6,6 +6,7 @@ its own first bytes say.
 
 import base64
 import binascii
+import json
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -15,6 +16,7 @@ from starlette.datastructures import QueryParams
 from cnnlab.serving.limits import Limits
 from cnnlab.serving.multipart import Part, read_parts
 from cnnlab.serving.problems import Problem
+from cnnlab.values import MAX_SHOWN
 
 KINDS = ("multipart/form-data", "application/json", "application/octet-stream", "image/*")
 
@@ -157,7 +159,7 @@ def _of_json(body: bytes, form: type[BaseModel], most: int) -> tuple[list[tuple[
 
 
 def _problem_of(error: Any, form: type[BaseModel]) -> Problem:
-    """Return what is wrong with a body in JSON, with the value where it is short."""
+    """Return what is wrong with a body in JSON, with the value, cut where it is long."""
     place = str(error["loc"][0])[:80] if error["loc"] else "body"
     if error["type"] == "extra_forbidden":
         return Problem(422, f"There is no such field; there are {', '.join(form.model_fields)}.", field=place)
@@ -166,7 +168,9 @@ def _problem_of(error: Any, form: type[BaseModel]) -> Problem:
         return Problem(422, f"Must be text in base64{or_several}.", field=place)
     if place == "body" or error["type"] == "missing":
         return Problem(422, f"{error['msg']}.", field=place)
-    return Problem(422, f"{error['msg']}. Received: {repr(error['input'])[:80]}.", field=place)
+    received = json.dumps(error["input"], ensure_ascii=False)
+    received = received if len(received) <= MAX_SHOWN else f"{received[:MAX_SHOWN]}..."
+    return Problem(422, f"{error['msg']}. Received: {received}.", field=place)
 
 
 def _of_parts(

@@ -44,7 +44,8 @@ def onnx_files(
 
 def _is_of(exported: Path, weights: Path) -> bool:
     try:
-        return read_sealed(exported)[1].weights == read_weights_sum(weights)
+        found = read_weights_sum(weights)
+        return bool(found) and read_sealed(exported)[1].weights == found
     except ExportError:
         return False
 
