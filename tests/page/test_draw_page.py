@@ -163,6 +163,12 @@ def test_networks_are_chosen_and_looked_into(computing, visit):
     assert page.locator("#kept").count() == 1
     page.set_viewport_size({"width": 1000, "height": 700})
     api.expect(page.locator("#kept")).to_have_count(0)
+    page.click("#inside summary")
+    page.set_viewport_size({"width": 360, "height": 700})
+    page.click("#inside summary")
+    api.expect(first).not_to_have_attribute("width", str(3 + 16 * (2 * 32 + 3)))
+    assert first.bounding_box()["width"] == int(first.get_attribute("width"))  # drawn for it, not shrunk
+    page.set_viewport_size({"width": 1000, "height": 700})
     is_painted = "(canvas) => new Set(canvas.getContext('2d').getImageData(0, 0, 40, 40).data).size > 2"
     assert all(canvas.evaluate(is_painted) for canvas in page.locator("#layers canvas").all()[:6])
 
@@ -192,6 +198,31 @@ def test_test_images_are_answered_as_the_run_answered_them(answering, visit, sit
     opened.card(DIGITS).locator(".guess strong").wait_for()
     opened.draw(*ONE)  # on the test image, which it then is no more
     api.expect(opened.page.locator("#truth")).to_be_empty()
+
+
+def test_test_images_are_those_of_the_network_that_was_chosen_last(answering, visit):
+    opened = visit("about:blank")
+    page = opened.page
+    held = []
+
+    def listed(route):
+        site = route.fetch().json()
+        (digits,) = [one for one in site["networks"] if one["gallery"]]
+        (other,) = [one for one in site["networks"] if not one["gallery"]]
+        other["gallery"] = "late.json"
+        route.fulfill(json={**site, "networks": [other, digits]})
+
+    page.route("**/networks.json", listed)
+    page.route("**/late.json", lambda route: held.append(route))
+    page.goto(answering)
+    opened.ready()
+    images = page.locator("#images ul")
+    page.locator("#gallery-of select").select_option(label=DIGITS)
+    api.expect(images).to_have_count(2)
+    with page.expect_response("**/late.json"):
+        held.pop().fulfill(json={"images": []})
+    page.wait_for_timeout(100)
+    assert images.count() == 2
 
 
 def test_language_and_theme_change_and_are_kept(answering, visit):

@@ -108,6 +108,7 @@ def test_without_the_runtime_the_server_gives_the_maps(asked, explained, visit):
     assert titles[:4] == ["Filters of the first layer", "What goes in", LOOKED, "features.act1 · ReLU"]
     guess = opened.card("convnet_fast").locator(".guess strong").inner_text()
     assert f"For its answer, {guess}:" in by_server[2]["words"]
+    assert f"The largest: {guess}." in by_server[-1]["words"]
     assert all(one["label"].startswith(one["title"]) for one in by_server)
     number = len(opened.asked)
     page.click("#language")
@@ -130,6 +131,17 @@ def test_without_the_runtime_the_server_gives_the_maps(asked, explained, visit):
             ours, theirs = ([NUMBER.sub("", one[part]) for one in shown] for shown in (without, in_browser))
             assert ours == theirs
         assert asked_for(other) == [] and other.faults == []
+
+
+def test_the_class_that_is_named_is_that_of_the_answer(asked, visit):
+    opened = visit(asked).ready()
+
+    def answer(route):  # of values that are one level in the picture, the first need not be the largest
+        route.fulfill(json={**route.fetch().json(), "label": "another"})
+
+    opened.page.route(re.compile("v1/explain.*grad_cam"), answer)
+    opened.draw(*THREE)
+    assert "The largest: another." in look_inside(opened, "convnet_fast")[-1]["words"]
 
 
 def compare(visit, files, *networks):

@@ -3,7 +3,9 @@
 import re
 
 import pytest
-from visits import DIGITS, PHOTOS, SEVEN, THREE, api
+from visits import DIGITS, ONE, PHOTOS, SEVEN, THREE, api
+
+from cnnlab.page.files import LANGUAGES, load_page_words
 
 PHONE = {"viewport": {"width": 360, "height": 740}}
 PIECES = [[(60 * x + 20, 60 * y + 20), (60 * x + 22, 60 * y + 30)] for x in range(4) for y in range(4)]
@@ -64,6 +66,7 @@ def test_what_is_no_picture_is_said_until_there_is_another_and_the_newest_pictur
     page.evaluate("window.release()")
     page.evaluate(HOLD)
     page.locator("#images button").nth(1).click()
+    api.expect(truth).to_have_text(re.compile(r"^Opening Test image \d+, a \d …$"))
     opened.draw(*SEVEN)  # before it is there
     api.expect(truth).to_be_empty()
     page.evaluate("window.release()")
@@ -96,6 +99,47 @@ def test_a_server_that_does_not_answer_is_asked_again(computing, visit):
     opened.faults.clear()
 
 
+def test_a_server_that_comes_and_goes_is_asked_once_at_a_time_and_its_proxy_is_not_it(answering, visit):
+    opened = visit("about:blank")
+    page = opened.page
+    page.clock.install()
+    page.goto(answering)
+    opened.ready().draw(*THREE)
+    guess = opened.card(DIGITS).locator(".guess")
+    guess.locator("strong").wait_for()
+    state = page.locator("#state")
+    gone, tried = re.compile(r"/v1/|networks\.json"), []
+
+    def proxy(route):
+        tried.append(route.request.url)
+        route.fulfill(status=504 if "/v1/" in route.request.url else 502, body="Bad Gateway")
+
+    for _ in range(3):
+        page.route(gone, proxy)
+        opened.draw(*SEVEN)
+        api.expect(guess).to_have_text("The server does not answer. Is it still running?")
+        api.expect(state).to_contain_text("The page asks again")
+        page.unroute(gone)
+        opened.draw(*ONE)
+        api.expect(state).to_contain_text("Ready.")
+    page.route(gone, proxy)
+    opened.draw(*THREE)
+    api.expect(state).to_contain_text("The page asks again")
+    page.wait_for_timeout(500)  # until nothing that was asked before is under way
+    for _ in range(2):
+        tried.clear()
+        page.clock.fast_forward(3000)
+        page.wait_for_timeout(500)
+        assert [url.rpartition("/")[2] for url in tried] == ["networks.json"]
+        assert "The page asks again" in state.inner_text()
+    page.unroute(gone)
+    page.clock.fast_forward(3000)
+    guess.locator("strong").wait_for()
+    api.expect(state).to_contain_text("Ready.")
+    assert opened.faults and all(re.search("50[24]", fault) for fault in opened.faults)
+    opened.faults.clear()
+
+
 @pytest.mark.parametrize("missing", ["page/runtime/ort-wasm-simd-threaded.wasm", "page/networks/photos.onnx"])
 def test_a_file_that_the_host_does_not_give_is_named(missing, computing, visit):
     opened = visit("about:blank")
@@ -105,12 +149,19 @@ def test_a_file_that_the_host_does_not_give_is_named(missing, computing, visit):
         site = route.fetch().json()
         route.fulfill(json={**site, "server": False})
 
+    methods = []
+
+    def not_found(route):
+        methods.append(route.request.method)
+        route.fulfill(status=404)
+
     page.route("**/networks.json", without_server)
-    page.route(f"**/{missing}", lambda route: route.fulfill(status=404))
+    page.route(f"**/{missing}", not_found)
     page.goto(computing)
     words = f"The host does not give {missing}."
     api.expect(opened.card(PHOTOS).locator(".guess")).to_have_text(words)
     if missing.endswith(".wasm"):
+        assert methods[-1] == "HEAD"  # large, and not loaded only to see whether it is there
         api.expect(page.locator("#state")).to_have_text(f"The networks could not be loaded: {words}")
     else:
         opened.ready().draw(*THREE)
@@ -119,3 +170,34 @@ def test_a_file_that_the_host_does_not_give_is_named(missing, computing, visit):
     page.click("#language")
     api.expect(opened.card(PHOTOS).locator(".guess")).to_have_text(f"网站没有提供文件 {missing}。")
     opened.faults.clear()
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_words_that_the_host_does_not_give_are_named_in_the_other_language(lang, answering, visit):
+    other = next(one for one in LANGUAGES if one != lang)
+    opened = visit("about:blank")
+    page = opened.page
+    page.route(f"**/words.{lang}.json", lambda route: route.fulfill(status=404, body="<h1>no</h1>"))
+    page.goto(f"{answering}?lang={lang}")
+    opened.ready().draw(*THREE)
+    opened.card(DIGITS).locator(".guess strong").wait_for()
+    named = load_page_words(other)["answers"]["file"].format(file=f"page/words.{lang}.json")
+    api.expect(page.locator("#state")).to_contain_text(named)
+    assert page.title().startswith(load_page_words(other)["page"]["title"])
+    assert not page.locator("#language").is_visible()
+    page.unroute(f"**/words.{lang}.json")
+    page.goto(answering)
+    opened.ready()
+    assert page.title().startswith(load_page_words(lang)["page"]["title"])  # what was asked for is kept
+    assert page.locator("#language").is_visible()
+    opened.faults.clear()
+
+
+def test_without_any_words_plain_english_says_so(answering, visit):
+    opened = visit("about:blank")
+    page = opened.page
+    page.route("**/words.*.json", lambda route: route.fulfill(body="<h1>no such page</h1>"))
+    page.goto(answering)
+    words = load_page_words("en")
+    named = words["answers"]["file"].format(file="page/words.en.json")
+    api.expect(page.locator("#state")).to_have_text(words["state"]["failed"].format(reason=named))

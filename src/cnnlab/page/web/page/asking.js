@@ -6,6 +6,7 @@ import { listFrom } from "./site.js";
 
 const worker = new Worker(new URL("worker.js", import.meta.url), { type: "module" });
 const AWAY_SECONDS = 3; // after which a server that did not answer is asked again
+const NOBODY_BEHIND = [502, 504]; // what a proxy answers for a server that is gone
 const waiting = new Map();
 let last = 0;
 let broken = null;
@@ -40,6 +41,8 @@ function pixelsOf(canvas) {
 
 /** The networks that the page knows, and where they compute. */
 export class Networks extends EventTarget {
+  #timer = 0;
+
   /** Tells `presence` when the server, `isAway`, does not answer any more, or does again. */
   constructor(site, headers) {
     super();
@@ -140,10 +143,10 @@ export class Networks extends EventTarget {
     const options = { method: "POST", headers, body, signal };
     const answer = await fetch(`v1/${path}?${new URLSearchParams(query)}`, options).catch((error) => {
       if (signal?.aborted) throw error;
-      this.#setAway(true);
-      throw new NoAnswer({ key: "away" });
+      return null;
     });
-    this.#setAway(false);
+    this.#setAway(!answer || NOBODY_BEHIND.includes(answer.status));
+    if (this.isAway) throw new NoAnswer({ key: "away" });
     if (answer.ok) return answer.json();
     const { status, statusText } = answer;
     const { detail } = await answer.json().catch(() => ({})); // a proxy's own answer is another
@@ -155,14 +158,21 @@ export class Networks extends EventTarget {
   #setAway(isAway) {
     if (this.isAway === isAway) return;
     this.isAway = isAway;
+    this.#tryLater();
     this.dispatchEvent(new Event("presence"));
-    if (isAway) setTimeout(() => this.#tryAgain(), 1000 * AWAY_SECONDS);
+  }
+
+  /** Try again after a while, if it is away then; what was to be tried before is not, or timers would multiply. */
+  #tryLater() {
+    clearTimeout(this.#timer);
+    if (this.isAway) this.#timer = setTimeout(() => this.#tryAgain(), 1000 * AWAY_SECONDS);
   }
 
   async #tryAgain() {
-    const isHere = this.inBrowser || (await listFrom(this.headers).then(() => true, () => false));
+    const answers = ({ ok, status }) => ok || status === 401; // 401: it is the server that wants another token
+    const isHere = this.inBrowser || (await listFrom(this.headers).then(answers, () => false));
     if (isHere) this.#setAway(false);
-    else if (this.isAway) setTimeout(() => this.#tryAgain(), 1000 * AWAY_SECONDS);
+    else this.#tryLater();
   }
 }
 

@@ -17,8 +17,10 @@ export function startGallery(site, headers, take) {
   const loaded = new Map();
   for (const network of some) loaded.set(network.index, loadGallery(network, headers).catch(() => []));
   const write = async () => {
-    const network = site.networks[select.value];
+    const chosen = select.value;
+    const network = site.networks[chosen];
     const images = network ? await loaded.get(network.index) : [];
+    if (select.value !== chosen) return; // another one meanwhile
     const names = network?.description.class_names;
     showGallery(section.querySelector("#images"), images, names, (facts, blob) => take(network, facts, blob));
   };

@@ -26,7 +26,7 @@ export function showInside(element, { network, filters, seen, layers, looked, is
   else if (seen) {
     if (looked) parts.push(lookedFigure(looked));
     const names = network.description.class_names;
-    parts.push(...layers.map((layer) => layerFigure(layer, room, layer.output === "logits" ? names : null)));
+    parts.push(...layers.map((layer) => layerFigure(layer, room, layer.output === "logits" ? names : null, looked)));
   }
   element.replaceChildren(...parts);
 }
@@ -67,19 +67,20 @@ function lookedFigure({ label, layer, overlay }) {
   return figureOf(t("inside.looked"), image, t("inside.looked_note", { label, layer }));
 }
 
-function layerFigure({ name, kind, numbers }, room, names) {
+function layerFigure({ name, kind, numbers }, room, names, looked) {
   const canvas = make("canvas", { className: "maps" });
   const facts = drawMaps(canvas, numbers, room);
   const what = facts.isVector ? "inside.values" : facts.shown < facts.num ? "inside.part" : "inside.maps";
   const most = facts.most.toPrecision(3);
   const scale = t(facts.isSigned ? "inside.signed" : "inside.light", { most });
-  return figureOf(`${name} · ${t(`inside.${kind}`)}`, canvas, t(what, facts), scale, ...classesOf(names, numbers));
+  const classes = classesOf(names, numbers, looked);
+  return figureOf(`${name} · ${t(`inside.${kind}`)}`, canvas, t(what, facts), scale, ...classes);
 }
 
-/** Say which class each of few values is, and which class has the largest. */
-function classesOf(names, { data }) {
+/** Say which class each of few values is, and which has the largest; the server's are coarse, and not all there. */
+function classesOf(names, { data }, looked) {
   if (!names) return [];
-  const strongest = t("inside.strongest", { label: names[data.indexOf(Math.max(...data))] });
+  const strongest = t("inside.strongest", { label: looked?.label ?? names[data.indexOf(Math.max(...data))] });
   if (names.length > MOST_NAMED) return [strongest];
   return [t("inside.classes", { names: names.join(t("inside.comma")) }), strongest];
 }

@@ -23,7 +23,10 @@ export class Look {
     [this.#site, this.#networks, this.#drawing] = [site, networks, drawing];
     fill(this.#select, site.networks.map((network) => [network.index, network.title]));
     this.#select.parentElement.hidden = site.networks.length < 2;
-    this.#details.addEventListener("toggle", () => this.ask());
+    this.#details.addEventListener("toggle", () => {
+      this.#fit(); // the window may have changed while it was closed
+      this.ask();
+    });
     this.#select.addEventListener("change", () => {
       this.#stop.abort();
       this.ask();

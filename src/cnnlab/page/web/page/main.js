@@ -6,13 +6,13 @@ import { Board } from "./board.js";
 import { Drawing } from "./drawing.js";
 import { startGallery } from "./gallery.js";
 import { Look } from "./look.js";
-import { sentenceOf } from "./problems.js";
+import { NoAnswer, sentenceOf } from "./problems.js";
 import { loadSite } from "./site.js";
 import { showState, writeState } from "./state.js";
 import { listenForTheme, startTheme } from "./theme.js";
 import { startTools, writeTools } from "./tools.js";
 import { say } from "./voice.js";
-import { choose, joined, language, loadWords, t } from "./words.js";
+import { choose, joined, language, loadWords, missingWords, t } from "./words.js";
 
 const SETTLED = 400; // milliseconds of rest before layers are drawn, and an answer is said to a screen reader
 const at = (selector) => document.querySelector(selector);
@@ -20,6 +20,9 @@ const at = (selector) => document.querySelector(selector);
 /** Everything after the words are there. */
 async function begin() {
   await loadWords();
+  const [missing, ...more] = missingWords();
+  if (more.length) throw new NoAnswer({ key: "file", facts: { file: missing } });
+  at("#language").hidden = Boolean(missing); // there is no other
   let write = writeState;
   at("#language").addEventListener("click", () => {
     choose(language() === "en" ? "zh" : "en");
@@ -36,7 +39,8 @@ async function begin() {
   const arrivals = new Arrivals(drawing);
   const gallery = startGallery(site, headers, async (network, facts, blob) => {
     board.choose(network); // whose image it is, so that its answer is seen
-    if (await arrivals.open(blob, { facts })) at("#draw").scrollIntoView({ block: "nearest" });
+    const name = t("gallery.image", facts);
+    if (await arrivals.open(blob, { name, facts })) at("#draw").scrollIntoView({ block: "nearest" });
   });
   startTools(drawing, arrivals);
   startPlace(site, networks);
@@ -105,9 +109,10 @@ async function begin() {
 
 /** Say that the networks answer, and where they compute; or that the server does not, and what one can do. */
 function readiness(site, networks) {
-  if (networks.inBrowser) return t("state.ready");
+  const missing = missingWords().map((file) => t("answers.file", { file }));
+  if (networks.inBrowser) return joined([t("state.ready"), ...missing]);
   if (networks.isAway) return joined([t("answers.away"), t("state.again"), ...(site.runtime ? [t("state.or_here")] : [])]);
-  return joined([t("state.ready_server"), ...(site.runtime ? [] : [t("state.no_runtime")])]);
+  return joined([t("state.ready_server"), ...(site.runtime ? [] : [t("state.no_runtime")]), ...missing]);
 }
 
 function startPlace(site, networks) {

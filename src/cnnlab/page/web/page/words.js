@@ -1,18 +1,41 @@
 // The page's words in the chosen language.
 
 const LANGUAGES = { en: "en", zh: "zh-Hans" };
+const PLAIN = {
+  // for when no words come
+  "answers.file": "The host does not give {file}.",
+  "state.failed": "The networks could not be loaded: {reason}",
+};
 const all = {};
 let lang = "en";
 
-/** Load the words of all languages, and choose: by the address, an earlier choice, or the browser's languages. */
+/**
+ * Load the words of all languages, and choose: by the address, an earlier choice, or the browser's languages; among
+ * those that the host gives.
+ */
 export async function loadWords() {
   for (const name of Object.keys(LANGUAGES)) {
-    const answer = await fetch(new URL(`words.${name}.json`, import.meta.url));
-    all[name] = await answer.json();
+    const words = await wordsFrom(`words.${name}.json`).catch(() => null);
+    if (words) all[name] = words;
   }
   const asked = new URLSearchParams(location.search).get("lang") ?? remembered("lang");
   const preferred = (navigator.languages ?? []).map((one) => one.slice(0, 2)).find((one) => one in LANGUAGES);
-  choose(asked in LANGUAGES ? asked : (preferred ?? "en"));
+  const wanted = asked in LANGUAGES ? asked : (preferred ?? "en");
+  const given = [wanted, ...Object.keys(all)].find((name) => name in all);
+  if (!given) return;
+  choose(given);
+  remember("lang", wanted); // it may come the next time
+}
+
+async function wordsFrom(file) {
+  const answer = await fetch(new URL(file, import.meta.url));
+  return answer.ok ? answer.json() : null;
+}
+
+/** Return which files of words the host does not give. */
+export function missingWords() {
+  const names = Object.keys(LANGUAGES).filter((name) => !(name in all));
+  return names.map((name) => `page/words.${name}.json`);
 }
 
 export const language = () => lang;
@@ -32,7 +55,8 @@ export function choose(name) {
 /** Return a sentence by its dotted name, with its facts in place. */
 export function t(key, facts = {}) {
   const [section, name] = key.split(".");
-  return all[lang][section][name].replace(/\{(\w+)\}/g, (_, fact) => facts[fact]);
+  const words = lang in all ? all[lang][section][name] : PLAIN[key];
+  return words.replace(/\{(\w+)\}/g, (_, fact) => facts[fact]);
 }
 
 /** Return sentences as one text, each with its stop, as the language joins them. */

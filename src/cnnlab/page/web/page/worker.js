@@ -94,7 +94,7 @@ async function loaded(url, headers) {
 
 /** Return why something failed: a file does not come, or else the error itself. */
 async function reasonOf(error, url) {
-  const isGiven = await fetch(url).then(
+  const isGiven = await fetch(url, { method: "HEAD" }).then(
     (answer) => answer.ok,
     () => false,
   );
