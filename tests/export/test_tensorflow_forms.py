@@ -178,7 +178,7 @@ def test_the_program_that_fails_is_named(tmp_path, monkeypatch):
     python.chmod(0o755)
     monkeypatch.setenv(machine.TENSORFLOW_VARIABLE, str(python))
     run = make_run(tmp_path, "convnet_fast")
-    with pytest.raises(CheckFailedError, match="^TensorFlow failed with exit code 3: no such kernel"):
+    with pytest.raises(CheckFailedError, match=r"^TensorFlow failed with exit code 3: no such kernel"):
         SavedModelForm().write(Source(run, threads=1), tmp_path / "made", noise_for(run, 20))
 
 
