@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from exported import export_to, make_run
 
 from cnnlab.cli import main
 from cnnlab.serving import TOKEN_VARIABLE
@@ -106,6 +107,23 @@ def test_a_server_that_does_not_start_is_one_line(tmp_path, capsys):
         main(["bench", "serve", str(tmp_path / "no.onnx")])
     errors = capsys.readouterr().err
     assert stopped.value.code == 2 and errors.count("\n") == 1 and "did not start" in errors
+
+
+def test_an_image_without_an_answer_is_one_line_before_anything_is_timed(digits_file, tmp_path, capsys):
+    (tmp_path / "text.png").write_text("no image")
+    with pytest.raises(SystemExit) as stopped:
+        main(["bench", "serve", str(digits_file), "--image", str(tmp_path / "text.png")])
+    printed, errors = capsys.readouterr()
+    assert stopped.value.code == 2 and not printed and errors.count("\n") == 1
+    assert "nothing to time: 415 body: must be a PNG" in errors
+
+
+def test_a_network_for_small_digits_is_asked_with_digits_that_can_be_found(tmp_path, capsys):
+    run = make_run(tmp_path, "convnet_fast", image_size=8, is_digits=True, data="digits")
+    file = export_to(tmp_path / "small.onnx", run)
+    with pytest.raises(SystemExit) as stopped:
+        main(["bench", "serve", str(file), "--clients", "1", "--requests", "5", "--warm-up", "0", "--json"])
+    assert not stopped.value.code and json.loads(capsys.readouterr().out)["loads"][0]["failed"] == 0
 
 
 def test_goals_that_are_missed_are_told():

@@ -28,7 +28,10 @@ def serve(
     image_size: Annotated[
         int | None,
         typer.Option(
-            "--image-size", min=8, max=2048, help="Of drawn images, in pixels; as the network takes."
+            "--image-size",
+            min=8,
+            max=2048,
+            help="Of drawn images, in pixels; as the network takes, and 28 at least.",
         ),
     ] = None,
     images: Annotated[

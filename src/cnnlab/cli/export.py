@@ -118,6 +118,6 @@ def _print_rows(rows: "list[ExportRow]") -> None:
     print_table(header, lines, right=(1, 2, 3, 4, 5, 6))
     for row in rows:
         if row.drop is not None:
-            points = f"{-100 * row.drop:+.2f} points"
+            points = f"{0.0 - 100 * row.drop:+.2f} points"  # not -0.00
             print_line(f"{row.form}: {points} of accuracy on {row.num_drop_images:,} test images")
     print()

@@ -19,6 +19,8 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 NUM_IMAGES = 64
+LEAST_SIZE = 28
+"""Pixels in which a digit can be drawn that is found again."""
 _ANSWER_SECONDS = 30.0
 _PERCENTILES = (50, 95, 99)
 

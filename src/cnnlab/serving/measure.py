@@ -14,7 +14,7 @@ from typing import Any
 
 from cnnlab.errors import CnnlabError, ConfigError
 from cnnlab.serving import TOKEN_VARIABLE
-from cnnlab.serving.load import drawn_images, put_load, request_of
+from cnnlab.serving.load import LEAST_SIZE, drawn_images, put_load, request_of
 from cnnlab.serving.measured import ServerMeasured
 from cnnlab.serving.processes import cpu_seconds, family, memory
 
@@ -42,7 +42,7 @@ def measure_server(
         clients: how many at once; one load after the other.
         number: requests in each load.
         warm_up: requests before the first one, which are not counted.
-        image_size: of drawn images, in pixels; what the network takes if not given.
+        image_size: of drawn images, in pixels; what the network takes, 28 at least, if not given.
         images: encoded images to send in place of drawn ones.
         workers: the server's processes.
         options: of `cnnlab serve`, as it takes them.
@@ -61,7 +61,7 @@ def measure_server(
         network = _get(port, "/v1/networks")["networks"][0]
         processes = family(server.pid)
         at_start = memory(processes, "VmRSS")
-        chosen = list(images) or drawn_images(image_size or network["image_size"])
+        chosen = list(images) or drawn_images(image_size or max(LEAST_SIZE, network["image_size"]))
         requests = [request_of(image, host=_HOST, port=port, network=network["name"]) for image in chosen]
         asked = put_load(_HOST, port, requests, clients=1, number=len(requests))
         for reason in asked.failures:
