@@ -13,6 +13,7 @@ from pathlib import Path
 
 # Before TensorFlow: plain kernels, whose sums do not depend on what the processor has
 os.environ["TF_ENABLE_ONEDNN_OPTS"] = "0"
+os.environ["ONEDNN_MAX_CPU_ISA"] = "AVX2"  # wider processors add in another order, which can turn a ReLU on
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 
