@@ -33,7 +33,7 @@ test-slow: $(VENV)/.installed ## the longer tests too
 test-mlflow: $(VENV)/.installed $(MLFLOW_VENV)/.installed ## runs shown on a real MLflow server, on this machine alone
 	CNNLAB_MLFLOW_PYTHON=$(MLFLOW_VENV)/bin/python OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -m mlflow
 
-test-tensorflow: $(VENV)/.installed $(TENSORFLOW_VENV)/.installed ## exports in TensorFlow (half an hour)
+test-tensorflow: $(VENV)/.installed $(TENSORFLOW_VENV)/.installed ## exports in TensorFlow (an hour or two)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n $(WORKERS) -m tensorflow --timeout 1200
 
 figures: $(VENV)/.installed ## train what is missing of the table in README.md (hours), then write the table
