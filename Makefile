@@ -112,9 +112,11 @@ exports: $(VENV)/.installed $(TENSORFLOW_VENV)/.installed ## measure what docs/e
 
 bench-serve: $(VENV)/.installed ## measure what docs/serve.md shows: ONNX_TO_SERVE="FILE FILE"
 	for file in $(ONNX_TO_SERVE); do \
-	  new=docs/performance/serve-$$(basename $$file .onnx).json; \
-	  $(BIN)/cnnlab bench serve $$file --clients 8 --clients 32 --requests 10000 --json > $$new.new || exit 1; \
-	  mv $$new.new $$new; \
+	  $(BIN)/cnnlab bench serve $$file --clients 8 --clients 32 --requests 10000 --json \
+	    > docs/performance/serve-$$(basename $$file .onnx).json.new || exit 1; \
+	done
+	for file in $(ONNX_TO_SERVE:.onnx=); do \
+	  made=docs/performance/serve-$$(basename $$file).json; mv $$made.new $$made; \
 	done
 	$(MAKE) figures-table
 
