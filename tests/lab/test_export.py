@@ -5,6 +5,7 @@ import os
 import shutil
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -183,6 +184,13 @@ def test_what_was_replaced_when_an_export_was_killed_comes_back(run, tmp_path):
     with Unfinished(tmp_path / f"{run.name}.onnx"):
         pass
     assert not old.exists() and (tmp_path / f"{run.name}.onnx").read_text() == "the only copy"
+
+
+def test_what_another_export_finishes_meanwhile_is_no_fault(tmp_path, monkeypatch):
+    gone = tmp_path / ".999999999.tmp.network.onnx"  # listed, and renamed before it is looked at
+    monkeypatch.setattr(Path, "glob", lambda _folder, _pattern: [gone])
+    with Unfinished(tmp_path / "network.onnx"):
+        pass
 
 
 def test_a_link_is_followed(run, tmp_path):

@@ -85,7 +85,10 @@ def _is_left_over(path: Path) -> bool:
     """True for what a process has left that was killed; not for what another machine may be writing."""
     pid, kind, _name = path.name[1:].split(".", 2)
     is_ours = pid.isdecimal() and kind in ("tmp", "old") and Path("/proc").is_dir()
-    is_old = time.time() - path.lstat().st_mtime > _LEFT_SECONDS
+    try:
+        is_old = time.time() - path.lstat().st_mtime > _LEFT_SECONDS
+    except OSError:  # another export has just given it its name
+        return False
     return is_ours and is_old and not Path(f"/proc/{pid}").exists()
 
 
